@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 from convlint.ir import Costs, Edit, Graph, IntermediateLayers, Replacement, Site
 from convlint.rewriting.layer_use import LayerArguments, LayerUse
@@ -33,12 +33,27 @@ class NamedEdit(Edit):
         return Edit(self.site, f"{self.text[: self.start]}{name}{self.text[self.start + len(self.name) :]}")
 
 
+class HelperText(Protocol):
+    """Writes the definition of a helper that has these parameters and options. Equal writers write equal texts."""
+
+    def __call__(self, parameters: frozenset[str]) -> str: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Helper:
-    """A class or function that a rewritten call needs in its file. Its ``text`` refers to torch.nn as ``nn``."""
+    """A class or function that a rewritten call needs in its file. Its ``text`` refers to torch.nn as ``nn``.
+
+    Helpers of one ``writer`` in a file become one, with the ``parameters`` of all.
+    """
 
     name: str
     text: str
+    writer: HelperText | None = None
+    parameters: frozenset[str] = frozenset()
+
+    @staticmethod
+    def written(name: str, writer: HelperText, parameters: frozenset[str]) -> Helper:
+        return Helper(name, writer(parameters), writer, parameters)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from itertools import combinations
 
 import libcst as cst
 from libcst import matchers
@@ -18,6 +19,7 @@ from libcst.metadata import BuiltinScope, GlobalScope, MetadataWrapper, ScopePro
 from convlint.ir import Edit, Site
 from convlint.rewriting import libcst_file
 from convlint.rewriting.base import Draft, Helper, NamedEdit
+from convlint.rewriting.layer_class import EVERY, TUPLES
 from convlint.rewriting.libcst_file import SourceFile, numbered_names
 from convlint.support.dataclass import dataclass
 
@@ -32,8 +34,8 @@ def edits(path: str, text: str, drafts: Sequence[Draft]) -> list[Edit]:
         file = libcst_file.parse(text)
     except (cst.ParserSyntaxError, RecursionError):
         raise ValueError(f"{path} cannot be parsed") from None
-    helpers = list(dict.fromkeys(helper for draft in drafts for helper in draft.helpers))
     nn = file.torch_nn()
+    helpers = [_defined_already(file, helper, nn.name) for helper in _merged(drafts)]
     names = _helper_names(file, helpers, nn.name)
     written = [_definition(file, helper, nn.name, names) for helper in helpers]
     missing = [definition for definition in written if definition not in file.definitions]
@@ -44,6 +46,7 @@ def edits(path: str, text: str, drafts: Sequence[Draft]) -> list[Edit]:
         for draft in drafts
         for edit in draft.edits
     ]
+    result = _at_different_places(result)
     needed = [*modules.values(), *([nn] if missing else [])]
     imports = [module.statement for module in needed if module.statement]
     if not missing and not imports:
@@ -55,6 +58,42 @@ def edits(path: str, text: str, drafts: Sequence[Draft]) -> list[Edit]:
             result[index] = Edit(edit.site, inserted + edit.text)
             return result
     return [*result, Edit(site, inserted)]
+
+
+def _merged(drafts: Sequence[Draft]) -> list[Helper]:
+    """The helpers of all drafts; those of one writer are one, with the parameters of all."""
+    merged: dict[object, Helper] = {}
+    for helper in (helper for draft in drafts for helper in draft.helpers):
+        key = (helper.name, helper.text if helper.writer is None else helper.writer)
+        known = merged.get(key)
+        if helper.writer is not None and known is not None and not helper.parameters <= known.parameters:
+            merged[key] = Helper.written(helper.name, helper.writer, known.parameters | helper.parameters)
+        else:
+            merged.setdefault(key, helper)
+    return list(merged.values())
+
+
+def _defined_already(file: SourceFile, helper: Helper, nn: str) -> Helper:
+    """The helper with further parameters, if the file defines it so."""
+    if helper.writer is None or helper.name not in file.taken:
+        return helper
+    more = sorted((EVERY | {TUPLES}) - helper.parameters)
+    for count in range(len(more) + 1):
+        for chosen in combinations(more, count):
+            wider = Helper.written(helper.name, helper.writer, helper.parameters | set(chosen))
+            if _definition(file, wider, nn, {helper.name: helper.name}) in file.definitions:
+                return wider
+    return helper
+
+
+def _at_different_places(edits: Sequence[Edit]) -> list[Edit]:
+    """The edits; different texts that are inserted at the same place become one edit, in order."""
+    merged: dict[Site, list[str]] = {}
+    for edit in edits:
+        texts = merged.setdefault(edit.site, [])
+        if edit.text not in texts:
+            texts.append(edit.text)
+    return [Edit(site, "".join(texts)) for site, texts in merged.items()]
 
 
 def _helper_names(file: SourceFile, helpers: Sequence[Helper], nn: str) -> dict[str, str]:

@@ -75,7 +75,11 @@ def used(model: nn.Module, name: str, x: Tensor) -> tuple[Graph, LayerUse]:
 def amounts(model: nn.Module, x: Tensor) -> Costs:
     """What a model takes as PyTorch counts it, and what autograd keeps for backward as it was measured."""
     made: list[Tensor] = []
-    hooks = [m.register_forward_hook(lambda *args: made.append(args[2])) for m in model.modules()]
+    hooks = [
+        m.register_forward_hook(lambda *args: made.append(args[2]))
+        for m in model.modules()
+        if not isinstance(m, nn.Sequential | nn.Flatten | nn.Unflatten)  # which compute no map
+    ]
     with FlopCounterMode(display=False) as flops:
         model(x)
     for hook in hooks:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 from convlint.ir import Costs, Graph, IntermediateLayers, Replacement
+from convlint.rewriting import conv_calls
+from convlint.rewriting import layer_class as text
 from convlint.rewriting.base import Draft, EditedCall, Helper, Kind, KindOptions
-from convlint.rewriting.conv_subclass import CONVERTED_ARGUMENTS, PARAMETERS, class_or_function_drafts
 from convlint.rewriting.layer_use import STEM_CHANNELS, LayerArguments, LayerUse
+from convlint.support.dataclass import dataclass
 
 CLASS = "DepthwiseSeparableConv2d"
 # Feature maps between the two convolutions: those computed, and those that autograd saves. A ReLU saves its output,
@@ -33,12 +36,11 @@ class DepthwiseSeparable(Kind):
 
     ## How it is written
 
-    The new layer is a `Conv2d`, the pointwise one, with the depthwise convolution as its child
-    `depthwise`: code that looks for `nn.Conv2d`, initializes `weight` or reads `out_channels` still works.
-    If a call also builds layers that have to stay dense (1x1, first or grouped layers), the function
-    `separable` wraps it and decides for each layer. Both convolutions keep the bias; `--between norm`,
-    `norm-relu` or `norm-prelu` adds a BatchNorm, and an activation, between them as in MobileNet and
-    MobileFaceNet.
+    The new class has two children, `depthwise` and `pointwise`, and those parameters that the calls in
+    the file pass. Loops over `nn.Conv2d` find both. The pointwise convolution keeps the bias. If a call
+    also builds layers that have to stay dense (1x1, first or grouped layers), a condition on its
+    arguments decides. `--between norm`, `norm-relu` or `norm-prelu` adds a BatchNorm, and an activation,
+    between them as in MobileNet and MobileFaceNet.
 
     CVL505 is the variant with several summed pairs of kernels, `--pairs 2`: it approximates trained
     weights better (Network Decoupling), at a multiple of the cost.
@@ -84,7 +86,7 @@ class DepthwiseSeparable(Kind):
         middle = n.in_channels * form.pairs
         weights = n.window * middle + middle * n.out_channels
         params = weights + n.out_channels * n.bias
-        params += middle * (n.bias if between == "none" else 3 if between == "norm-prelu" else 2)
+        params += middle * {"none": 0, "norm-prelu": 3}.get(between, 2)
         pixels = sum(out.numel for _, out in use.calls) // n.out_channels
         itemsize = use.calls[0][1].itemsize if use.calls else 0
         computed, saved = _MAPS[between]
@@ -98,8 +100,16 @@ class DepthwiseSeparable(Kind):
         )
 
     def drafts(self, edited: EditedCall, form: Replacement, *, all_fit: bool) -> Iterator[Draft]:
-        """Another class, or a function around the call that decides for each layer."""
-        yield from class_or_function_drafts(edited, self.base, *self.helpers(form), all_fit=all_fit)
+        """Another class, under a condition where the call also builds layers that stay, or a function around it."""
+        kind_options = KindOptions(pairs=form.pairs, between=form.between)
+        yield from conv_calls.drafts(
+            edited,
+            self.base,
+            partial(_layer, form),
+            partial(_converter, form),
+            all_fit=all_fit,
+            fits=[self.fits(other, form, kind_options) for other in edited.others],
+        )
 
     def title(self, form: Replacement) -> str:
         between = {
@@ -114,68 +124,65 @@ class DepthwiseSeparable(Kind):
         return "separable(layer)"
 
     def helpers(self, form: Replacement) -> tuple[Helper, Helper]:
-        """The class, and the function that converts a dense convolution to it."""
-        return Helper(CLASS, _class(form)), Helper("separable", _separable(form))
+        """The class with all parameters, and the function that converts a dense convolution to it."""
+        return _layer(form, text.EVERY), _converter(form, text.EVERY)
 
 
-def _class(form: Replacement) -> str:
-    several, between = form.pairs > 1, form.between
-    middle, about = "in_channels", "A depthwise convolution, then this 1x1 convolution across channels."
-    if several:
-        middle = "middle_channels"
-        about = f"{form.pairs} depthwise kernels per channel, then this 1x1 convolution across all."
-    added, result = "", "self.depthwise(x)"
-    if between != "none":
-        added = f"        self.norm = nn.BatchNorm2d({middle}, device=device, dtype=dtype)\n"
-        result = f"self.norm({result})"
-    if between in ("norm-relu", "norm-prelu"):
-        activation = "ReLU()" if between == "norm-relu" else f"PReLU({middle}, device=device, dtype=dtype)"
-        added += f"        self.activation = nn.{activation}\n"
-        result = f"self.activation({result})"
-    widened = f"        {middle} = {form.pairs} * in_channels\n" if several else ""
-    restored = "        self.in_channels = in_channels\n" if several else ""
-    return f'''class {CLASS}(nn.Conv2d):
-    """{about}"""
-
-    def __init__(
-{PARAMETERS}
-    ):
-        if groups != 1:
-            raise ValueError(f"a depthwise separable convolution has no groups, got {{groups}}")
-{widened}        super().__init__({middle}, out_channels, 1, bias=bias, device=device, dtype=dtype)
-{restored}        self.depthwise = nn.Conv2d(
-            in_channels,
-            {middle},
-            kernel_size,
-            stride,
-            padding,
-            dilation,
-            groups=in_channels,
-            bias={"bias" if between == "none" else "False"},
-            padding_mode=padding_mode,
-            device=device,
-            dtype=dtype,
-        )
-{added}
-    def forward(self, x):
-        return nn.functional.conv2d({result}, self.weight, self.bias)
-'''
+def _layer(form: Replacement, parameters: frozenset[str]) -> Helper:
+    return Helper.written(CLASS, _ClassText(form.pairs, form.between), parameters)
 
 
-def _separable(form: Replacement) -> str:
-    cost = "window + conv.out_channels"
-    if form.pairs > 1:
-        cost = f"{form.pairs} * ({cost})"
-    return f'''def separable(conv):
-    """`conv` as depthwise separable, or unchanged if that saves nothing or it reads an image."""
+def _converter(form: Replacement, parameters: frozenset[str]) -> Helper:
+    return Helper.written("separable", _ConverterText(form.pairs), parameters)
+
+
+@dataclass(frozen=True, slots=True)
+class _ClassText:
+    """The class of a depthwise separable convolution."""
+
+    pairs: int
+    between: IntermediateLayers
+
+    def __call__(self, parameters: frozenset[str]) -> str:
+        middle, about = "in_channels", "A depthwise convolution, then a 1x1 convolution across channels."
+        body = ""
+        if self.pairs > 1:
+            middle = "middle_channels"
+            about = f"{self.pairs} depthwise kernels per channel, then a 1x1 convolution across all."
+            body = f"        {middle} = {self.pairs} * in_channels\n"
+        tensors = text.passing(("device", "dtype"), parameters)
+        window = text.passing(text.WINDOW, parameters | {"kernel_size"}, after=2)
+        mode = text.passing(("padding_mode",), parameters)
+        depthwise = ["in_channels", middle, *window, "groups=in_channels", "bias=False", *mode, *tensors]
+        pointwise = [middle, "out_channels", "1", *text.passing(("bias",), parameters), *tensors]
+        body += text.call("self.depthwise = nn.Conv2d(", depthwise)
+        if self.between != "none":
+            body += text.call("self.norm = nn.BatchNorm2d(", [middle, *tensors])
+        if self.between == "norm-relu":
+            body += text.call("self.activation = nn.ReLU(", [])
+        if self.between == "norm-prelu":
+            body += text.call("self.activation = nn.PReLU(", [middle, *tensors])
+        body += text.call("self.pointwise = nn.Conv2d(", pointwise)
+        body += text.attributes(parameters, "depthwise")
+        return text.definition(CLASS, about, text.conv_parameters(parameters), body)
+
+
+@dataclass(frozen=True, slots=True)
+class _ConverterText:
+    """The function that converts a dense convolution, if that saves parameters."""
+
+    pairs: int
+
+    def __call__(self, parameters: frozenset[str]) -> str:
+        cost = "window + conv.out_channels"
+        if self.pairs > 1:
+            cost = f"{self.pairs} * ({cost})"
+        arguments = text.of_layer("conv", parameters)
+        return f'''def separable(conv):
+    """Return `conv` as depthwise separable, or as it is if that saves nothing or it reads an image."""
     if not isinstance(conv, nn.Conv2d) or conv.in_channels <= {STEM_CHANNELS} or conv.groups > 1:
         return conv
     window = conv.kernel_size[0] * conv.kernel_size[1]
     if window == 1 or {cost} >= window * conv.out_channels:
         return conv
-    return {CLASS}(
-        conv.in_channels,
-        conv.out_channels,
-{CONVERTED_ARGUMENTS}
-    )
-'''
+{text.call(f"return {CLASS}(", arguments, indent=4)}'''

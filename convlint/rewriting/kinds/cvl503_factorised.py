@@ -5,60 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from convlint.ir import Costs, Graph, Replacement
+from convlint.rewriting import conv_calls
+from convlint.rewriting import layer_class as text
 from convlint.rewriting.base import Draft, EditedCall, Helper, Kind, KindOptions
-from convlint.rewriting.conv_subclass import CONVERTED_ARGUMENTS, PARAMETERS, class_or_function_drafts
 from convlint.rewriting.layer_use import STEM_CHANNELS, LayerArguments, LayerUse
+from convlint.support.dataclass import dataclass
 
 CLASS = "FactorisedConv2d"
 MAPS = range(12, 21)  # heights and widths for which the paper recommends it
-
-_CLASS = Helper(
-    CLASS,
-    f'''class {CLASS}(nn.Conv2d):
-    """A 1xk convolution, then this kx1 convolution, instead of a kxk one."""
-
-    def __init__(
-{PARAMETERS}
-    ):
-        if groups != 1:
-            raise ValueError(f"a factorized convolution has no groups, got {{groups}}")
-        (k, m), (s, t), (d, e) = (
-            value if isinstance(value, tuple) else (value, value)
-            for value in (kernel_size, stride, dilation)
-        )
-        p, q = padding if isinstance(padding, tuple) else (padding, padding)
-        along, across = (padding, padding) if isinstance(padding, str) else ((0, q), (p, 0))
-        options = {{"padding_mode": padding_mode, "device": device, "dtype": dtype}}
-        super().__init__(
-            out_channels, out_channels, (k, 1), (s, 1), across, (d, 1), bias=bias, **options
-        )
-        self.in_channels = in_channels
-        self.horizontal = nn.Conv2d(
-            in_channels, out_channels, (1, m), (1, t), along, (1, e), bias=False, **options
-        )
-
-    def forward(self, x):
-        return super().forward(self.horizontal(x))
-''',
-)
-_FUNCTION = Helper(
-    "factorised",
-    f'''def factorised(conv):
-    """`conv` as 1xk and kx1, or unchanged if that saves nothing or it reads an image."""
-    if not isinstance(conv, nn.Conv2d) or conv.groups > 1 or conv.padding_mode != "zeros":
-        return conv
-    (k, m), c, d = conv.kernel_size, conv.in_channels, conv.out_channels
-    if c <= {STEM_CHANNELS} or min(k, m) == 1 or m * c + k * d >= k * m * c:
-        return conv
-    if conv.padding == "same" and not (k % 2 and m % 2):
-        return conv
-    return {CLASS}(
-        c,
-        d,
-{CONVERTED_ARGUMENTS}
-    )
-''',
-)
 
 
 class Factorised(Kind):
@@ -128,8 +82,9 @@ class Factorised(Kind):
         )
 
     def drafts(self, edited: EditedCall, form: Replacement, *, all_fit: bool) -> Iterator[Draft]:
-        """Another class, or a function around the call that decides for each layer."""
-        yield from class_or_function_drafts(edited, self.base, *self.helpers(form), all_fit=all_fit)
+        """Another class, under a condition where the call also builds layers that stay, or a function around it."""
+        fits = [self.fits(other, form, KindOptions()) for other in edited.others]
+        yield from conv_calls.drafts(edited, self.base, _layer, _converter, all_fit=all_fit, fits=fits)
 
     def title(self, form: Replacement) -> str:
         return "factorized into 1xk and kx1"
@@ -138,4 +93,91 @@ class Factorised(Kind):
         return "factorised(layer)"
 
     def helpers(self, form: Replacement) -> tuple[Helper, Helper]:
-        return _CLASS, _FUNCTION
+        """The class with all parameters, and the function that converts a dense convolution to it."""
+        return _layer(text.EVERY | {text.TUPLES}), _converter(text.EVERY)
+
+
+def _layer(parameters: frozenset[str]) -> Helper:
+    return Helper.written(CLASS, _ClassText(), parameters)
+
+
+def _converter(parameters: frozenset[str]) -> Helper:
+    return Helper.written("factorised", _ConverterText(), parameters)
+
+
+@dataclass(frozen=True, slots=True)
+class _ClassText:
+    """The class of a convolution along rows and one along columns; sizes are numbers or, as an option, tuples."""
+
+    def __call__(self, parameters: frozenset[str]) -> str:
+        parameters |= {"kernel_size"}
+        body, sides = "", _numbers
+        if text.TUPLES in parameters:
+            body, sides = _unpacked(parameters), _items
+        options = text.passing(("padding_mode", "device", "dtype"), parameters)
+        bias = text.passing(("bias",), parameters)
+        rows = ["in_channels", "out_channels", *sides(parameters, 1), "bias=False", *options]
+        columns = ["out_channels", "out_channels", *sides(parameters, 0), *bias, *options]
+        body += text.call("self.horizontal = nn.Conv2d(", rows) + text.call("self.vertical = nn.Conv2d(", columns)
+        about = "A 1xk convolution along rows, then a kx1 convolution along columns."
+        return text.definition(CLASS, about, text.conv_parameters(parameters), body)
+
+
+def _numbers(parameters: frozenset[str], axis: int) -> list[str]:
+    """The arguments of a convolution along one axis, where sizes are numbers."""
+    neutral = {"kernel_size": "1", "stride": "1", "padding": "0", "dilation": "1"}
+    values: list[str] = []
+    for name in text.WINDOW:
+        if name in parameters:
+            pair = f"({name}, {neutral[name]})" if axis == 0 else f"({neutral[name]}, {name})"
+            values.append(pair if len(values) == text.WINDOW.index(name) else f"{name}={pair}")
+    return values
+
+
+def _items(parameters: frozenset[str], axis: int) -> list[str]:
+    """The same for sizes that ``_unpacked`` has made tuples."""
+    values: list[str] = []
+    for name, neutral in {"kernel_size": "1", "stride": "1", "dilation": "1"}.items():
+        if name in parameters:
+            item = f"{name}[{axis}]"
+            pair = f"({item}, {neutral})" if axis == 0 else f"({neutral}, {item})"
+            values.append(pair if name == "kernel_size" else f"{name}={pair}")
+    if "padding" in parameters:
+        values.append(f"padding=paddings[{axis}]")
+    return values
+
+
+def _unpacked(parameters: frozenset[str]) -> str:
+    """Statements that make tuples of sizes."""
+    lines = [
+        f"        {name} = {name} if isinstance({name}, tuple) else ({name}, {name})\n"
+        for name in ("kernel_size", "stride", "dilation")
+        if name in parameters
+    ]
+    if "padding" in parameters:
+        lines += [
+            "        if isinstance(padding, str):\n",
+            "            paddings = (padding, padding)\n",
+            "        else:\n",
+            "            high, wide = padding if isinstance(padding, tuple) else (padding, padding)\n",
+            "            paddings = ((high, 0), (0, wide))\n",
+        ]
+    return "".join(lines)
+
+
+@dataclass(frozen=True, slots=True)
+class _ConverterText:
+    """The function that converts a dense convolution, if that saves parameters."""
+
+    def __call__(self, parameters: frozenset[str]) -> str:
+        arguments = text.of_layer("conv", parameters)
+        return f'''def factorised(conv):
+    """Return `conv` as 1xk and kx1, or as it is if that saves nothing or it reads an image."""
+    if not isinstance(conv, nn.Conv2d) or conv.groups > 1 or conv.padding_mode != "zeros":
+        return conv
+    (k, m), c, d = conv.kernel_size, conv.in_channels, conv.out_channels
+    if c <= {STEM_CHANNELS} or min(k, m) == 1 or m * c + k * d >= k * m * c:
+        return conv
+    if conv.padding == "same" and not (k % 2 and m % 2):
+        return conv
+{text.call(f"return {CLASS}(", arguments, indent=4)}'''

@@ -7,10 +7,13 @@ from math import prod
 
 from convlint.analysis import ops
 from convlint.ir import Costs, Graph, IntermediateLayers, Replacement, Shape
+from convlint.rewriting import layer_class as text
 from convlint.rewriting.base import Draft, EditedCall, Helper, Kind, KindOptions, callee_edit, is_class_call
 from convlint.rewriting.layer_use import LayerArguments, LayerUse
+from convlint.support.dataclass import dataclass
 
 CLASS = "GlobalDepthwiseLinear"
+_ALL = frozenset({"bias", "device", "dtype"})
 _TRANSPARENT = frozenset({"dropout", "feature_dropout", "alpha_dropout", "contiguous", "identity"})
 
 
@@ -30,7 +33,8 @@ class GlobalDepthwise(Kind):
 
     ## How it is written
 
-    The new layer is a `Linear` and receives the flattened map, so `forward` does not change.
+    The new class receives the flattened map, so `forward` does not change. It has those parameters that
+    the calls in the file pass.
     `--between norm` adds a BatchNorm between the two, sized by its input channels: the widely copied
     `GDConv` class sizes it by others, which CVL201 reports.
 
@@ -92,7 +96,12 @@ class GlobalDepthwise(Kind):
         call = edited.call
         if all_fit and not edited.through and is_class_call(call, "Linear"):
             size = call.adding(f"map_size=({', '.join(map(str, form.map_size))})")
-            yield Draft((callee_edit(call, CLASS), size), self.helpers(form))
+            positions = ("in_features", "out_features", "bias", "device", "dtype")
+            names = {*positions[: len(call.node.args)], *(keyword.arg for keyword in call.node.keywords)}
+            known = not call.unpacks and names <= {*positions}
+            yield Draft(
+                (callee_edit(call, CLASS), size), (_layer(form, frozenset(filter(None, names)) if known else _ALL),)
+            )
 
     def title(self, form: Replacement) -> str:
         size = "x".join(map(str, form.map_size))
@@ -106,7 +115,7 @@ class GlobalDepthwise(Kind):
         )
 
     def helpers(self, form: Replacement) -> tuple[Helper, ...]:
-        return (Helper(CLASS, _class(form)),)
+        return (_layer(form, _ALL),)
 
 
 def flattened(graph: Graph, use: LayerUse) -> Shape | None:
@@ -126,24 +135,29 @@ def _flattened(graph: Graph, tensor: int) -> Shape | None:
     return before[2:] if len(before) == 4 and after == (before[0], prod(before[1:])) else None
 
 
-def _class(form: Replacement) -> str:
-    norm, passed = "", "self.depthwise(x.unflatten(1, (-1, *self.map_size)))"
-    if form.between == "norm":
-        norm = "        self.norm = nn.BatchNorm2d(channels, device=device, dtype=dtype)\n"
-        passed = f"self.norm({passed})"
-    return f'''class {CLASS}(nn.Linear):
-    """A depthwise convolution over a flattened map, then this linear layer across channels."""
+def _layer(form: Replacement, parameters: frozenset[str]) -> Helper:
+    return Helper.written(CLASS, _ClassText(form.between), parameters)
 
-    def __init__(self, in_features, out_features, bias=True, device=None, dtype=None, *, map_size):
-        channels = in_features // (map_size[0] * map_size[1])
-        super().__init__(channels, out_features, bias, device, dtype)
-        self.in_features = in_features
-        self.map_size = map_size
-        self.depthwise = nn.Conv2d(
-            channels, channels, map_size, groups=channels, bias=False, device=device, dtype=dtype
-        )
-{norm}
-    def forward(self, x):
-        x = {passed}
-        return nn.functional.linear(x.flatten(1), self.weight, self.bias)
-'''
+
+@dataclass(frozen=True, slots=True)
+class _ClassText:
+    """The class of a global depthwise convolution and a linear layer."""
+
+    between: IntermediateLayers
+
+    def __call__(self, parameters: frozenset[str]) -> str:
+        tensors = text.passing(("device", "dtype"), parameters)
+        wide = ["channels", "channels", "map_size", "groups=channels", "bias=False", *tensors]
+        body = "        channels = in_features // (map_size[0] * map_size[1])\n"
+        body += "        self.unflatten = nn.Unflatten(1, (channels, *map_size))\n"
+        body += text.call("self.depthwise = nn.Conv2d(", wide)
+        if self.between == "norm":
+            body += text.call("self.norm = nn.BatchNorm2d(", ["channels", *tensors])
+        body += "        self.flatten = nn.Flatten()\n"
+        linear = ["channels", "out_features", *text.passing(("bias", "device", "dtype"), parameters)]
+        body += text.call("self.linear = nn.Linear(", linear)
+        defaults = {"bias": "True", "device": "None", "dtype": "None"}
+        given = [f"{name}={default}" for name, default in defaults.items() if name in parameters]
+        signature = ["in_features", "out_features", *given, *(["*", "map_size"] if given else ["map_size"])]
+        about = "A depthwise convolution over a flattened map, then a linear layer across channels."
+        return text.definition(CLASS, about, signature, body)

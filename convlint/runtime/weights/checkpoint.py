@@ -161,9 +161,8 @@ def convert_layer(weight: Tensor, bias: Tensor | None, form: Replacement) -> tup
         raise ValueError(f"weights cannot be converted with {form.between} between")
     parts, again = _PARTS[form.code](weight, form)
     if bias is not None:
-        parts["bias"] = bias.clone()
-        if form.code in ("CVL502", "CVL505") and form.between == "none":
-            parts["depthwise.bias"] = bias.new_zeros(parts["depthwise.weight"].shape[0])
+        last = next(reversed(parts)).rpartition("weight")[0]  # the parts are in order of execution
+        parts[f"{last}bias"] = bias.clone()
     if form.between == "norm" and "depthwise.weight" in parts:
         parts |= _identity(parts["depthwise.weight"])
     return parts, decompose.relative_error(weight, again)
@@ -177,18 +176,18 @@ def _grouped(weight: Tensor, form: Replacement) -> tuple[State, Tensor]:
 def _separable(weight: Tensor, form: Replacement) -> tuple[State, Tensor]:
     depthwise, pointwise = decompose.separable(weight, form.pairs)
     again = decompose.dense_of_separable(depthwise, pointwise, form.pairs)
-    return {"weight": pointwise, "depthwise.weight": depthwise}, again
+    return {"depthwise.weight": depthwise, "pointwise.weight": pointwise}, again
 
 
 def _factorised(weight: Tensor, _: Replacement) -> tuple[State, Tensor]:
     first, second = decompose.factorised(weight)
-    return {"weight": second, "horizontal.weight": first}, decompose.dense_of_factorised(first, second)
+    return {"horizontal.weight": first, "vertical.weight": second}, decompose.dense_of_factorised(first, second)
 
 
 def _global(weight: Tensor, form: Replacement) -> tuple[State, Tensor]:
     height, width = form.map_size
     depthwise, linear = decompose.global_depthwise(weight, (height, width))
-    return {"weight": linear, "depthwise.weight": depthwise}, decompose.dense_of_global(depthwise, linear)
+    return {"depthwise.weight": depthwise, "linear.weight": linear}, decompose.dense_of_global(depthwise, linear)
 
 
 _PARTS = {"CVL501": _grouped, "CVL502": _separable, "CVL503": _factorised, "CVL504": _global, "CVL505": _separable}

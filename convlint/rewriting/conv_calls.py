@@ -1,0 +1,277 @@
+"""Drafts of a call of a convolution that becomes a call of another class."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator, Sequence
+from itertools import combinations
+
+from convlint.ir import Edit, Site
+from convlint.rewriting.base import Draft, EditedCall, Helper, NamedEdit, callee_edit, is_class_call, wrapping_edits
+from convlint.rewriting.layer_class import DEFAULTS, TUPLES, attribute
+from convlint.rewriting.layer_use import STEM_CHANNELS, LayerArguments
+from convlint.source_text import call_sites
+from convlint.source_text.call_sites import WrittenCall
+from convlint.support.dataclass import dataclass
+
+Writer = Callable[[frozenset[str]], Helper]
+
+_POSITIONS = (*list(DEFAULTS)[:6], "groups", *list(DEFAULTS)[6:])  # of the parameters of Conv2d
+_GROUPS = _POSITIONS.index("groups")
+_READ = frozenset({"in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation", "padding_mode"})
+
+
+def drafts(
+    edited: EditedCall, base: str, layer_class: Writer, converter: Writer, *, all_fit: bool, fits: Sequence[bool]
+) -> Iterator[Draft]:
+    """Drafts that call another class, for all layers of the call or under a condition, or else convert its result.
+
+    ``layer_class`` and ``converter`` write the helpers for some parameters; ``fits`` says which of the other layers of
+    the call may be rewritten too. Later drafts serve what the first ones do not: sizes that are tuples, and code that
+    reads numbers of the layer.
+    """
+    call = edited.call
+    passed = _passed(edited) if not edited.through and is_class_call(call, base) else None
+    read = frozenset(map(attribute, _read_attributes(call) & _READ))
+    for more in dict.fromkeys((frozenset(), frozenset({TUPLES}), read, read | {TUPLES})):
+        if passed is None:
+            break
+        helper = layer_class(passed | more)
+        yield from _class_drafts(edited, helper, all_fit=all_fit, fits=fits)
+    used = _used(edited)
+    for more in dict.fromkeys((frozenset(), read)):
+        helper = layer_class(used | more | {TUPLES})
+        function = converter(used)
+        yield Draft(wrapping_edits(call, function.name), (helper, function))
+
+
+def _passed(edited: EditedCall) -> frozenset[str] | None:
+    """The parameters that a call passes; None where that cannot be known.
+
+    Of ``**options`` those are known that differ from the defaults in the layers that the call builds.
+    """
+    call = edited.call
+    if any(isinstance(argument, ast.Starred) for argument in call.node.args):
+        return None
+    names = set(_POSITIONS[: len(call.node.args)])
+    for keyword in call.node.keywords:
+        names |= {keyword.arg} if keyword.arg else _used(edited)
+    names.discard("groups")
+    return frozenset(names) if names <= set(DEFAULTS) else None
+
+
+def _used(edited: EditedCall) -> frozenset[str]:
+    """The parameters whose values differ from the defaults in some layer of the call."""
+    plain = LayerArguments(1, 1)
+    layers = [*(use.arguments for use in edited.uses), *edited.others]
+    names = ("stride", "padding", "dilation", "padding_mode")
+    used = {name for name in names if any(getattr(n, name) != getattr(plain, name) for n in layers)}
+    return frozenset({*used, "bias"} if layers else {*names, "bias"})
+
+
+def _read_attributes(call: WrittenCall) -> set[str]:
+    """The attributes that the file reads from anything but ``self``."""
+    return {
+        node.attr
+        for node in call.file.nodes
+        if isinstance(node, ast.Attribute) and not (isinstance(node.value, ast.Name) and node.value.id == "self")
+    }
+
+
+# --- the class instead of the class of torch.nn
+
+
+def _class_drafts(edited: EditedCall, helper: Helper, *, all_fit: bool, fits: Sequence[bool]) -> Iterator[Draft]:
+    call = edited.call
+    groups = call.argument("groups", _GROUPS)
+    if all_fit and (groups is None or isinstance(groups, ast.Constant)):
+        yield Draft((callee_edit(call, helper.name), *_without_groups(call)), (helper,))
+        return
+    condition = _condition(edited, fits)
+    if condition is None:
+        return
+    place = _Place.of(call)
+    if groups is None or isinstance(groups, ast.Constant):
+        if place is not None and place.name:
+            yield Draft((*place.chosen_class(helper.name, condition), *_without_groups(call)), (helper,))
+        else:
+            yield Draft((*_conditional_callee(call, helper.name, condition), *_without_groups(call)), (helper,))
+    elif place is not None and place.is_value:
+        yield Draft((place.branches(helper.name, condition),), (helper,))
+    else:
+        text = ast.get_source_segment("".join(call.file.lines), call.node) or ""
+        new = f"{_other_class(call, helper.name)} if {condition} else {text}"
+        enclosed = f"({new})" if _needs_parentheses(call) else new
+        site = call.site
+        yield Draft((NamedEdit(site, enclosed, helper.name, int(enclosed != new)),), (helper,))
+
+
+def _without_groups(call: WrittenCall) -> tuple[Edit, ...]:
+    """The edits that remove the argument ``groups``; positional arguments after it get their names."""
+    keyword = next((keyword for keyword in call.node.keywords if keyword.arg == "groups"), None)
+    if keyword is not None:
+        return (call.removing(keyword),)
+    positional = call.node.args[_GROUPS:]
+    if not positional:
+        return ()
+    first, last = call.replacing(positional[0], "").site, call.replacing(positional[-1], "").site
+    rest = ", ".join(
+        f"{name}={_text(call, node)}" for name, node in zip(_POSITIONS[_GROUPS + 1 :], positional[1:], strict=False)
+    )
+    if rest:
+        return (Edit(Site(first.path, first.line, first.column, last.end_line, last.end_column, first.function), rest),)
+    before = call.replacing(call.node.args[_GROUPS - 1], "").site
+    span = Site(first.path, before.end_line, before.end_column, last.end_line, last.end_column, first.function)
+    return (Edit(span, ""),)
+
+
+def _other_class(call: WrittenCall, name: str) -> str:
+    """The call with another class, without ``groups``, in one line."""
+    arguments = [_text(call, node) for node in call.node.args[:_GROUPS]]
+    after = zip(_POSITIONS[_GROUPS + 1 :], call.node.args[_GROUPS + 1 :], strict=False)
+    arguments += [f"{parameter}={_text(call, node)}" for parameter, node in after]
+    for keyword in call.node.keywords:
+        if keyword.arg != "groups":
+            value = _text(call, keyword.value)
+            arguments.append(f"{keyword.arg}={value}" if keyword.arg else f"**{value}")
+    return f"{name}({', '.join(arguments)})"
+
+
+def _conditional_callee(call: WrittenCall, name: str, condition: str) -> tuple[Edit, ...]:
+    edit = call.replacing(call.node.func, f"({name} if {condition} else {_text(call, call.node.func)})")
+    return (NamedEdit(edit.site, edit.text, name, 1),)
+
+
+def _needs_parentheses(call: WrittenCall) -> bool:
+    """Return whether a conditional expression in place of the call has to be in parentheses."""
+    parent, field = call.file.parents[call.node]
+    return not isinstance(parent, ast.Assign | ast.Return | ast.Expr | ast.List | ast.Tuple | ast.keyword) and not (
+        isinstance(parent, ast.Call) and field == "args"
+    )
+
+
+def _text(call: WrittenCall, node: ast.expr) -> str:
+    return ast.get_source_segment("".join(call.file.lines), node) or ast.unparse(node)
+
+
+# --- the condition under which a layer is rewritten
+
+
+def _condition(edited: EditedCall, fits: Sequence[bool]) -> str | None:
+    """The shortest condition on arguments of the call that holds for the layers to rewrite and for no misfit.
+
+    The class has no groups, so it is always a condition that a ``groups`` argument is 1.
+    """
+    misfits = [others for others, fit in zip(edited.others, fits, strict=True) if not fit]
+    uses = [use.arguments for use in edited.uses]
+    tests = [test for test in _tests(edited.call) if all(test[1](n) for n in uses)]
+    groups = edited.call.argument("groups", _GROUPS)
+    required = "" if groups is None or isinstance(groups, ast.Constant) else f"{_text(edited.call, groups)} == 1"
+    for count in range(1, len(tests) + 1):
+        for chosen in combinations(tests, count):
+            if required and required not in (text for text, _ in chosen):
+                continue
+            if not any(all(holds(n) for _, holds in chosen) for n in misfits):
+                return " and ".join(text for text, _ in chosen)
+    return None
+
+
+def _tests(call: WrittenCall) -> Iterator[tuple[str, Callable[[LayerArguments], bool]]]:
+    possible: tuple[tuple[str, int, str, Callable[[LayerArguments], bool]], ...] = (
+        ("kernel_size", 2, "!= 1", lambda n: n.window > 1),
+        ("in_channels", 0, f"> {STEM_CHANNELS}", lambda n: n.in_channels > STEM_CHANNELS),
+        ("groups", _GROUPS, "== 1", lambda n: n.groups == 1),
+        ("out_channels", 1, "> 1", lambda n: n.out_channels > 1),
+    )
+    for name, position, comparison, holds in possible:
+        node = call.argument(name, position)
+        if node is not None and _is_number(node):
+            yield f"{_text(call, node)} {comparison}", holds
+
+
+def _is_number(node: ast.expr) -> bool:
+    """Return whether an argument may differ from call to call, and is evaluated again without effect."""
+    names = [part for part in ast.walk(node) if isinstance(part, ast.expr) and not isinstance(part, ast.Constant)]
+    return bool(names) and all(isinstance(n, ast.Name | ast.Attribute | ast.BinOp | ast.Subscript) for n in names)
+
+
+# --- the statement around a call
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """The statement in which a call stands, which begins its line in a function."""
+
+    call: WrittenCall
+    statement: ast.stmt
+    indent: str
+    name: str  # of a new variable; "" where names of the call are bound within the statement
+
+    @classmethod
+    def of(cls, call: WrittenCall) -> _Place | None:
+        node: ast.AST = call.node
+        inner = False
+        while not isinstance(node, ast.stmt):
+            if node not in call.file.parents:
+                return None
+            node, _ = call.file.parents[node]
+            comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp | ast.Lambda
+            inner = inner or isinstance(node, comprehension | ast.NamedExpr)
+        indent = call.file.lines[node.lineno - 1][: node.col_offset]
+        function = call.scope
+        simple = isinstance(node, ast.Assign | ast.AnnAssign | ast.Return | ast.Expr | ast.AugAssign)
+        if not simple or indent.strip() or not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+            return None
+        if ";" in "".join(call.file.lines[node.lineno - 1 : node.end_lineno]):
+            return None
+        taken = {name for part in ast.walk(function) for name in call_sites.bound_names(part)}
+        taken |= {part.id for part in ast.walk(function) if isinstance(part, ast.Name)}
+        earlier = [part for part in _calls_in(node) if _before(part, call.node)]
+        names = [f"{name}{len(earlier) + 1 if earlier else ''}" for name in ("conv", "conv_class", "layer_class")]
+        free = next((name for name in names if name not in taken), "")
+        return cls(call, node, indent, "" if inner else free)
+
+    @property
+    def is_value(self) -> bool:
+        """Return whether the statement assigns or returns the result of the call."""
+        if not isinstance(self.statement, ast.Assign | ast.Return) or self.statement.value is not self.call.node:
+            return False
+        return self.statement.end_col_offset == self.call.node.end_col_offset  # and not in parentheses
+
+    def chosen_class(self, helper: str, condition: str) -> tuple[Edit, Edit]:
+        """A variable with the class, before the statement, and the call of it."""
+        line = self.statement.lineno
+        site = Site(self.call.site.path, line, 1, line, 1, self.call.site.function)
+        start = f"{self.indent}{self.name} = "
+        callee = self.call.replacing(self.call.node.func, self.name)
+        dense = _text(self.call, self.call.node.func)
+        text = f"{start}{helper} if {condition} else {dense}\n"
+        return NamedEdit(site, text, helper, len(start)), callee
+
+    def branches(self, helper: str, condition: str) -> Edit:
+        """The statement with the other class if the condition holds, else as it is."""
+        source = "".join(self.call.file.lines)
+        old = ast.get_source_segment(source, self.statement) or ""
+        call = ast.get_source_segment(source, self.call.node) or ""
+        head = old[: len(old) - len(call)]
+        step = "    " if "\t" not in self.indent else "\t"
+        new = f"if {condition}:\n{self.indent}{step}{head}"
+        site = self.call.site
+        line, column = self.statement.lineno, len(self.indent) + 1
+        span = Site(site.path, line, column, site.end_line, site.end_column, site.function)
+        if isinstance(self.statement, ast.Return):
+            text = f"{new}{_other_class(self.call, helper)}\n{self.indent}{old}"
+        else:
+            moved = old.replace("\n", f"\n{step}")
+            text = f"{new}{_other_class(self.call, helper)}\n{self.indent}else:\n{self.indent}{step}{moved}"
+        return NamedEdit(span, text, helper, len(new))
+
+
+def _calls_in(statement: ast.stmt) -> Iterator[ast.Call]:
+    yield from (node for node in ast.walk(statement) if isinstance(node, ast.Call))
+
+
+def _before(first: ast.Call, second: ast.Call) -> bool:
+    """Return whether a call to the same class stands before another one, and not around it."""
+    same = ast.unparse(first.func) == ast.unparse(second.func)
+    return same and (first.lineno, first.col_offset) < (second.lineno, second.col_offset)

@@ -1,0 +1,98 @@
+"""The text of classes that replace a layer, with only those parameters that the calls of a file pass."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+LINE = 100  # characters of a line that is written into a user's file
+
+# The parameters of a class that replaces a convolution, in the order of torch.nn, and their defaults.
+DEFAULTS = {
+    "in_channels": "",
+    "out_channels": "",
+    "kernel_size": "",
+    "stride": "1",
+    "padding": "0",
+    "dilation": "1",
+    "bias": "True",
+    "padding_mode": '"zeros"',
+    "device": "None",
+    "dtype": "None",
+}
+REQUIRED = ("in_channels", "out_channels", "kernel_size")
+WINDOW = ("kernel_size", "stride", "padding", "dilation")
+EVERY = frozenset(DEFAULTS)
+TUPLES = "tuples"  # not a parameter, but an option of the text: sizes may be tuples or strings
+ATTRIBUTES = ("in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation", "padding_mode")
+
+
+def attribute(name: str) -> str:
+    """The option for an attribute that other code reads from the layer."""
+    return f".{name}"
+
+
+def passing(names: Iterable[str], parameters: frozenset[str], *, after: int | None = None) -> list[str]:
+    """Arguments that pass parameters on: by position while none is left out, then by keyword.
+
+    ``after`` is the number of names before the first that can be passed by position; None: only by keyword.
+    """
+    arguments = []
+    contiguous = after is not None
+    for name in names:
+        if name in parameters:
+            arguments.append(name if contiguous else f"{name}={name}")
+        else:
+            contiguous = False
+    return arguments
+
+
+def call(head: str, arguments: Sequence[str], tail: str = ")", indent: int = 8) -> str:
+    """``head`` with its arguments, on as few lines as possible, each as long as a line may be."""
+    space = " " * indent
+    line = f"{space}{head}{', '.join(arguments)}{tail}"
+    if len(line) <= LINE:
+        return f"{line}\n"
+    inner = f"{space}    {', '.join(arguments)}"
+    if len(inner) > LINE:
+        inner = "\n".join(f"{space}    {argument}," for argument in arguments)
+    return f"{space}{head}\n{inner}\n{space}{tail}\n"
+
+
+def definition(name: str, about: str, parameters: Sequence[str], body: str) -> str:
+    """A subclass of Sequential: its children are set in ``body`` in the order in which they run."""
+    signature = call("def __init__(", ["self", *parameters], "):", indent=4)
+    return f'class {name}(nn.Sequential):\n    """{about}"""\n\n{signature}        super().__init__()\n{body}'
+
+
+def conv_parameters(parameters: frozenset[str]) -> list[str]:
+    """The parameters of a class that replaces a convolution."""
+    wanted = parameters | set(REQUIRED)
+    return [f"{name}={default}" if default else name for name, default in DEFAULTS.items() if name in wanted]
+
+
+def attributes(parameters: frozenset[str], source: str) -> str:
+    """Statements that set the attributes which other code reads; ``source`` is the child that has the window."""
+    wanted = [name for name in ATTRIBUTES if attribute(name) in parameters]
+    own = [name for name in wanted if name in ("in_channels", "out_channels")]
+    rest = [name for name in wanted if name not in own]
+    return "".join(
+        [
+            *(f"        self.{name} = {name}\n" for name in own),
+            *(f"        self.{name} = self.{source}.{name}\n" for name in rest),
+        ]
+    )
+
+
+def of_layer(layer: str, parameters: frozenset[str]) -> list[str]:
+    """The arguments for a class with these parameters, read from a convolution."""
+    values = [f"{layer}.{name}" for name in REQUIRED]
+    contiguous = True
+    for name in ("stride", "padding", "dilation", "bias", "padding_mode"):
+        if name not in parameters:
+            contiguous = False
+            continue
+        value = f"{layer}.bias is not None" if name == "bias" else f"{layer}.{name}"
+        values.append(value if contiguous else f"{name}={value}")
+    for name in ("device", "dtype"):
+        values += [f"{name}={layer}.weight.{name}"] if name in parameters else []
+    return values

@@ -1,0 +1,117 @@
+"""Calls of convolutions that also build layers which stay dense: the condition stands in the caller's code."""
+
+from __future__ import annotations
+
+import ast
+from typing import Any
+
+import pytest
+import torch
+
+from convlint.ir import Replacement
+from convlint.rewriting import helpers
+from convlint.rewriting.base import EditedCall
+from convlint.rewriting.kinds import of_code
+from convlint.rewriting.layer_use import LayerArguments, LayerUse
+from convlint.source_text import call_sites, edits, lines
+from convlint.source_text.texts import SourceTexts
+
+DENSE = LayerArguments(32, 64, (3, 3))
+STEM = LayerArguments(3, 64, (3, 3))
+POINTWISE = LayerArguments(32, 64, (1, 1))
+DEPTHWISE = LayerArguments(32, 32, (3, 3), groups=32)
+
+
+def rewritten(text: str, *others: LayerArguments, code: str = "CVL502") -> str:
+    """The file after its first call of Conv2d was rewritten for DENSE, and not for ``others``."""
+    calls = [n for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Call) and "Conv2d" in ast.unparse(n.func)]
+    texts = SourceTexts({"net.py": text.encode()})
+    call = call_sites.at(lines.span("net.py", calls[0], lines.split(text)), texts)
+    assert call is not None
+    use: Any = LayerUse(None, DENSE, None, ())  # type: ignore[arg-type]
+    place = EditedCall(call.site, call, (use,), others)
+    draft = next(of_code(code).drafts(place, Replacement(code), all_fit=not others))
+    return edits.apply(text.encode(), helpers.edits("net.py", text, [draft])).decode()
+
+
+def added(before: str, after: str) -> list[str]:
+    """The lines of ``after`` below the inserted class that ``before`` does not have."""
+    body = after.partition("1, bias=bias)\n")[2] or after.partition("out_channels, 1)\n")[2]
+    return [line.strip() for line in body.splitlines() if line.strip() and line not in before.splitlines()]
+
+
+HEAD = "from torch import nn\n\n\n"
+HELPER = HEAD + "def conv3x3(i, o, k=3, g=1):\n    return nn.Conv2d(i, o, k, padding=1, bias=False{})\n"
+CLASS = "conv = DepthwiseSeparableConv2d if {} else nn.Conv2d"
+
+
+@pytest.mark.parametrize(
+    ("others", "condition"), [([STEM], "i > 4"), ([POINTWISE], "k != 1"), ([POINTWISE, STEM], "k != 1 and i > 4")]
+)
+def test_a_condition_in_the_helper_chooses_the_class(others: list[LayerArguments], condition: str) -> None:
+    text = HELPER.format("")
+    after = rewritten(text, *others)
+    assert added(text, after) == [CLASS.format(condition), "return conv(i, o, k, padding=1, bias=False)"]
+
+
+def test_groups_that_vary_are_part_of_the_condition_and_not_of_the_new_call() -> None:
+    text = HELPER.format(", groups=g")
+    after = rewritten(text, DEPTHWISE)
+    assert added(text, after) == ["if g == 1:", "return DepthwiseSeparableConv2d(i, o, k, padding=1, bias=False)"]
+    names: dict[str, Any] = {}
+    exec(after, names)  # noqa: S102 - a text of this test
+    assert type(names["conv3x3"](32, 64)).__name__ == "DepthwiseSeparableConv2d"
+    assert names["conv3x3"](32, 32, 3, 32).groups == 32
+    assert names["conv3x3"](32, 64)(torch.rand(1, 32, 8, 8)).shape == (1, 64, 8, 8)
+
+
+def test_an_assignment_gets_both_branches() -> None:
+    text = (
+        HEAD
+        + "def f(self, i, g):\n    if i:\n        self.conv = nn.Conv2d(\n            i, 8, 3, groups=g,\n        )\n"
+    )
+    after = rewritten(text, DEPTHWISE)
+    ast.parse(after)
+    assert "        if g == 1:\n            self.conv = DepthwiseSeparableConv2d(i, 8, 3)\n        else:\n" in after
+    assert "            self.conv = nn.Conv2d(\n                i, 8, 3, groups=g,\n            )\n" in after
+
+
+def test_two_conditions_in_a_statement_have_variables_of_their_own() -> None:
+    text = HEAD + "def f(i, o):\n    return [nn.Conv2d(o, i, 3), nn.Conv2d(i, o, 3)]\n"
+    second = rewritten(text, STEM)
+    assert "    conv = DepthwiseSeparableConv2d if o > 4 else nn.Conv2d\n" in second
+
+
+def test_a_name_that_the_function_uses_is_not_taken() -> None:
+    text = HEAD + "def f(conv, i):\n    return conv(nn.Conv2d(i, 64, 3))\n"
+    assert "    conv_class = DepthwiseSeparableConv2d if i > 4 else nn.Conv2d\n" in rewritten(text, STEM)
+
+
+def test_a_comprehension_chooses_the_class_in_the_call() -> None:
+    text = HEAD + "def f(sizes):\n    return [nn.Conv2d(i, 64, 3) for i in sizes]\n"
+    assert "[(DepthwiseSeparableConv2d if i > 4 else nn.Conv2d)(i, 64, 3) for" in rewritten(text, STEM)
+
+
+def test_only_the_parameters_that_are_passed_are_declared() -> None:
+    text = HEAD + "net = nn.Conv2d(32, 64, 3, dilation=2)\n"
+    after = rewritten(text)
+    assert "def __init__(self, in_channels, out_channels, kernel_size, dilation=1):\n" in after
+    assert "dilation=dilation, groups=in_channels, bias=False" in after
+    assert "self.pointwise = nn.Conv2d(in_channels, out_channels, 1)\n" in after
+
+
+def test_the_new_layer_has_two_plain_children_and_one_bias() -> None:
+    names: dict[str, Any] = {}
+    exec(rewritten(HEAD + "net = nn.Conv2d(32, 64, 3)\n"), names)  # noqa: S102 - a text of this test
+    layer = names["net"]
+    assert [type(child) for child in layer.children()] == [torch.nn.Conv2d, torch.nn.Conv2d]
+    assert [name for name, _ in layer.named_parameters()] == ["depthwise.weight", "pointwise.weight", "pointwise.bias"]
+
+
+def test_a_factorized_layer_takes_numbers() -> None:
+    after = rewritten(HEAD + "net = nn.Conv2d(32, 64, 3, padding=1)\n", code="CVL503")
+    assert "self.horizontal = nn.Conv2d(\n" in after
+    assert "(1, kernel_size), padding=(0, padding), bias=False" in after
+    names: dict[str, Any] = {}
+    exec(after, names)  # noqa: S102 - a text of this test
+    assert names["net"](torch.rand(1, 32, 12, 14)).shape == (1, 64, 12, 14)
