@@ -156,6 +156,7 @@ def suggest(
     kind: str | Sequence[str] = (),
     groups: int | None = None,
     pairs: int = 1,
+    rank: float | None = None,
     between: IntermediateLayers = "none",
     layer: str | Sequence[str] = (),
     min_saving: float = 0.0,
@@ -181,7 +182,7 @@ def suggest(
 
     wanted = rewrite_options.parse(
         kinds=(kind,) if isinstance(kind, str) else tuple(kind),
-        kind_options=KindOptions(groups, pairs, between),
+        kind_options=KindOptions(groups, pairs, between, rank),
         layers=(layer,) if isinstance(layer, str) else tuple(layer),
         min_saving=min_saving,
         top=top,

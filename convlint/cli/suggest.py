@@ -26,7 +26,7 @@ def run(request: SuggestRequest, worker: Worker | None = None) -> int:
     """Print suggestions for a model, and return the exit code. Raises UsageError."""
     options = rewrite_options.parse(
         kinds=request.kind,
-        kind_options=KindOptions(request.groups, request.pairs, request.between),
+        kind_options=KindOptions(request.groups, request.pairs, request.between, request.rank),
         layers=request.layer,
         min_saving=request.min_saving,
         top=request.top,

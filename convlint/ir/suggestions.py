@@ -20,7 +20,9 @@ class Replacement:
 
     ``groups`` of a grouped convolution, each at least ``width`` channels wide on both sides; ``pairs`` of depthwise and
     pointwise kernels that are summed; the layers ``between`` the two halves of a separable convolution; ``map_size``
-    (H, W), the input size of a global depthwise convolution.
+    (H, W), the input size of a global depthwise convolution; the ``ranks`` of a decomposition, in channels or, with
+    ``per``, in so many parts of the channels. ``base`` is the class of torch.nn of a layer that is decomposed; it keeps
+    its ``groups``.
     """
 
     code: str
@@ -29,6 +31,9 @@ class Replacement:
     pairs: int = 1
     between: IntermediateLayers = "none"
     map_size: Shape = ()
+    ranks: Shape = ()
+    per: int = 0
+    base: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from convlint.ir import ChannelOrder, Graph, ModelVersion, Problem, Timing, VersionRun
 from convlint.rewriting import channel_order
-from convlint.rewriting.candidates import Candidate, matches_pattern
+from convlint.rewriting.candidates import Candidate
 from convlint.rewriting.drafts import EditedFiles
 from convlint.rewriting.other_calls import other_calls
 from convlint.rewriting.project import Project
+from convlint.rewriting.unsupported import matches_pattern
 from convlint.rewriting.verification import needed_calls
 from convlint.runtime.worker.client import JobResult
 from convlint.settings.jobs import Job, VersionsJob

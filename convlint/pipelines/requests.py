@@ -190,11 +190,14 @@ class SuggestRequest(CheckRequest):
     """The options of ``suggest``."""
 
     kind: tuple[str, ...] = option((), REWRITES, "KIND",
-        "Rewrites to try: grouped, depthwise-separable, factorised or global-depthwise. Repeatable.", note="all")
+        "Rewrites to try: grouped, depthwise-separable, factorised, global-depthwise, tucker or low-rank. Repeatable.",
+        note="all; tucker and low-rank with --weights")
     groups: int | None = option(None, REWRITES, "N",
         "Number of groups of a grouped convolution, or auto for as many as fit.", note="auto", parse=_groups)
     pairs: int = option(1, REWRITES, "N",
         "Number of depthwise-pointwise pairs to sum; more pairs keep more of trained weights.", kind=int, minimum=1)
+    rank: float | None = option(None, REWRITES, "SHARE",
+        "Ranks of tucker and low-rank as a share of the channels, for example 50%.", note="38%", parse=_share)
     between: IntermediateLayers = option("none", REWRITES, "LAYERS",
         "Layers between depthwise and pointwise convolution: none, norm, norm-relu or norm-prelu.",
         choices=("none", "norm", "norm-relu", "norm-prelu"))

@@ -74,7 +74,9 @@ class _Search:
     def _candidates(self, graph: Graph, totals: Costs) -> list[Candidate]:
         """The candidates that save enough, the largest savings first."""
         options = self.options
-        kinds = [all_kinds()[name] for name in options.kinds] or list(all_kinds().values())
+        kinds = [all_kinds()[name] for name in options.kinds] or [
+            kind for kind in all_kinds().values() if options.weights or not kind.needs_weights
+        ]
         if self.live:
             found, refused = live_candidates(graph, kinds, options.kind_options, options.layers)
         else:

@@ -15,11 +15,12 @@ from convlint.support.dataclass import dataclass
 
 @dataclass(frozen=True, slots=True)
 class KindOptions:
-    """User options of the kinds of rewrites; ``groups`` None: as many as possible."""
+    """User options of the kinds of rewrites; ``groups`` None: as many as possible; ``rank``: a share of channels."""
 
     groups: int | None = None
     pairs: int = 1
     between: IntermediateLayers = "none"
+    rank: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +92,14 @@ class Kind(ABC):
     base: ClassVar[str] = "Conv2d"  # the class of torch.nn whose layers are rewritten
     # Whether an argument suffices, so that layers of a user's subclass can be rewritten too.
     keeps_class: ClassVar[bool] = False
+    needs_weights: ClassVar[bool] = False  # only of use for trained weights, so tried only with them or by name
     evidence: ClassVar[str]  # the published effect and its source
     example: ClassVar[Replacement]  # for the page
+
+    @property
+    def bases(self) -> tuple[str, ...]:
+        """The classes of torch.nn whose layers are rewritten."""
+        return (self.base,)
 
     @classmethod
     def page(cls) -> str:
@@ -111,6 +118,13 @@ class Kind(ABC):
     @abstractmethod
     def form(self, uses: Sequence[LayerUse], kind_options: KindOptions, graph: Graph) -> Replacement | str:
         """The replacement of all these layers, or the reason why there is none."""
+
+    def alternatives(
+        self, uses: Sequence[LayerUse], kind_options: KindOptions, graph: Graph
+    ) -> tuple[Replacement, ...]:
+        """Replacements of all these layers of different sizes, of which a search for a size chooses."""
+        form = self.form(uses, kind_options, graph)
+        return () if isinstance(form, str) else (form,)
 
     def fits(self, arguments: LayerArguments, form: Replacement, kind_options: KindOptions) -> bool:
         """Return whether the edited call may replace a layer with these arguments."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator, Sequence
-from fnmatch import fnmatchcase
 
 from convlint.ir import Graph, Layer, LayerChange, OtherCall, Refusal, Replacement, Site
 from convlint.rewriting.base import Draft, EditedCall, Kind, KindOptions
 from convlint.rewriting.layer_use import LayerArguments, LayerUse, layer_arguments, layer_use
 from convlint.rewriting.project import Project
+from convlint.rewriting.unsupported import matches_pattern, unsupported
 from convlint.source_text import call_sites
 from convlint.source_text.call_sites import WrittenCall
 from convlint.support.dataclass import dataclass, replace
@@ -47,30 +47,29 @@ def find_candidates(
     patterns: Sequence[str] = (),
 ) -> tuple[list[Candidate], list[Refusal]]:
     """All possible rewrites, and the refusals. ``patterns``: names of layers to rewrite, all if empty."""
-    return _separated(
+    kinds = tuple(kinds)
+    found, refused = _separated(
         result
         for kind in kinds
         for group in _by_call(graph, kind, patterns)
         for result in _Call(group, graph, kind, kind_options, patterns, project, other_calls).results()
     )
+    return found, [*refused, *unsupported(graph, kinds, patterns)]
 
 
 def live_candidates(
     graph: Graph, kinds: Iterable[Kind], kind_options: KindOptions, patterns: Sequence[str] = ()
 ) -> tuple[list[Candidate], list[Refusal]]:
     """The same for a live model, layer by layer."""
-    return _separated(
+    kinds = tuple(kinds)
+    found, refused = _separated(
         result
         for kind in kinds
         for group in _by_call(graph, kind, patterns)
         for layer in group
         for result in _live(layer, graph, kind, kind_options, patterns)
     )
-
-
-def matches_pattern(name: str, patterns: Sequence[str]) -> bool:
-    """Return whether ``--layer`` selects a layer's name; without patterns all are selected."""
-    return not patterns or any(fnmatchcase(name, pattern) for pattern in patterns)
+    return found, [*refused, *unsupported(graph, kinds, patterns)]
 
 
 def _separated(results: Results) -> tuple[list[Candidate], list[Refusal]]:
@@ -80,10 +79,10 @@ def _separated(results: Results) -> tuple[list[Candidate], list[Refusal]]:
 
 def _by_call(graph: Graph, kind: Kind, patterns: Sequence[str]) -> Iterator[list[Layer]]:
     """The layers of each constructor call that builds a relevant layer."""
-    groups: dict[Site | None, list[Layer]] = {}
+    groups: dict[tuple[Site | None, str], list[Layer]] = {}
     for layer in graph.layers:
-        if layer.base == kind.base:
-            groups.setdefault(layer.site, []).append(layer)
+        if layer.base in kind.bases:
+            groups.setdefault((layer.site, layer.base), []).append(layer)
     for group in groups.values():
         selected = [layer for layer in group if matches_pattern(layer.name, patterns)]
         if any(_is_relevant(graph, layer, kind) for layer in selected):
@@ -93,7 +92,7 @@ def _by_call(graph: Graph, kind: Kind, patterns: Sequence[str]) -> Iterator[list
 def _is_relevant(graph: Graph, layer: Layer, kind: Kind) -> bool:
     """Return whether a layer could be cheaper at all, so that a refusal is reported."""
     use = layer_use(graph, layer)
-    if kind.base != "Conv2d":
+    if kind.base == "Linear":
         return kind.refusal_in(graph, use) is None
     return use.arguments.is_dense and not use.arguments.is_stem and bool(use.calls)
 
@@ -155,6 +154,11 @@ class _Call:
     def site(self) -> Site | None:
         return self.layers[0].site
 
+    @property
+    def base(self) -> str:
+        """The class of torch.nn of the layers."""
+        return self.layers[0].base
+
     def results(self) -> Results:
         """A candidate for the layers that can be rewritten, and refusals for the others."""
         selected = [layer for layer in self.layers if matches_pattern(layer.name, self.patterns)]
@@ -196,8 +200,8 @@ class _Call:
         assert self.site is not None
         here = replace(self.site, function="")
         for built in (built for call in self.other_calls for built in call.built):
-            if built.kind == self.kind.base and replace(built.site, function="") == here:
-                yield layer_arguments(built.attrs)
+            if built.kind == self.base and replace(built.site, function="") == here:
+                yield layer_arguments(built.attrs, built.kind)
 
     def _refused(self, uses: Sequence[LayerUse], reason: str) -> Refusal:
         return Refusal(self.kind.code, self.site, tuple(use.layer.name for use in uses), reason)
@@ -231,7 +235,7 @@ class _Call:
         place = EditedCall(call.site, call, tuple(uses), tuple(dict.fromkeys(others)), through)
         all_fit = all(self.kind.fits(other, form, self.kind_options) for other in place.others)
         drafts = tuple(self.kind.drafts(place, form, all_fit=all_fit))
-        if uses[0].layer.kind != self.kind.base:  # a helper would replace the subclass
+        if uses[0].layer.kind != self.base:  # a helper would replace the subclass
             drafts = tuple(draft for draft in drafts if not draft.helpers)
         changes = (LayerChange(use.layer.name, form, use.before, self.kind.costs(use, form)) for use in uses)
         return Candidate(self.kind, place, form, tuple(changes), drafts)
@@ -241,11 +245,11 @@ class _Call:
         names = {use.layer.name for use in fit}
         for site, group in _by_outer_call(fit).items():
             form = self.kind.form(group, self.kind_options, self.graph)
-            if self._can_wrap(site) and group[0].layer.kind == self.kind.base and not isinstance(form, str):
+            if self._can_wrap(site) and group[0].layer.kind == self.base and not isinstance(form, str):
                 rest = [
                     layer_use(self.graph, layer)
                     for layer in self.graph.layers
-                    if layer.base == self.kind.base and layer.chain[:1] == (site,) and layer.name not in names
+                    if layer.base == self.base and layer.chain[:1] == (site,) and layer.name not in names
                 ]
                 if not any(self._fits(use, form) for use in rest):
                     candidate = self._candidate(site, group, [use.arguments for use in rest], form, through=True)

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from math import prod
 from typing import Any
 
-from convlint.analysis import cost
+from convlint.analysis import cost, ops
 from convlint.ir import Costs, Graph, Layer, Shape, Tensor
 from convlint.support.dataclass import dataclass
 
+_OPERATORS = frozenset({*ops.CONVS, *ops.TRANSPOSED_CONVS, "linear"})
 STEM_CHANNELS = 4  # layers with at most these input channels read an image, and are not rewritten
 
 
@@ -26,6 +27,7 @@ class LayerArguments:
     groups: int = 1
     bias: bool = True
     padding_mode: str = "zeros"
+    transposed: bool = False
 
     @property
     def window(self) -> int:
@@ -42,8 +44,8 @@ class LayerArguments:
         return self.in_channels <= STEM_CHANNELS
 
 
-def layer_arguments(attrs: Mapping[str, Any]) -> LayerArguments:
-    """The arguments in the attributes of a ``Layer`` or ``BuiltLayer``. Raises KeyError."""
+def layer_arguments(attrs: Mapping[str, Any], base: str = "Conv2d") -> LayerArguments:
+    """The arguments in the attributes of a ``Layer`` or ``BuiltLayer`` of a class. Raises KeyError."""
     bias = bool(attrs.get("bias"))
     if "in_features" in attrs:
         return LayerArguments(int(attrs["in_features"]), int(attrs["out_features"]), bias=bias)
@@ -58,6 +60,7 @@ def layer_arguments(attrs: Mapping[str, Any]) -> LayerArguments:
         int(attrs["groups"]),
         bias,
         str(attrs.get("padding_mode", "zeros")),
+        base.startswith("ConvTranspose"),
     )
 
 
@@ -79,7 +82,7 @@ def layer_use(graph: Graph, layer: Layer) -> LayerUse:
     calls = tuple(
         (graph.tensor(node.inputs[0]), node.outputs[0])
         for node in nodes
-        if node.op in ("conv2d", "linear") and node.inputs and node.outputs
+        if node.op in _OPERATORS and node.inputs and node.outputs
     )
     before = Costs(
         layer.params,
@@ -87,4 +90,4 @@ def layer_use(graph: Graph, layer: Layer) -> LayerUse:
         sum(out.nbytes for _, out in calls),
         layer.saved_bytes,
     )
-    return LayerUse(layer, layer_arguments(layer.attrs), before, calls)
+    return LayerUse(layer, layer_arguments(layer.attrs, layer.base), before, calls)

@@ -68,6 +68,8 @@ def parse(
         raise UsageError(f"--groups {kind_options.groups}: expected auto or a number of at least 2")
     if kind_options.pairs < 1:
         raise UsageError(f"--pairs {kind_options.pairs}: expected at least 1")
+    if kind_options.rank is not None and not 0 < kind_options.rank <= 1:
+        raise UsageError("--rank must be a share of the channels above 0%, for example 50%")
     if not 0 <= options.min_saving <= 1:
         raise UsageError("--min-saving must be a share of the model, for example 5% or 0.05")
     if options.save_weights and not options.weights:

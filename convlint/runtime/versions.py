@@ -22,6 +22,7 @@ import torch
 from torch import nn
 
 from convlint.ir import BuiltLayer, Graph, ModelVersion, OtherCall, Problem, VersionRun, serialize
+from convlint.rewriting.kinds import kinds
 from convlint.runtime import model_run
 from convlint.runtime.build import construction_sites, load_target, overlay
 from convlint.runtime.failures import ProblemError, failure_of, one_line
@@ -42,6 +43,7 @@ from convlint.source_text.packages import is_installed
 from convlint.support.dataclass import replace
 
 _CALL_SECONDS = 5.0  # for one other call
+_REWRITABLE = {base for kind in kinds().values() for base in kind.bases}
 _CALLS_SHARE = 0.3  # of the job's time limit, after which no further call starts
 
 
@@ -264,7 +266,7 @@ def _rewritable_layers(model: nn.Module) -> Iterator[BuiltLayer]:
     """The layers that could be rewritten, without duplicates of the same call with the same arguments."""
     seen: set[tuple[Any, str]] = set()
     for layer in layers.layers(model, ()):
-        if layer.base in ("Conv2d", "Linear") and layer.site is not None:
+        if layer.base in _REWRITABLE and layer.site is not None:
             key = (layer.site, f"{layer.kind} {sorted(layer.attrs.items())}")
             if key not in seen:
                 seen.add(key)

@@ -129,7 +129,7 @@ class EditorLinter:
             return None
         from convlint.rewriting.kinds import kinds
 
-        return call if call.callee in {f"torch.nn.{kind.base}" for kind in kinds().values()} else None
+        return call if call.callee in {f"torch.nn.{base}" for kind in kinds().values() for base in kind.bases} else None
 
 
 def contains(site: Site, line: int, column: int) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import pkgutil
 from functools import cache
 
@@ -15,7 +16,7 @@ def kinds() -> dict[str, Kind]:
     found: dict[str, Kind] = {}
     for file in sorted(pkgutil.iter_modules(__path__), key=lambda file: file.name):
         for value in vars(importlib.import_module(f"{__name__}.{file.name}")).values():
-            if isinstance(value, type) and issubclass(value, Kind) and value is not Kind:
+            if isinstance(value, type) and issubclass(value, Kind) and not inspect.isabstract(value):
                 found[value.name] = value()
     return found
 

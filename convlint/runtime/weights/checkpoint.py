@@ -12,8 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from convlint.ir import ChannelOrder, ModelVersion, ReorderedState, Replacement
+from convlint.rewriting.kinds import of_code
+from convlint.rewriting.layer_use import LayerArguments
+from convlint.rewriting.rank_kind import RankKind
 from convlint.runtime.failures import ProblemError, one_line
-from convlint.runtime.weights import decompose
+from convlint.runtime.weights import decompose, ranks
 from convlint.support.atomic_write import atomic_replacement
 
 State = dict[str, Tensor]
@@ -190,7 +193,34 @@ def _global(weight: Tensor, form: Replacement) -> tuple[State, Tensor]:
     return {"depthwise.weight": depthwise, "linear.weight": linear}, decompose.dense_of_global(depthwise, linear)
 
 
-_PARTS = {"CVL501": _grouped, "CVL502": _separable, "CVL503": _factorised, "CVL504": _global, "CVL505": _separable}
+def _tucker(weight: Tensor, form: Replacement) -> tuple[State, Tensor]:
+    parts = ranks.tucker(weight, form, _ranks(weight, form))
+    return parts, ranks.dense_of_tucker(parts, form)
+
+
+def _low_rank(weight: Tensor, form: Replacement) -> tuple[State, Tensor]:
+    parts = ranks.low_rank(weight, form, _ranks(weight, form))
+    return parts, ranks.dense_of_low_rank(parts, form)
+
+
+def _ranks(weight: Tensor, form: Replacement) -> tuple[int, ...]:
+    """The ranks of a form for the layer with this weight."""
+    first, second = weight.shape[0], weight.shape[1] * form.groups
+    channels = (first, second) if ranks.is_transposed(form) else (second, first)
+    kind = of_code(form.code)
+    assert isinstance(kind, RankKind)
+    return kind.ranks(LayerArguments(*channels, groups=form.groups), form)
+
+
+_PARTS = {
+    "CVL501": _grouped,
+    "CVL502": _separable,
+    "CVL503": _factorised,
+    "CVL504": _global,
+    "CVL505": _separable,
+    "CVL506": _tucker,
+    "CVL507": _low_rank,
+}
 
 
 def _identity(like: Tensor) -> State:

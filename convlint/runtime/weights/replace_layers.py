@@ -36,7 +36,7 @@ def rewritten(model: nn.Module, forms: Mapping[str, Replacement], *, weights: bo
     """
     modules = dict(model.named_modules(remove_duplicate=False))
     for name, form in forms.items():
-        layer, base = modules.get(name), of_code(form.code).base
+        layer, base = modules.get(name), form.base or of_code(form.code).base
         if not isinstance(layer, getattr(nn, base)):
             there_is = "no such layer" if layer is None else f"of class {type(layer).__name__}"
             raise ValueError(  # noqa: TRY004 - the name is what is wrong
