@@ -1,4 +1,4 @@
-"""What the rewrites have in common that split a convolution into smaller ones with fewer channels between them."""
+"""The interface of rewrites that split a convolution into smaller ones with fewer channels between them."""
 
 from __future__ import annotations
 

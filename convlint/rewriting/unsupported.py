@@ -44,7 +44,7 @@ def _functional(graph: Graph, kinds: Sequence[Kind], patterns: Sequence[str]) ->
             numbers = node.attrs
             kernel, channels = numbers.get("kernel_size", ()), numbers.get("in_channels", 0)
             if prod(kernel) > 1 and numbers.get("groups") == 1 and channels > STEM_CHANNELS:
-                reason = f"not supported for a call of torch.nn.functional.{node.op}, whose weight is no layer's"
+                reason = f"not supported for a call of torch.nn.functional.{node.op}, whose weight belongs to no layer"
                 for kind in kinds:
                     yield Refusal(kind.code, graph.where(node), (node.module,), reason)
 
