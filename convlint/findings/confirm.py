@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from convlint.ir import Claim, Finding, Proof
+from convlint.support.dataclass import replace
 
 ProveClaim = Callable[[Claim], Proof]  # builds and runs the class of a claim
 
@@ -29,6 +30,13 @@ def _confirmed(finding: Finding, prove_claim: ProveClaim | None, proofs: dict[Cl
     proof = proofs.get(claim, Proof("unknown"))
     if proof.verdict == "fails":
         severity = finding.severity if finding.severity == "info" or claim.rounding else "error"
-        yield finding.with_(severity=severity, confidence="high", witness=proof.witness)
+        proved = finding.with_(severity=severity, confidence="high", witness=proof.witness)
+        yield _with_run_repair(proved) if proof.repaired else proved
     elif proof.verdict == "unknown" and not claim.needed:
         yield finding
+
+
+def _with_run_repair(finding: Finding) -> Finding:
+    """The finding with its first repair as one with which the class was run."""
+    first, *others = finding.repairs
+    return finding.with_(repairs=(replace(first, verified="run", effect="the class then runs"), *others))

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from convlint.ir import SEVERITIES, Finding, Occurrence
 from convlint.settings.config import Config
 from convlint.support.dataclass import replace
+
+if TYPE_CHECKING:
+    from convlint.ir import Claim
 
 
 def selected(findings: Iterable[Finding], config: Config) -> Iterator[Finding]:
@@ -29,12 +34,47 @@ def merged(findings: Iterable[Finding]) -> list[Finding]:
 
 
 def joined(run: Iterable[Finding], static: Iterable[Finding]) -> list[Finding]:
-    """Join the findings of runs and of static analysis; of findings in both, keep that of the run."""
-    run = list(run)
+    """Join the findings of runs and of static analysis; of findings in both, keep that of the run.
+
+    A latent defect of which static analysis has a repair is that, with the modules of the run.
+    """
+    run, static = _with_repaired_defects(list(run), list(static))
     known = {(finding.code, _place(finding)) for finding in run}
     repaired = _repairs(run)
     others = [f for f in static if (f.code, _place(f)) not in known and _repairs([f]).isdisjoint(repaired)]
     return sorted([*run, *_without_latent(others, run)], key=_order)
+
+
+def _with_repaired_defects(run: list[Finding], static: list[Finding]) -> tuple[list[Finding], list[Finding]]:
+    """Replace latent findings of runs by those of static analysis about the same defect."""
+    groups: dict[int, list[Finding]] = {}
+    for finding in run:
+        same = next((n for n, other in enumerate(static) if _is_same_defect(finding, other)), None)
+        if same is not None:
+            groups.setdefault(same, []).append(finding)
+    replaced = [finding for group in groups.values() for finding in group]
+    known = [
+        static[number].with_(
+            target=group[0].target, module=group[0].module, instances=_modules(group), occurrences=_occurrences(group)
+        )
+        for number, group in groups.items()
+    ]
+    left = [finding for number, finding in enumerate(static) if number not in groups]
+    return [*(finding for finding in run if finding not in replaced), *known], left
+
+
+def _is_same_defect(ran: Finding, static: Finding) -> bool:
+    """Return whether a latent finding of a run is about the layers of a defect that static analysis can repair."""
+    one, other = ran.claim, static.claim
+    if one is None or other is None or not other.edits or not ran.code.startswith(_LATENT):
+        return False
+    if (os.path.abspath(one.path), one.cls) != (os.path.abspath(other.path), other.cls):
+        return False
+    return _place(ran) == _place(static) or not _lines(one).isdisjoint(_lines(other))
+
+
+def _lines(claim: Claim) -> set[object]:
+    return {(os.path.abspath(site.path), site.line) for site in claim.sites}
 
 
 def _without_latent(findings: Iterable[Finding], errors: Iterable[Finding]) -> list[Finding]:

@@ -6,14 +6,14 @@ import ast
 from collections.abc import Iterator, Sequence
 
 from convlint.analysis import ops
-from convlint.ir import Argument, Claim, Edit, Finding, Fix, Instantiation, Related, Repair, Site, Trial, Witness
+from convlint.ir import Edit, Finding, Fix, Related, Repair, Site, Witness
 from convlint.latent.arguments import ArgumentSpace
 from convlint.latent.candidates import ClassRepair
+from convlint.latent.claims import argument_text, claim
 from convlint.latent.following import Followed, layer_of
 from convlint.latent.search import LatentDefect
 from convlint.rules.registry import rule, rule_about
 from convlint.static.domain.objects import Instance
-from convlint.static.domain.values import Value
 from convlint.static.exploration.execute import descendants
 
 
@@ -22,7 +22,7 @@ def completed(findings: Sequence[Finding], defects: Sequence[LatentDefect]) -> S
     found = [(defect, finding(defect)) for defect in defects]
     claims = {(f.code, f.site): f.claim for f in findings if f.claim is not None}
     new = {(each.code, each.site): each for _, each in found}
-    added = [each.with_(claim=claims.get(key, each.claim)) for key, each in new.items()]
+    added = [each.with_(claim=each.claim or claims.get(key)) for key, each in new.items()]
     settled = [defect for defect, _ in found]
     return [*(each for each in findings if not any(_explains(defect, each) for defect in settled)), *added]
 
@@ -45,7 +45,6 @@ def _explains(defect: LatentDefect, finding: Finding) -> bool:
     return is_inside and finding.code in ("CVL201", "CVL203")
 
 
-_MOST_PAIRS = 4  # of failing and working arguments in a claim
 _EFFECT = "static analysis then follows the class without an error"
 
 
@@ -67,7 +66,9 @@ def finding(defect: LatentDefect) -> Finding:
             fix=Fix(repair.title, "safe" if keeps else "unsafe", edits),
         )
         .with_(
-            claim=_claim(defect), witness=_witness(defect), repairs=(Repair(repair.title, edits, "static", _EFFECT),)
+            claim=claim(defect, edits),
+            witness=_witness(defect),
+            repairs=(Repair(repair.title, edits, "static", _EFFECT),),
         )
     )
 
@@ -238,53 +239,6 @@ def _witness(defect: LatentDefect) -> Witness:
 
 
 def _call(defect: LatentDefect, followed: Followed) -> str:
-    given = [f"{name}={text}" for name, value in followed.arguments.items() if (text := _text(defect, name, value))]
+    texts = {name: argument_text(defect.space, name, value) for name, value in followed.arguments.items()}
+    given = [f"{name}={text}" for name, text in texts.items() if text is not None]
     return f"{defect.entry_point.value.qualname}({', '.join(given)})"
-
-
-def _text(defect: LatentDefect, name: str, value: Value) -> str | None:
-    """An argument as source text; None for the default, and for one that cannot be written."""
-    parameter = defect.space.parameter(name)
-    if not parameter.is_required and type(parameter.default) is type(value) and parameter.default == value:
-        return None
-    text = repr(value)
-    try:
-        ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        return None
-    return text
-
-
-def _claim(defect: LatentDefect) -> Claim | None:
-    """The same arguments for a run: those that fail, each with those that work."""
-    cls = defect.entry_point.value
-    if "<locals>" in cls.qualname or not defect.works:
-        return None
-    failed = defect.fails[0]
-    layers = [defect.repair.number.layer, defect.repair.failed.failing_layer]
-    sites = tuple(dict.fromkeys(layer.site for layer in layers if layer is not None and layer.site is not None))
-    lists = {parameter.name: failed.arguments[parameter.name] for parameter in defect.space.width_lists}
-    base = defect.space.base() | lists
-    arguments = tuple(
-        Argument(name, text) for name, value in base.items() if (text := _text(defect, name, value)) is not None
-    )
-    trials = tuple(
-        Trial(_instantiation(defect, bad), _instantiation(defect, good))
-        for bad in defect.fails[:_MOST_PAIRS]
-        for good in defect.works[:1]
-    )
-    path = defect.entry_point.module.path
-    is_built = failed.step is not None
-    return Claim(path, cls.qualname, arguments, trials, sites, fails_in="forward" if is_built else "constructor")
-
-
-def _instantiation(defect: LatentDefect, followed: Followed) -> Instantiation:
-    numbers: list[tuple[str, int]] = []
-    for parameter in (*defect.space.widths, *defect.space.width_lists):
-        value = followed.arguments[parameter.name]
-        if type(value) is int:
-            numbers.append((parameter.name, value))
-        elif type(value) in (list, tuple):
-            numbers += [(f"{parameter.name}[{index}]", item) for index, item in enumerate(value)]
-    numbers += [(name, value) for name, value in followed.options if type(value) is int]
-    return Instantiation(tuple(numbers))

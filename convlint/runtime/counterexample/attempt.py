@@ -64,7 +64,7 @@ class SuspectCall:
             if any(error is raised for raised in self._channel_errors):
                 failing = failing or ("fails", inputs, error)
             elif error is not None and result[0] == "broken":
-                result = ("refused" if _is_raised_by_user(error) else "broken"), inputs, error
+                result = ("refused" if is_raised_by_user(error) else "broken"), inputs, error
         # A layer that accepts one of the inputs does not contradict its class.
         return result if failing is None or accepted else failing
 
@@ -84,7 +84,7 @@ class SuspectCall:
         chain = failure_of(error, "constructor").chain
         if groups and self._claim.fails_in == "constructor" and self._is_suspected(*chain[:1]):
             return "fails"
-        return "refused" if _is_raised_by_user(error) else "broken"
+        return "refused" if is_raised_by_user(error) else "broken"
 
     def _is_suspected(self, site: Site | None = None) -> bool:
         return site is not None and any(_is_same(site, other) for other in self._claim.sites)
@@ -150,7 +150,7 @@ def _does_not_fit(module: nn.Module, shape: torch.Size) -> bool:
     return asked is not None and len(shape) > 1 and bool(shape[1] != asked)
 
 
-def _is_raised_by_user(error: Exception) -> bool:
+def is_raised_by_user(error: Exception) -> bool:
     """Return whether an exception comes from a ``raise`` or ``assert`` in the user's code."""
     *_, (code, offset) = code_sites.instants(error)
     return not code_sites.is_foreign(code) and code.co_code[offset] == _RAISE

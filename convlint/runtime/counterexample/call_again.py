@@ -12,8 +12,10 @@ from typing import Any
 
 from torch import nn
 
-from convlint.ir import Argument, IntArguments
+from convlint.ir import Argument, Claim, Instantiation, IntArguments
+from convlint.ir.claims import MODULE
 from convlint.runtime.build import construction_sites
+from convlint.runtime.counterexample.stand_in import StandIn
 from convlint.support.dataclass import dataclass
 
 _PATH = re.compile(r"\[(\d+)\]")
@@ -22,6 +24,8 @@ _ONES = frozenset(  # words in the names of parameters whose typical value is 1
     | {"depth", "layers", "blocks", "n", "count", "expansion", "ratio", "scale", "multiplier"}
 )
 
+_CLASSES = {"norm": nn.BatchNorm2d, "act": nn.ReLU, "activation": nn.ReLU}
+
 
 class CannotCallError(Exception):
     """The call cannot be repeated, for the reason in the message."""
@@ -29,17 +33,28 @@ class CannotCallError(Exception):
 
 @dataclass(frozen=True)
 class ClassCall:
-    """A constructor call and its source text."""
+    """A constructor call."""
 
     cls: type[nn.Module]
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
-    text: str
+
+    @property
+    def text(self) -> str:
+        """The source text of the call."""
+        texts = [*map(_source, self.args), *(f"{name}={_source(value)}" for name, value in self.kwargs.items())]
+        return f"{self.cls.__qualname__}({', '.join(texts)})"
 
     def build(self) -> nn.Module:
         """Build the model and record the construction sites of its layers."""
         with construction_sites.WatchedConstruction():
             return self.cls(*self.args, **self.kwargs)
+
+
+def call_of(cls: type[nn.Module], claim: Claim, attempt: Instantiation) -> ClassCall:
+    """Return one call of the class of a claim. Raises CannotCallError."""
+    arguments = (*claim.arguments, *attempt.arguments)
+    return class_call(cls, arguments, attempt.numbers, examples=claim.target is None)
 
 
 def class_call(
@@ -79,8 +94,7 @@ def class_call(
         signature.bind(*args, **named)
     except TypeError as error:
         raise CannotCallError(f"{cls.__name__}: {error}") from None
-    texts = [*map(_source, args), *(f"{name}={_source(value)}" for name, value in named.items())]
-    return ClassCall(cls, args, named, f"{cls.__qualname__}({', '.join(texts)})")
+    return ClassCall(cls, args, named)
 
 
 def _is_default(signature: inspect.Signature, name: str, value: Any) -> bool:
@@ -88,16 +102,21 @@ def _is_default(signature: inspect.Signature, name: str, value: Any) -> bool:
     return type(default) is type(value) and bool(default == value)
 
 
-def _typical_value(name: str) -> int:
+def _typical_value(name: str) -> Any:
     """A typical value of a parameter with this name."""
     words = set(name.lower().split("_"))
+    for kind, example in _CLASSES.items():
+        if kind in words:
+            return example
     if words & {"kernel", "k", "ks", "ksize"}:
         return 3
     return 1 if _ONES & words else 8
 
 
 def _value(text: str) -> Any:
-    """The value of a literal or a dotted name. Raises CannotCallError."""
+    """The value of a literal or a dotted name, or a module that fits. Raises CannotCallError."""
+    if text == MODULE:
+        return StandIn()
     try:
         return ast.literal_eval(text)
     except ValueError:
@@ -143,4 +162,6 @@ def _replaced(value: Any, path: tuple[int, ...], number: int) -> Any:
 
 
 def _source(value: Any) -> str:
+    if isinstance(value, StandIn):
+        return value.text
     return value.__qualname__ if isinstance(value, type) or callable(value) else repr(value)

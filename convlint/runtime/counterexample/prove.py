@@ -18,7 +18,9 @@ from torch import nn
 from convlint.ir import Claim, Instantiation, Proof, Witness
 from convlint.runtime.build import load_target
 from convlint.runtime.counterexample.attempt import Outcome, SuspectCall
-from convlint.runtime.counterexample.call_again import CannotCallError, ClassCall, class_call
+from convlint.runtime.counterexample.by_repair import proof_by_repair
+from convlint.runtime.counterexample.call_again import CannotCallError, call_of
+from convlint.runtime.counterexample.edited_class import edited_class
 from convlint.runtime.failures import ProblemError, one_line
 from convlint.runtime.inputs.make_inputs import Inputs
 from convlint.runtime.model_run import prepare_process
@@ -43,6 +45,11 @@ def prove_job(job: ClaimJob, enter: Callable[[str], None] = lambda _: None) -> J
         cls = _load_class(job)
         enter("witness")
         with torch.no_grad():
+            repaired = edited_class(job.claim, job.root)
+            if repaired is not None:
+                proof = proof_by_repair(cls, repaired, job.claim, until)
+                if proof.verdict != "unknown":
+                    return JobResult(proof=proof)
             return JobResult(proof=_proof(cls, job.claim, until))
     except CannotCallError as refusal:
         reason = str(refusal)
@@ -90,13 +97,15 @@ def _proof(cls: type[nn.Module], claim: Claim, until: float) -> Proof:
     for trial in claim.trials:
         if time.monotonic() > until:
             return Proof("unknown", reason="the time limit was reached")
+        if trial.control is None:
+            continue
         if trial.control not in controls:
             controls[trial.control] = _control(cls, claim, trial.control)
         control = controls[trial.control]
         if control is None:
             continue
         works, inputs = control
-        call = _call(cls, claim, trial.failing)
+        call = call_of(cls, claim, trial.failing)
         with at_most(_SECONDS):
             outcome, failing, error = SuspectCall(call, claim, trial.failing).outcome(inputs)
         text = f"{type(error).__name__}: {one_line(error)}" if error else ""
@@ -109,13 +118,9 @@ def _proof(cls: type[nn.Module], claim: Claim, until: float) -> Proof:
     return Proof("works" if refuted else "unknown", reason=reason)
 
 
-def _call(cls: type[nn.Module], claim: Claim, attempt: Instantiation) -> ClassCall:
-    return class_call(cls, claim.arguments, attempt.numbers, examples=claim.target is None)
-
-
 def _control(cls: type[nn.Module], claim: Claim, attempt: Instantiation) -> tuple[str, Inputs] | None:
     """The text of a call that should work, and an input on which it works; None if there is none."""
-    call = _call(cls, claim, attempt)
+    call = call_of(cls, claim, attempt)
     with at_most(_SECONDS):
         inputs = SuspectCall(call, claim, attempt).find_working_input()
     return None if inputs is None else (call.text, inputs)

@@ -71,10 +71,10 @@ def _forward_on_unknown_inputs(instance: Instance, call: Call) -> None:
             interpreter.call(instance, call.with_args([_input(interpreter)], {}, open_ended=False))
         return
     parameters = forward.node.args
-    required = [p for p in positional(parameters)[1:] if p.arg not in forward.defaults]
-    args = [_input_for(interpreter, forward, parameter) for parameter in required]
-    required = [p for p in parameters.kwonlyargs if p.arg not in forward.defaults]
-    kwargs = {parameter.arg: _input_for(interpreter, forward, parameter) for parameter in required}
+    values = {parameter.arg: _input_for(interpreter, forward, parameter) for parameter in required_inputs(forward)}
+    by_name = {parameter.arg for parameter in parameters.kwonlyargs}
+    args = [value for name, value in values.items() if name not in by_name]
+    kwargs = {name: value for name, value in values.items() if name in by_name}
     kwargs |= _optional(interpreter, forward.defaults, lambda value: value is None or type(value) in (int, float))
     interpreter.call(instance, call.with_args(args, kwargs, open_ended=parameters.vararg is not None))
 
@@ -90,9 +90,21 @@ def _input_for(interpreter: Interpreter, forward: Function, parameter: ast.arg) 
     """Return a tensor, unless the annotation of the parameter or its use says otherwise."""
     if is_mapping(forward.node, parameter.arg):
         return InputMapping({})
+    return _input(interpreter) if takes_tensor(forward, parameter) else UNKNOWN
+
+
+def required_inputs(forward: Function) -> list[ast.arg]:
+    """The parameters of a ``forward`` that need an argument: by position, then by keyword."""
+    parameters = forward.node.args
+    every = [*positional(parameters)[1:], *parameters.kwonlyargs]
+    return [parameter for parameter in every if parameter.arg not in forward.defaults]
+
+
+def takes_tensor(forward: Function, parameter: ast.arg) -> bool:
+    """Return whether an input of a ``forward`` is followed as a tensor, as its annotation and its use say."""
     annotation = "Tensor" if parameter.annotation is None else ast.unparse(parameter.annotation)
     is_tensor = annotation.strip("'\"").rsplit(".", 1)[-1] in ("Tensor", "FloatTensor")
-    return _input(interpreter) if is_tensor else UNKNOWN
+    return is_tensor and not is_mapping(forward.node, parameter.arg)
 
 
 # --- arguments
