@@ -121,7 +121,7 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """A verified rewrite of one constructor call.
+    """A rewrite of one constructor call. ``verified`` is None where its costs are estimated and it was not run.
 
     ``edits`` apply to the files as they were when the model ran; a live model, which was built before, has no edits and
     no ``site``. ``chosen``: part of the set that the report sums up and ``--write`` applies.
@@ -134,7 +134,7 @@ class Suggestion:
     changes: tuple[LayerChange, ...]
     edits: tuple[Edit, ...]
     diff: str
-    verified: Verification
+    verified: Verification | None
     evidence: str
     chosen: bool = False
     latency: tuple[Timing, ...] = ()

@@ -119,7 +119,7 @@ def _suggestion(suggestion: ir.Suggestion) -> dict[str, Any]:
         "before": _record(suggestion.before),
         "after": _record(suggestion.after),
         "saved": _record(suggestion.saved),
-        "verified": _verified(suggestion.verified),
+        "verified": _verified(suggestion.verified) if suggestion.verified else None,
         "latency": _latency(suggestion.latency),
         "diff": suggestion.diff,
         "chosen": suggestion.chosen,

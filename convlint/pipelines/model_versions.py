@@ -127,11 +127,11 @@ class VersionRunner:
             self.problems += (self._named(problem) for problem in outcome.problems)
 
     def measure(self, version: ModelVersion, runs: int) -> tuple[Timing, ...]:
-        """Measure the latency of the model, and of the changed layers together, before and after; () for 0 runs."""
+        """Measure the latency of the model and of each changed layer, before and after; () for 0 runs."""
         if not runs:
             return ()
         measured = self.run_versions([replace(version, texts={}, other_calls=(), runs=runs)])
-        return () if measured is None else tuple(_totals(measured[0].timings))
+        return () if measured is None else measured[0].timings
 
     def _named(self, problem: Problem) -> Problem:
         return replace(problem, target=self.job.text)
@@ -153,12 +153,10 @@ def _sums(pairs: Sequence[tuple[float, float]]) -> tuple[float, float]:
     return sum(first for first, _ in pairs), sum(second for _, second in pairs)
 
 
-def _totals(timings: Sequence[Timing]) -> Iterator[Timing]:
-    """For each memory layout the timing of the model, and the sum of the timings of its layers."""
+def sum_of_layers(timings: Sequence[Timing], names: Sequence[str]) -> Iterator[Timing]:
+    """For each memory layout the sum of the timings of some layers."""
     for layout in dict.fromkeys(timing.layout for timing in timings):
-        in_layout = [timing for timing in timings if timing.layout == layout]
-        layers = [timing for timing in in_layout if timing.subject != "model"]
+        layers = [timing for timing in timings if timing.layout == layout and timing.subject in names]
         if layers:
             before, after = [t.before for t in layers], [t.after for t in layers]
             yield replace(layers[0], subject="layers", before=_sums(before), after=_sums(after))
-        yield from (timing for timing in in_layout if timing.subject == "model")

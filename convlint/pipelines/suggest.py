@@ -1,13 +1,30 @@
-"""Suggest rewrites: run the model, write each candidate, verify it by a run, and choose the set to propose."""
+"""Suggest rewrites: run the model, estimate every candidate, choose the set to propose, and verify it by a run.
+
+Only what is proposed is run; alternatives are estimated. With trained weights every candidate is run, because the error
+of its converted weights decides which is chosen.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from importlib.util import find_spec
 
 from convlint.analysis import cost
-from convlint.ir import Costs, Graph, Model, Refusal, Report, RewrittenSet, Suggestion, Verification, VersionRun
-from convlint.pipelines.model_versions import RunVersions, VersionRunner
+from convlint.ir import (
+    Costs,
+    Graph,
+    LayerChange,
+    Model,
+    ModelVersion,
+    Refusal,
+    Report,
+    RewrittenSet,
+    Suggestion,
+    Timing,
+    Verification,
+    VersionRun,
+)
+from convlint.pipelines.model_versions import RunVersions, VersionRunner, sum_of_layers
 from convlint.rewriting.base import Draft
 from convlint.rewriting.candidates import Candidate, find_candidates, live_candidates
 from convlint.rewriting.drafts import EditedFiles, apply_drafts
@@ -34,14 +51,18 @@ def suggest(job: Job, run: RunVersions, options: SuggestOptions, *, live: bool =
 
 
 @dataclass(frozen=True, slots=True)
-class _Verified:
-    """A candidate that was verified, with the draft that was written."""
+class _Proposal:
+    """A candidate as a suggestion: a draft that could be written, and those that are left if it fails.
+
+    ``run`` is that of the model with this proposal alone, None while its costs are only estimated.
+    """
 
     candidate: Candidate
     draft: Draft
+    left: tuple[Draft, ...]
     written: EditedFiles
-    run: VersionRun
     suggestion: Suggestion
+    run: VersionRun | None = None
 
 
 class _Search:
@@ -57,9 +78,12 @@ class _Search:
             return Report(problems=tuple(self.versions.problems))
         model = cost.model_report(graph)
         totals = _totals(model)
-        verified = self._verify(self._candidates(graph, totals), totals)
-        chosen, rewritten = self._choose(verified, totals)
-        suggestions = [chosen.get(each.suggestion, each.suggestion) for each in verified]
+        found = self._candidates(graph, totals)
+        proposals = self._estimated(found)
+        if self.options.weights is not None or self.options.prove_all:
+            proposals = self._verified(proposals)
+        proposals, chosen, rewritten = self._choose(proposals, totals)
+        suggestions = [chosen.get(each.suggestion, each.suggestion) for each in proposals]
         return Report(
             models=(model,),
             problems=tuple(self.versions.problems),
@@ -99,76 +123,91 @@ class _Search:
         names = tuple(change.layer for change in candidate.changes)
         self.refused.append(Refusal(candidate.kind.code, candidate.site, names, reason))
 
-    def _verify(self, found: list[Candidate], totals: Costs) -> list[_Verified]:
-        """The candidates that are verified by a run, at most ``--top`` of them."""
-        verified: list[_Verified] = []
-        top = self.options.top
-        while found and (top is None or len(verified) < top):
-            count = _BATCH if top is None else min(_BATCH, top - len(verified))
-            verified += self._verify_batch(found[:count])
-            found = found[count:]
-        return sorted(verified, key=lambda each: -score(each.suggestion.changes, totals))
+    def _estimated(self, found: Sequence[Candidate]) -> list[_Proposal]:
+        """The candidates that can be written, at most ``--top`` of them."""
+        proposals: list[_Proposal] = []
+        for candidate in found:
+            if self.options.top is not None and len(proposals) == self.options.top:
+                break
+            if (proposal := self._written(candidate, candidate.drafts)) is not None:
+                proposals.append(proposal)
+        return proposals
 
-    def _verify_batch(self, batch: Sequence[Candidate]) -> Iterator[_Verified]:
-        """Run candidates together, each with its first draft that can be written and verified."""
-        left = [(candidate, list(candidate.drafts)) for candidate in batch]
+    def _written(self, candidate: Candidate, drafts: Sequence[Draft]) -> _Proposal | None:
+        """The proposal with the first draft that can be written; None, and a refusal, if there is none."""
+        reason = "this call cannot be rewritten"
+        for position, draft in enumerate(drafts):
+            rewrite = apply_drafts([draft], self.versions.project)
+            if not isinstance(rewrite, str):
+                suggestion = _suggestion(candidate, rewrite)
+                return _Proposal(candidate, draft, tuple(drafts[position + 1 :]), rewrite, suggestion)
+            reason = rewrite
+        self._refuse(candidate, candidate.otherwise or reason)
+        return None
+
+    # --- verification, each on its own
+
+    def _verified(self, proposals: Sequence[_Proposal]) -> list[_Proposal]:
+        """The proposals that a run verifies, each with its first draft that can be."""
+        verified: list[_Proposal] = []
+        left = list(proposals)
         while left:
-            attempts = []
-            for candidate, drafts in left:
-                if not drafts:
-                    self._refuse(candidate, "this call cannot be rewritten")
-                    continue
-                draft = drafts.pop(0)
-                rewrite = apply_drafts([draft], self.versions.project)
-                while isinstance(rewrite, str) and drafts:
-                    draft = drafts.pop(0)
-                    rewrite = apply_drafts([draft], self.versions.project)
-                if isinstance(rewrite, str):
-                    self._refuse(candidate, candidate.otherwise or rewrite)
-                else:
-                    version = self.versions.version(rewrite, [candidate])
-                    attempts.append((candidate, drafts, draft, rewrite, version))
-            runs = self.versions.run_versions([version for *_, version in attempts]) if attempts else ()
+            batch, left = left[:_BATCH], left[_BATCH:]
+            runs = self.versions.run_versions([self._version([each]) for each in batch])
             if runs is None:
-                return
-            left = []
-            for (candidate, drafts, draft, rewrite, version), run in zip(attempts, runs, strict=True):
-                verification = verify(candidate.changes, self.versions.original, run)
+                break
+            failed = []
+            for proposal, run in zip(batch, runs, strict=True):
+                verification = verify(proposal.candidate.changes, self.versions.original, run)
                 if isinstance(verification, Verification):
-                    suggestion = _suggestion(candidate, rewrite, verification, run)
-                    suggestion = replace(suggestion, latency=self.versions.measure(version, self.options.runs))
-                    yield _Verified(candidate, draft, rewrite, run, suggestion)
-                elif drafts:
-                    left.append((candidate, drafts))
-                else:
-                    self._refuse(candidate, candidate.otherwise or verification)
+                    verified.append(_with_run(proposal, verification, run))
+                    continue
+                another = self._written(proposal.candidate, proposal.left) if proposal.left else None
+                if another is not None:
+                    failed.append(another)
+                elif not proposal.left:
+                    self._refuse(proposal.candidate, proposal.candidate.otherwise or verification)
+            left = failed + left
+        return verified
+
+    def _version(self, parts: Sequence[_Proposal], written: EditedFiles | None = None) -> ModelVersion:
+        return self.versions.version(written or parts[0].written, [part.candidate for part in parts])
 
     # --- the set
 
     def _choose(
-        self, verified: Sequence[_Verified], totals: Costs
-    ) -> tuple[dict[Suggestion, Suggestion], RewrittenSet | None]:
-        """Choose the suggestions to propose together: each with its form in the set, and the rewritten model."""
-        chosen = best_set([each.suggestion for each in verified], totals, self.options.goal)
-        while chosen:
-            parts = [each for each in verified if each.suggestion in chosen]
+        self, proposals: list[_Proposal], totals: Costs
+    ) -> tuple[list[_Proposal], dict[Suggestion, Suggestion], RewrittenSet | None]:
+        """Choose the suggestions to propose together: each with its form in the set, and the rewritten model.
+
+        Where they do not work together, each is run on its own, and those that fail are replaced.
+        """
+        limit: int | None = None
+        while chosen := best_set([each.suggestion for each in proposals], totals, self.options.goal)[:limit]:
+            parts = [each for each in proposals if each.suggestion in chosen]
             rewrite = apply_drafts([part.draft for part in parts], self.versions.project)
             rewritten = rewrite if isinstance(rewrite, str) else self._verify_set(rewrite, parts, totals)
             if not isinstance(rewritten, str):
-                return rewritten
-            half = chosen[: len(chosen) // 2]  # two of the suggestions are incompatible
-            for suggestion in chosen[len(half) :]:
-                text = f"incompatible with the other suggestions: {rewritten}"
-                self.refused.append(Refusal(suggestion.code, suggestion.site, suggestion.instances, text))
-            chosen = half
-        return {}, None
+                suggestions, together = rewritten
+                return proposals, suggestions, together
+            if all(part.run is not None for part in parts):
+                for suggestion in chosen[len(chosen) // 2 :]:  # two of the suggestions are incompatible
+                    text = f"incompatible with the other suggestions: {rewritten}"
+                    self.refused.append(Refusal(suggestion.code, suggestion.site, suggestion.instances, text))
+                limit = len(chosen) // 2
+                continue
+            verified = {each.candidate: each for each in self._verified(parts)}
+            proposals = [verified.get(each.candidate, each) for each in proposals]
+            proposals = [each for each in proposals if each.candidate in verified or each not in parts]
+        return proposals, {}, None
 
     def _verify_set(
-        self, rewrite: EditedFiles, parts: Sequence[_Verified], totals: Costs
+        self, rewrite: EditedFiles, parts: Sequence[_Proposal], totals: Costs
     ) -> tuple[dict[Suggestion, Suggestion], RewrittenSet] | str:
         """Run the model with all ``parts``; returns the reason if they are incompatible."""
-        version = self.versions.version(rewrite, [part.candidate for part in parts])
-        runs = (parts[0].run,) if len(parts) == 1 else self.versions.run_versions([version])
+        version = self._version(parts, rewrite)
+        known = parts[0].run if len(parts) == 1 else None
+        runs = self.versions.run_versions([version]) if known is None else (known,)
         if runs is None:
             return "the run failed"
         (run,) = runs
@@ -180,7 +219,7 @@ class _Search:
             self.versions.save_weights(version, self.options.save_weights)
         after = _totals(cost.model_report(run.graph))
         timings = self.versions.measure(version, self.options.runs)
-        suggestions = {part.suggestion: _in_set(part.suggestion, run) for part in parts}
+        suggestions = {part.suggestion: _in_set(part.suggestion, run, verified, timings) for part in parts}
         return suggestions, RewrittenSet(
             before=totals,
             after=after,
@@ -192,10 +231,23 @@ class _Search:
         )
 
 
-def _in_set(suggestion: Suggestion, run: VersionRun) -> Suggestion:
-    """A chosen suggestion with the weight errors of the whole set: neighbors share channel orders."""
-    changes = (replace(c, weight_error=run.weight_errors.get(c.layer)) for c in suggestion.changes)
-    return replace(suggestion, chosen=True, changes=tuple(changes))
+def _with_run(proposal: _Proposal, verification: Verification, run: VersionRun) -> _Proposal:
+    changes = _with_errors(proposal.suggestion.changes, run)
+    suggestion = replace(proposal.suggestion, verified=verification, changes=changes)
+    return replace(proposal, suggestion=suggestion, run=run)
+
+
+def _with_errors(changes: Sequence[LayerChange], run: VersionRun) -> tuple[LayerChange, ...]:
+    return tuple(replace(change, weight_error=run.weight_errors.get(change.layer)) for change in changes)
+
+
+def _in_set(suggestion: Suggestion, run: VersionRun, verified: Verification, timings: Sequence[Timing]) -> Suggestion:
+    """A chosen suggestion as the run of the whole set shows it: neighbors share channel orders."""
+    changes = _with_errors(suggestion.changes, run)
+    latency = tuple(sum_of_layers(timings, suggestion.instances))
+    if suggestion.verified is not None:
+        verified = suggestion.verified
+    return replace(suggestion, chosen=True, changes=changes, verified=verified, latency=latency)
 
 
 def _costs_more(params: float, macs: float) -> str:
@@ -209,17 +261,18 @@ def _totals(model: Model) -> Costs:
     return Costs(model.totals.params, model.totals.macs, maps, model.totals.saved_bytes)
 
 
-def _suggestion(candidate: Candidate, rewrite: EditedFiles, verified: Verification, run: VersionRun) -> Suggestion:
-    kind, form, errors = candidate.kind, candidate.form, run.weight_errors
+def _suggestion(candidate: Candidate, rewrite: EditedFiles) -> Suggestion:
+    """A candidate with estimated costs."""
+    kind, form = candidate.kind, candidate.form
     return Suggestion(
         code=form.code,
         name=kind.name,
         title=kind.title(form),
         site=candidate.site,
-        changes=tuple(replace(c, weight_error=errors.get(c.layer)) for c in candidate.changes),
+        changes=candidate.changes,
         edits=rewrite.edits,
         diff=rewrite.diff,
-        verified=verified,
+        verified=None,
         evidence=kind.evidence,
     )
 

@@ -20,7 +20,7 @@ class SuggestOptions:
     """Options of a search for rewrites.
 
     ``kinds``: names, all if empty; ``min_saving``: share of the model's parameters or MACs that a suggestion must
-    save; ``runs``: timed calls of ``--measure``, 0 for none.
+    save; ``runs``: timed calls of ``--measure``, 0 for none; ``prove_all``: run alternatives too.
     """
 
     kinds: tuple[str, ...] = ()
@@ -32,6 +32,7 @@ class SuggestOptions:
     runs: int = 0
     weights: str | None = None
     save_weights: str | None = None
+    prove_all: bool = False
 
 
 def parse(

@@ -130,7 +130,8 @@ def _suggest(job: Job, call: Site, worker: Worker) -> RunResponse:
     if result.problems or not names:
         text = f"{job.text} does not build a layer with this call"
         return RunResponse(problems=result.problems or (Problem("no-layer", text, call.path, call.line, job.text),))
-    report = suggest.suggest(job, worker.run, SuggestOptions(layers=tuple(glob.escape(name) for name in names)))
+    options = SuggestOptions(layers=tuple(glob.escape(name) for name in names), prove_all=True)
+    report = suggest.suggest(job, worker.run, options)
     of_these = (r for r in report.refusals if set(r.instances) & set(names))
     return RunResponse(
         problems=report.problems,

@@ -115,6 +115,8 @@ def latency(timing: Timing) -> str:
 def verification(suggestion: Suggestion) -> str:
     """The runs that verified a suggestion."""
     found = suggestion.verified
+    if found is None:
+        return "no; estimated"
     trained = "and trained" if found.trained else "(training fails on this input, as before)"
     ways = ""
     if found.other_calls:
