@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from convlint.ir.suggestions import (
         BuiltLayer,
         ChannelOrder,
+        Consequence,
         Costs,
         IntermediateLayers,
         LayerChange,
@@ -69,6 +70,7 @@ __all__ = [
     "ChannelOrder",
     "Claim",
     "Confidence",
+    "Consequence",
     "Costs",
     "Coverage",
     "EarlierReport",

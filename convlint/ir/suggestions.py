@@ -172,12 +172,36 @@ class Refusal:
     reason: str
 
 
+# What is tried with every rewritten model besides running and training it.
+PROBES = (
+    "torch.export",
+    "torch.fx.symbolic_trace",
+    "torch.jit.script",
+    "torch.jit.trace",
+    "eager quantization preparation",
+    "FX quantization preparation",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Consequence:
+    """Something in the project that a rewrite breaks or changes.
+
+    ``kind`` is "breaks" for what was run, worked before and fails afterwards; "checkpoint", "parameter-name" and "read"
+    were found in the text.
+    """
+
+    kind: Literal["breaks", "checkpoint", "parameter-name", "read"]
+    message: str
+    site: Site | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class RewrittenSet:
     """The chosen suggestions applied together, and the measured totals of the model before and after.
 
     ``files`` holds the bytes of each file before and after. ``goal`` says which total was to be reached, and whether
-    it was.
+    it was. ``works`` names what was tried besides running and training, and works as before.
     """
 
     before: Costs
@@ -187,6 +211,8 @@ class RewrittenSet:
     verified: Verification | None = None
     latency: tuple[Timing, ...] = ()
     goal: str | None = None
+    works: tuple[str, ...] = ()
+    consequences: tuple[Consequence, ...] = ()
 
 
 # --- messages between the command line and the worker
@@ -224,7 +250,8 @@ class ModelVersion:
     ``texts`` replace files on disk (bytes as latin-1). ``other_calls`` are targets to build besides the model.
     ``replacements`` by layer: with ``weights``, a checkpoint of the original is converted accordingly, loaded, and
     written to ``save``; ``channel_orders`` may be used for it. With ``runs``, that many calls of the original and of
-    this version are timed. A ``trial`` is only built and recorded, with stand-ins for what fails.
+    this version are timed. ``probes`` are tried with the model, see ``PROBES``. A ``trial`` is only built and recorded,
+    with stand-ins for what fails.
     """
 
     texts: Mapping[str, str] = field(default_factory=dict)
@@ -235,6 +262,7 @@ class ModelVersion:
     save: str | None = None
     runs: int = 0
     trial: bool = False
+    probes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,7 +293,8 @@ class VersionRun:
     """The result of running a version.
 
     ``training_error`` says why there was no training step, ``untrained`` are the parameters that it gave no gradient.
-    ``libraries`` are the modules that were imported from outside of the project.
+    ``libraries`` are the modules that were imported from outside of the project. ``probes`` has the error of each probe
+    that was tried, "" if it works.
     """
 
     graph: Graph | None = None
@@ -276,3 +305,4 @@ class VersionRun:
     libraries: tuple[str, ...] = ()
     weight_errors: Mapping[str, float] = field(default_factory=dict)
     timings: tuple[Timing, ...] = ()
+    probes: Mapping[str, str] = field(default_factory=dict)

@@ -170,6 +170,8 @@ def _rewritten(rewritten: ir.RewrittenSet) -> dict[str, Any]:
         "verified": _verified(rewritten.verified) if rewritten.verified else None,
         "latency": _latency(rewritten.latency),
         "goal": rewritten.goal,
+        "works": list(rewritten.works),
+        "consequences": [{"kind": c.kind, "message": c.message, **_span(c.site)} for c in rewritten.consequences],
         "diff": rewritten.diff,
     }
 

@@ -24,6 +24,7 @@ from convlint.ir import (
     Verification,
     VersionRun,
 )
+from convlint.pipelines.consequences import Consequences
 from convlint.pipelines.model_versions import RunVersions, VersionRunner, sum_of_layers
 from convlint.rewriting.base import Draft
 from convlint.rewriting.candidates import Candidate, find_candidates, live_candidates
@@ -205,9 +206,11 @@ class _Search:
         self, rewrite: EditedFiles, parts: Sequence[_Proposal], totals: Costs
     ) -> tuple[dict[Suggestion, Suggestion], RewrittenSet] | str:
         """Run the model with all ``parts``; returns the reason if they are incompatible."""
+        consequences = None if self.live else Consequences(self.versions)
         version = self._version(parts, rewrite)
-        known = parts[0].run if len(parts) == 1 else None
-        runs = self.versions.run_versions([version]) if known is None else (known,)
+        if consequences is not None:
+            version = replace(version, probes=consequences.probes)
+        runs = self.versions.run_versions([version])
         if runs is None:
             return "the run failed"
         (run,) = runs
@@ -216,9 +219,10 @@ class _Search:
         if isinstance(verified, str) or run.graph is None:
             return str(verified)
         if self.options.save_weights is not None:
-            self.versions.save_weights(version, self.options.save_weights)
+            self.versions.save_weights(replace(version, probes=()), self.options.save_weights)
         after = _totals(cost.model_report(run.graph))
-        timings = self.versions.measure(version, self.options.runs)
+        timings = self.versions.measure(replace(version, probes=()), self.options.runs)
+        works, broken = consequences.of(run, changes, _attributes(parts)) if consequences else ((), ())
         suggestions = {part.suggestion: _in_set(part.suggestion, run, verified, timings) for part in parts}
         return suggestions, RewrittenSet(
             before=totals,
@@ -228,7 +232,16 @@ class _Search:
             verified=verified,
             latency=tuple(timing for timing in timings if timing.subject == "model"),
             goal=_goal(self.options.goal, after),
+            works=works,
+            consequences=broken,
         )
+
+
+def _attributes(parts: Sequence[_Proposal]) -> set[str]:
+    """The attributes of a convolution that all new classes have."""
+    helpers = [helper for part in parts for helper in part.draft.helpers if helper.writer is not None]
+    found = [{name[1:] for name in helper.parameters if name.startswith(".")} for helper in helpers]
+    return set.intersection(*found) if found else set()
 
 
 def _with_run(proposal: _Proposal, verification: Verification, run: VersionRun) -> _Proposal:

@@ -23,7 +23,7 @@ from torch import nn
 
 from convlint.ir import BuiltLayer, Graph, ModelVersion, OtherCall, Problem, VersionRun, serialize
 from convlint.rewriting.kinds import kinds
-from convlint.runtime import model_run
+from convlint.runtime import consequences, model_run
 from convlint.runtime.build import construction_sites, load_target, overlay
 from convlint.runtime.failures import ProblemError, failure_of, one_line
 from convlint.runtime.inputs.make_inputs import Inputs
@@ -176,7 +176,8 @@ def _run(model: nn.Module, inputs: Inputs, version: ModelVersion, job: Job) -> V
         graph = memory.with_memory(graph, model, inputs.args, inputs.kwargs)
         error, untrained = _training_step(model, inputs)
         other_calls = tuple(_run_other_calls(version.other_calls, inputs, job))
-    return VersionRun(graph, (), error, untrained, other_calls, (), errors)
+    probes = consequences.run(model, inputs, version.probes, version.texts)
+    return VersionRun(graph, (), error, untrained, other_calls, (), errors, probes=probes)
 
 
 def _tried(job: Job) -> Graph:

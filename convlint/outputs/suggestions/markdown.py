@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from convlint.ir import Report, Suggestion
 from convlint.outputs.parts.log_commands import without_commands
 from convlint.outputs.parts.markdown_text import cell, code
-from convlint.outputs.suggestions.text import count_change, latency, layer_names, memory, totals, verification
+from convlint.outputs.suggestions.text import count_change, latency, layer_names, memory, placed, totals, verification
 
 
 def render(report: Report, *, explain: bool = False) -> str:
@@ -55,6 +55,10 @@ def _together(report: Report) -> Iterator[str]:
         yield f"- {name}: {cell(text)}"
     for timing in report.rewritten.latency:
         yield f"- time: {cell(latency(timing))}"
+    if report.rewritten.works:
+        yield f"- works as before: {cell(', '.join(report.rewritten.works))}"
+    for consequence in report.rewritten.consequences:
+        yield f"- {consequence.kind}: {cell(placed(consequence))}"
     yield ""
     for kind, evidence in dict.fromkeys((s.code, s.evidence) for s in report.suggestions):
         yield f"{kind}: {evidence}\n"

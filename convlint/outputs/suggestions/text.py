@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from convlint.ir import Model, Refusal, Report, RewrittenSet, Suggestion, Timing
+from convlint.ir import Consequence, Model, Refusal, Report, RewrittenSet, Suggestion, Timing
 from convlint.outputs.parts.columns import MB
 from convlint.outputs.parts.excerpt import excerpt
 from convlint.outputs.parts.terminal import Styled, number_of, one_line, painted, styled, visible
@@ -163,6 +163,15 @@ def _together(report: Report) -> Iterator[Styled]:
         yield remark(name, text)
     for timing in rewritten.latency:
         yield remark("time", latency(timing), "red" if timing.slower else "")
+    if rewritten.works:
+        yield remark("works as before", ", ".join(rewritten.works))
+    for consequence in rewritten.consequences:
+        yield remark(consequence.kind, placed(consequence), "red" if consequence.kind == "breaks" else "")
+
+
+def placed(consequence: Consequence) -> str:
+    """The message of a consequence, after its place."""
+    return f"{consequence.site}: {consequence.message}" if consequence.site else consequence.message
 
 
 def totals(rewritten: RewrittenSet) -> Iterator[tuple[str, str]]:

@@ -155,3 +155,8 @@ def _repairing_init(original: Callable[..., None], repair: stand_ins.Repair) -> 
 def construction_of(module: nn.Module) -> Construction | None:
     """The construction of a module, or None if it was not recorded."""
     return module.__dict__.get(_KEY)
+
+
+def forget_construction(module: nn.Module) -> None:
+    """Remove the record of its construction from a module."""
+    module.__dict__.pop(_KEY, None)

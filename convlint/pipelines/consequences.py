@@ -1,0 +1,118 @@
+"""What the chosen rewrites break or change in the project besides the model's own run."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from convlint.ir import Consequence, LayerChange, ModelVersion, VersionRun
+from convlint.ir.suggestions import PROBES
+from convlint.pipelines.model_versions import VersionRunner
+from convlint.rewriting import consequences
+from convlint.settings.discovery import DEFAULT_EXCLUDE
+from convlint.source_text import call_sites
+from convlint.source_text.call_sites import ParsedFile
+
+_MOST_FILES = 200
+_LARGEST = 200_000  # bytes
+_MENTIONED = ("load_state_dict", "load_from", "weight", "fuse", "Conv2d", ".conv", "named_parameters")
+
+
+class Consequences:
+    """The files of a project, and what a rewritten model means for them."""
+
+    def __init__(self, versions: VersionRunner) -> None:
+        self.versions = versions
+        self.files = dict(_files(versions))
+        self.probes = (*PROBES, *self._methods())
+
+    def of(
+        self, run: VersionRun, changes: Sequence[LayerChange], known: Iterable[str]
+    ) -> tuple[tuple[str, ...], tuple[Consequence, ...]]:
+        """What works as before, and what does not. ``known``: attributes of a convolution that the new layers have."""
+        failing = tuple(name for name, error in run.probes.items() if error)
+        before = self._before(failing)
+        broken = {name: run.probes[name] for name in failing if before.get(name) == ""}
+        works = tuple(_called(name) for name, error in run.probes.items() if not error)
+        found = [
+            Consequence(
+                "breaks",
+                f"{_called(name)} works for the original and not for the rewritten model: {error}",
+                consequences.site_of_method(self.files, name),
+            )
+            for name, error in broken.items()
+        ]
+        old, new = self.versions.original.graph, run.graph
+        if old is not None and new is not None:
+            command = f"convlint suggest {self.versions.job.target.text}"
+            convertible = all(change.replacement.between in ("none", "norm") for change in changes)
+            found += consequences.checkpoints(old, new, self.files, command, convertible=convertible)
+            found += consequences.names(old, new, self.files)
+            methods = [name for name in run.probes if name not in PROBES]
+            found += consequences.reads(changes, self.files, known, methods)
+        return works, tuple(found)
+
+    def _methods(self) -> Iterator[str]:
+        """Methods that fuse layers, only the model's own where it has one of that name, which calls the others."""
+        graph = self.versions.original.graph
+        root = graph.layer("") if graph is not None else None
+        names = consequences.methods(self.files)
+        own = {name.partition(".")[2] for name in names if root is not None and name.startswith(f"{root.kind}.")}
+        kinds = {layer.kind for layer in graph.layers} if graph is not None else set()
+        for name in names:
+            cls, _, method = name.partition(".")
+            if cls in kinds and (method not in own or (root is not None and cls == root.kind)):
+                yield name
+
+    def _before(self, names: tuple[str, ...]) -> dict[str, str]:
+        """The same for the original, which only needs to be asked about what fails."""
+        if not names:
+            return {}
+        runs = self.versions.run_versions([ModelVersion(probes=names)])
+        return dict(runs[0].probes) if runs else {}
+
+
+def _files(versions: VersionRunner) -> Iterator[tuple[str, ParsedFile]]:
+    """The files that build the model, and others of the project next to them."""
+    target, graph = versions.job.target.path, versions.original.graph
+    layers = graph.layers if graph is not None else ()
+    own = [site.path for site in (layer.site for layer in layers) if site and not versions.project.refusal(site)]
+    paths = dict.fromkeys([*([target] if target else []), *own])
+    texts = versions.project.texts
+    modules = "|".join(re.escape(name) for path in paths for name in _module_names(path))
+    imports = re.compile(rf"^\s*(from|import)\b.*\b({modules})\b", re.MULTILINE)
+    folders = dict.fromkeys(os.path.dirname(path) or "." for path in paths)
+    others = dict.fromkeys(os.path.normpath(path) for folder in folders for path in _beside(folder))
+    others = {path: None for path in others if modules and imports.search(texts.text(path))}
+    for path in list(paths | others)[:_MOST_FILES]:
+        if any(word in texts.text(path) for word in _MENTIONED):
+            parsed = call_sites.parsed_file(path, texts)
+            if parsed is not None:
+                yield path, parsed
+
+
+def _module_names(path: str) -> tuple[str, ...]:
+    """The names under which a file can be imported: its own, and that of its package."""
+    stem = os.path.splitext(os.path.basename(path))[0]
+    folder = os.path.dirname(path)
+    package = os.path.basename(folder) if os.path.isfile(os.path.join(folder, "__init__.py")) else ""
+    return tuple(name for name in (stem, package) if name and name != "__init__")
+
+
+def _beside(folder: str) -> Iterator[str]:
+    """Python files in a folder and below it, at most ``_MOST_FILES``."""
+    count = 0
+    for place, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if name not in DEFAULT_EXCLUDE and not name.startswith("."))
+        for name in sorted(names):
+            path = os.path.join(place, name)
+            if name.endswith(".py") and os.path.isfile(path) and os.path.getsize(path) < _LARGEST:
+                count += 1
+                if count > _MOST_FILES:
+                    return
+                yield path
+
+
+def _called(name: str) -> str:
+    return name if name in PROBES else f"{name}()"

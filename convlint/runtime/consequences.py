@@ -1,0 +1,157 @@
+"""Try what a project does with a model besides running it: export, trace, script, quantize, fuse its layers."""
+
+from __future__ import annotations
+
+import copy
+import linecache
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from convlint.ir.suggestions import PROBES
+from convlint.runtime.build.construction_sites import forget_construction
+from convlint.runtime.failures import one_line
+from convlint.runtime.inputs.make_inputs import Inputs
+from convlint.runtime.isolation import silent
+from convlint.runtime.record.steps import tensors_in
+from convlint.runtime.worker.time_limit import TooLongError, at_most
+from convlint.source_text import lines
+
+_SECONDS = 30.0  # for one of them
+_TOLERANCE = 1e-2  # relative; fusing changes rounding
+
+
+def run(model: nn.Module, inputs: Inputs, names: Sequence[str], texts: Mapping[str, str]) -> dict[str, str]:
+    """Try ``names`` on copies of a model: for each the error, "" if it works. What takes too long is left out.
+
+    ``names`` are those of ``PROBES``, or ``Class.method`` for a method that must not change what the model computes.
+    """
+    _show_source(texts)
+    found: dict[str, str] = {}
+    for name in names:
+        try:
+            with silent(), warnings.catch_warnings(), at_most(_SECONDS):
+                warnings.simplefilter("ignore")
+                found[name] = _tried(model, inputs, name)
+        except TooLongError:
+            continue
+        except Exception as error:
+            found[name] = f"{type(error).__name__}: {one_line(error)}"
+    return found
+
+
+def _show_source(texts: Mapping[str, str]) -> None:
+    """Let ``inspect`` see replaced files, which torch.jit.script compiles from their text."""
+    for path, text in texts.items():
+        with suppress(Exception):
+            source = lines.split(lines.decode(text.encode("latin-1"))[0])
+            linecache.cache[path] = (len(text), None, source, path)
+
+
+def _tried(model: nn.Module, inputs: Inputs, name: str) -> str:
+    copied = _prepared(model)
+    probe = _PROBES.get(name)
+    if probe is None:
+        return _after_method(copied, inputs, name)
+    made = probe(copied, inputs)
+    if made is not None:
+        with torch.no_grad():
+            return _difference(_outputs(_prepared(model), inputs), _outputs(made, inputs))
+    return ""
+
+
+def _prepared(model: nn.Module) -> nn.Module:
+    """A copy in eval mode, without the record of its construction, and with norms that are not the identity."""
+    copied = copy.deepcopy(model).eval()
+    generator = torch.Generator().manual_seed(0)
+    for module in copied.modules():
+        forget_construction(module)
+        for name, low in (("running_mean", -0.5), ("running_var", 0.5)):
+            values = getattr(module, name, None)
+            if isinstance(values, Tensor) and values.is_floating_point() and not values.is_meta:
+                drawn = torch.rand(values.shape, generator=generator) + low
+                values.copy_(drawn.to(values))
+    return copied
+
+
+def _outputs(model: nn.Module, inputs: Inputs) -> list[Tensor]:
+    torch.manual_seed(0)
+    return list(tensors_in(model(*inputs.args, **inputs.kwargs)))
+
+
+def _difference(before: Sequence[Tensor], after: Sequence[Tensor]) -> str:
+    """How two outputs differ; "" if they are close."""
+    if [t.shape for t in before] != [t.shape for t in after]:
+        return "the shape of its output differs"
+    for first, second in zip(before, after, strict=True):
+        if not first.is_floating_point() or not first.numel():
+            continue
+        away = (first - second).abs().max().item()
+        size = first.abs().max().item()
+        if not away <= _TOLERANCE * max(size, 1e-6):
+            return f"its output differs by {away:.2g} (the largest value is {size:.2g})"
+    return ""
+
+
+# --- libraries
+
+
+def _symbolic_trace(model: nn.Module, _: Inputs) -> nn.Module:
+    return torch.fx.symbolic_trace(model)
+
+
+def _script(model: nn.Module, _: Inputs) -> None:
+    torch.jit.script(model)
+
+
+def _trace(model: nn.Module, inputs: Inputs) -> None:
+    torch.jit.trace(model, example_inputs=inputs.args, check_trace=False)
+
+
+def _export(model: nn.Module, inputs: Inputs) -> None:
+    torch.export.export(model, tuple(inputs.args), dict(inputs.kwargs), strict=False)
+
+
+def _prepare_eager(model: nn.Module, _: Inputs) -> None:
+    from torch.ao import quantization
+
+    model.qconfig = quantization.get_default_qconfig()
+    quantization.prepare(model, inplace=True)
+
+
+def _prepare_fx(model: nn.Module, inputs: Inputs) -> nn.Module:
+    from torch.ao.quantization import get_default_qconfig_mapping
+    from torch.ao.quantization.quantize_fx import prepare_fx
+
+    made: nn.Module = prepare_fx(model, get_default_qconfig_mapping(), tuple(inputs.args))
+    return made
+
+
+_PROBES: Mapping[str, Callable[[nn.Module, Inputs], nn.Module | None]]
+_PROBES = dict(zip(PROBES, (_export, _symbolic_trace, _script, _trace, _prepare_eager, _prepare_fx), strict=True))
+
+
+# --- methods of the project
+
+
+def _after_method(model: nn.Module, inputs: Inputs, name: str) -> str:
+    """Call a method of the model, or else of all its modules of a class: its outputs must stay the same."""
+    cls, _, method = name.partition(".")
+    modules = [model] if hasattr(type(model), method) else list(_of_class(model, cls))
+    if not modules:
+        raise LookupError(f"the model has no {cls}")
+    with torch.no_grad():
+        before = [tensor.clone() for tensor in _outputs(model, inputs)]
+        result: Any = None
+        for module in modules:
+            result = getattr(module, method)()
+        changed = result if modules[0] is model and isinstance(result, nn.Module) else model
+        return _difference(before, _outputs(changed, inputs))
+
+
+def _of_class(model: nn.Module, name: str) -> Iterator[nn.Module]:
+    yield from (module for module in model.modules() if any(c.__name__ == name for c in type(module).__mro__))

@@ -1,0 +1,157 @@
+"""What a rewrite breaks or changes elsewhere in a project."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from convlint.ir import Graph, Layer, LayerChange, Replacement
+from convlint.ir.suggestions import PROBES, Costs
+from convlint.rewriting import consequences
+from convlint.runtime import consequences as probes
+from convlint.runtime.inputs.make_inputs import Inputs
+from convlint.source_text import call_sites
+from convlint.source_text.texts import SourceTexts
+from tests.rewriting.suggest_project import Project, project
+
+
+def files(text: str) -> consequences.Files:
+    parsed = call_sites.parsed_file("net.py", SourceTexts({"net.py": text.encode()}))
+    assert parsed is not None
+    return {"net.py": parsed}
+
+
+BLOCK = """\
+class Block:
+    def fuse(self):
+        self.conv = self.conv.weight
+
+    def convert(self, path):
+        pass
+
+    def convert_to_file(self):
+        torch.save(self, "net.pt")
+
+    def merge(self, factor=2):
+        return self
+"""
+
+
+def test_methods_that_fuse_layers_are_called_if_they_need_no_argument_and_write_nothing() -> None:
+    assert consequences.methods(files(BLOCK)) == ["Block.fuse", "Block.merge"]
+
+
+def graph(*parameters: str) -> Graph:
+    layers = [
+        Layer(name, "Conv2d", "Conv2d", parameters=((key, (8, 8)),))
+        for name, _, key in (each.rpartition(".") for each in parameters)
+    ]
+    return Graph(layers=tuple(layers))
+
+
+BEFORE = graph("stem.conv.weight", "body.conv.weight")
+AFTER = graph("stem.conv.weight", "body.conv.depthwise.weight", "body.conv.pointwise.weight")
+
+
+def test_strings_that_no_longer_select_the_parameters_are_named() -> None:
+    text = 'def groups(model):\n    return ["conv.weight", ".weight", "conv2d.txt"]\n'
+    (found,) = consequences.names(BEFORE, AFTER, files(text))
+    assert (found.kind, found.site and found.site.line) == ("parameter-name", 2)
+    assert '"conv.weight" is part of the names of 1 parameters' in found.message
+
+
+def test_checkpoints_say_which_tensors_differ_where_they_are_loaded_and_how_to_convert_them() -> None:
+    text = "def load(model, path):\n    model.load_state_dict(torch.load(path))\n"
+    command = "convlint suggest net.py:Net"
+    (found,) = consequences.checkpoints(BEFORE, AFTER, files(text), command, convertible=True)
+    assert found.site is not None
+    assert found.site.line == 2
+    assert (
+        "1 of 2 tensors differ (body.conv.weight -> body.conv.depthwise.weight, body.conv.pointwise.weight)"
+        in found.message
+    )
+    assert "`convlint suggest net.py:Net --weights OLD.pt --save-weights NEW.pt`" in found.message
+    (other,) = consequences.checkpoints(BEFORE, AFTER, {}, command, convertible=False)
+    assert "cannot be converted" in other.message
+    assert not list(consequences.checkpoints(BEFORE, BEFORE, {}, command, convertible=True))
+
+
+def test_reads_that_no_run_executed_are_named() -> None:
+    change = LayerChange("body.conv", Replacement("CVL502"), Costs(), Costs())
+    text = "class Net:\n    def __init__(self):\n        self.conv.weight\n"
+    text += "\n    def prune(self):\n        self.body.conv.weight\n"
+    (found,) = consequences.reads([change], files(text), (), ())
+    assert found.site is not None
+    assert found.site.line == 6
+    assert not list(consequences.reads([change], files(text), ("weight",), ()))
+    grouped = LayerChange("body.conv", Replacement("CVL501", groups=2), Costs(), Costs())
+    assert not list(consequences.reads([grouped], files(text), (), ()))
+
+
+# --- probes
+
+
+class Fusable(nn.Module):
+    def __init__(self, conv: nn.Module) -> None:
+        super().__init__()
+        self.conv = conv
+        self.bn = nn.BatchNorm2d(8)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.bn(self.conv(x))
+        return y
+
+    def fuse(self) -> None:
+        scale = self.bn.weight / (self.bn.running_var + self.bn.eps).sqrt()
+        conv: Any = self.conv
+        fused = nn.Conv2d(8, 8, conv.kernel_size, padding=conv.padding)
+        fused.weight.data = conv.weight * scale.view(-1, 1, 1, 1)
+        assert fused.bias is not None
+        fused.bias.data = self.bn.bias - self.bn.running_mean * scale
+        self.conv, self.bn = fused, nn.Identity()
+
+
+def test_fusing_is_compared_before_and_after() -> None:
+    x = Inputs((torch.rand(1, 8, 6, 6),))
+    dense = nn.Conv2d(8, 8, 3, padding=1, bias=False)
+    assert probes.run(Fusable(dense), x, ["Fusable.fuse"], {}) == {"Fusable.fuse": ""}
+    wrong = nn.Sequential(nn.Conv2d(8, 8, 3, padding=1, groups=8), dense)
+    wrong.weight, wrong.kernel_size, wrong.padding = dense.weight, (3, 3), (1, 1)  # type: ignore[assignment]
+    assert "its output differs" in probes.run(Fusable(wrong), x, ["Fusable.fuse"], {})["Fusable.fuse"]
+    plain = nn.Sequential(nn.Conv2d(8, 8, 3, padding=1))
+    assert "AttributeError" in probes.run(Fusable(plain), x, ["Fusable.fuse"], {})["Fusable.fuse"]
+
+
+@pytest.mark.slow
+def test_probes_leave_the_model_as_it_was() -> None:
+    model = Fusable(nn.Conv2d(8, 8, 3, padding=1, bias=False))
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    found = probes.run(model, Inputs((torch.rand(1, 8, 6, 6),)), [*PROBES, "Fusable.fuse"], {})
+    assert set(found.values()) == {""}
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Iterator[Project]:
+    with project(tmp_path) as made:
+        yield made
+
+
+@pytest.mark.slow
+def test_what_breaks_and_what_works_is_said(here: Project) -> None:
+    here.write(
+        "net.py",
+        "from torch import nn\n\n\nclass Net(nn.Sequential):\n    def __init__(self):\n"
+        "        super().__init__()\n        self.conv = nn.Conv2d(32, 64, 3)\n\n"
+        "    def fuse(self):\n        self.conv.weight.data.mul_(1)\n        return self\n",
+    )
+    arguments = ("net.py:Net", "--input", "32,9,9", "--kind", "depthwise-separable", "--output-format", "json")
+    rewritten = here.suggest(*arguments).document["rewritten"]
+    assert rewritten["works"] == list(PROBES)
+    kinds = [(one["kind"], one["line"]) for one in rewritten["consequences"]]
+    assert kinds == [("breaks", 9), ("checkpoint", None)]
