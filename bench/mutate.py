@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import combinations
@@ -241,14 +241,14 @@ def _share(part: int, whole: int) -> str:
     return f"{part} of {whole} ({part / max(1, whole):.1%})"
 
 
-def measure(count: int, seed: int, workers: int = 2) -> Iterator[Score]:
-    """Yield the scores of ``count`` mutants of every family."""
+def measure(count: int, seed: int, workers: int = 2, families: Sequence[Family] = FAMILIES) -> Iterator[Score]:
+    """Yield the scores of ``count`` mutants of each family."""
 
     def of(family: Family) -> list[Score]:
         return [judge(family, edits) for edits in mutants(family, count, seed)]
 
     with ThreadPoolExecutor(workers) as pool:
-        for scores in pool.map(of, FAMILIES):
+        for scores in pool.map(of, families):
             yield from scores
 
 

@@ -58,7 +58,7 @@ BINARY = (
 @pytest.mark.slow
 @pytest.mark.parametrize("function", BINARY, ids=lambda function: function.__name__)
 @pytest.mark.parametrize("active", [True, False], ids=["while building", "afterwards"])
-@settings(max_examples=50)
+@settings(max_examples=15)
 @given(left=INTS, right=INTS | st.booleans() | st.floats() | st.none() | st.just(""))
 def test_two_operands(function: Callable[[Any, Any], Any], active: bool, left: int, right: Any) -> None:
     def check() -> None:
@@ -76,6 +76,7 @@ def test_two_operands(function: Callable[[Any, Any], Any], active: bool, left: i
 
 
 @pytest.mark.parametrize("function", [operator.pow, operator.lshift, operator.rshift, round])
+@settings(max_examples=40)
 @given(left=INTS, right=SMALL)
 def test_powers_shifts_and_digits(function: Callable[[int, int], Any], left: int, right: int) -> None:
     with symbolic_arguments():
@@ -103,6 +104,7 @@ def test_one_operand(function: Callable[[int], Any], value: int) -> None:
     assert outcome(function, symbolic_int(value)) == outcome(function, value)
 
 
+@settings(max_examples=40)
 @given(value=st.integers(0, 9), other=st.integers(1, 9))
 def test_as_a_size_an_index_and_a_count(value: int, other: int) -> None:
     n, letters = symbolic_int(value), "abcdefghij"
@@ -136,6 +138,7 @@ def computations(draw: st.DrawFn) -> list[tuple[str, int, int]]:
     ]
 
 
+@settings(max_examples=40)
 @given(st.lists(st.integers(1, 60), min_size=3, max_size=3), computations())
 def test_an_expression_has_the_value_that_was_computed(
     given_numbers: list[int], steps: list[tuple[str, int, int]]
