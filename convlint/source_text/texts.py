@@ -34,7 +34,7 @@ class SourceTexts:
 
     def has_overlay(self, path: str) -> bool:
         """Check whether the content of a file is given by an overlay."""
-        return os.path.abspath(path) in self._overlays
+        return bool(self._overlays) and os.path.abspath(path) in self._overlays
 
     def data(self, path: str) -> bytes:
         """Return the content of a file. Raises OSError."""

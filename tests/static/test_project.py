@@ -166,3 +166,13 @@ def test_a_file_is_followed_only_if_its_imports_lead_to_torch(folder: Path) -> N
     project = Project(str(folder))
     followed = [Path(path).name for path, data in texts.items() if project.is_followed(path, data)]
     assert followed == ["main.py", "nets.py"]
+
+
+def test_a_file_that_gets_only_tensors_from_torch_is_not_followed(folder: Path) -> None:
+    folder.joinpath("arrays.py").write_text("import torch\n\ndef ones(n):\n    return torch.ones(n)\n")
+    folder.joinpath("solver.py").write_text("from arrays import ones\n\ndef solve(n):\n    return ones(n)\n")
+    folder.joinpath("layers.py").write_text("import torch\nConv = torch.nn.Conv2d\n")
+    folder.joinpath("net.py").write_text("from layers import Conv\nstem = Conv(3, 64, 1, groups=2)\n")
+    project = Project(str(folder))
+    followed = {file.stem: project.is_followed(str(file), file.read_bytes()) for file in folder.glob("*.py")}
+    assert followed == {"arrays": True, "solver": False, "layers": True, "net": True}

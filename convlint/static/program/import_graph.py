@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 
@@ -32,6 +33,16 @@ class ParsedFile:
         is_imported = any("torch" in name or any("torch" in m for m in members) for name, members, _ in self.names)
         return is_imported or b"import_module" in self.data or b"__import__" in self.data
 
+    @cached_property
+    def may_build_layers(self) -> bool:
+        """True if those that import it may get layers from it, and not only tensors and numbers."""
+        if not self.has_torch:
+            return False
+        packages = [name.partition(".")[0] for name, _, level in self.names if not level]
+        return any("torch" in each != "torch" for each in packages) or bool(_LAYERS.search(self.data))
+
+
+_LAYERS = re.compile(rb"\bnn\b|Module\b")
 
 Parsed = dict[str, ParsedFile]
 """Parsed files by absolute path."""
@@ -45,13 +56,14 @@ class ImportGraph:
 
     def __init__(self, root: str, texts: SourceTexts, parsed: Parsed) -> None:
         self.root = root
-        self.reaches_torch = Reachability(self.imported, self._has_torch)
+        self._reaches_layers = Reachability(self.imported, self._may_build_layers)
         self._texts = texts
         self._parsed = parsed
         self._files: dict[str, ParsedFile | None] = {}  # as this project has them
         self._uses: dict[str, set[str]] = {}  # what each file imports, and the paths that were tried before
         self._changed: set[str] = set()  # files whose uses were not reported yet
         self._exists: dict[str, bool] = {}
+        self._listings: dict[str, frozenset[str]] = {}
         self._searches: dict[tuple[str, str], Search] = {}
 
     def add(self, path: str, data: bytes) -> None:
@@ -59,7 +71,12 @@ class ImportGraph:
         known = self._files.get(path)
         self._files[path] = self._parse(path, data, keep=False)
         if known is not None and known.data != data:
-            self.reaches_torch.clear()
+            self._reaches_layers.clear()
+
+    def uses_torch(self, path: str) -> bool:
+        """Return True for a file that imports torch, or that may get layers from the files that it imports."""
+        file = self._file(path)
+        return file is not None and (file.has_torch or self._reaches_layers(path))
 
     def text(self, path: str) -> Text | None:
         """Return the text of a file; None if it cannot be read or parsed."""
@@ -138,9 +155,9 @@ class ImportGraph:
             known.text = parse(os.path.relpath(path), data)
         return known
 
-    def _has_torch(self, path: str) -> bool:
+    def _may_build_layers(self, path: str) -> bool:
         file = self._file(path)
-        return file is not None and file.has_torch
+        return file is not None and file.may_build_layers
 
     def imported(self, path: str) -> Iterator[str]:
         """Yield the files that a file imports directly."""
@@ -182,8 +199,19 @@ class ImportGraph:
 
     def _is_file(self, path: str) -> bool:
         if path not in self._exists:
-            self._exists[path] = self._texts.has_overlay(path) or os.path.isfile(path)
+            folder, _, name = path.rpartition(os.sep)
+            is_listed = name in self._listing(folder) and os.path.isfile(path)
+            self._exists[path] = is_listed or self._texts.has_overlay(path)
         return self._exists[path]
+
+    def _listing(self, folder: str) -> frozenset[str]:
+        """The names in a folder: one call of the system instead of one for each module that is looked for."""
+        if folder not in self._listings:
+            try:
+                self._listings[folder] = frozenset(os.listdir(folder))
+            except OSError:
+                self._listings[folder] = frozenset()
+        return self._listings[folder]
 
 
 def _imported_names(tree: ast.Module) -> Iterator[Name]:

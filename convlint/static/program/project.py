@@ -66,7 +66,7 @@ class Project:
         """
         key = os.path.abspath(path)
         self.imports.add(key, data)
-        return self.imports.reaches_torch(key)
+        return self.imports.uses_torch(key)
 
     def add(self, path: str, data: bytes) -> SourceModule:
         """Return the module of a file with a given content. Raises UnreadableError."""
