@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import subprocess
 import sys
 import venv
-import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from junitparser import Error, Failure, JUnitXml, Skipped, TestCase
 
 from bench import sections
 from bench.markdown import table
@@ -92,15 +94,16 @@ def tested(python: Path, tests: Sequence[str]) -> Outcome:
     done = subprocess.run([*pytest, *tests], cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode not in (0, 1):
         raise subprocess.CalledProcessError(done.returncode, pytest, done.stdout, done.stderr)
-    failed, skipped, count = [], 0, 0
-    for case in ElementTree.parse(results).iter("testcase"):
-        count += 1
-        skipped += case.find("skipped") is not None
-        if case.find("failure") is not None or case.find("error") is not None:
-            failed.append(f"{case.get('classname')}::{case.get('name')}")
+    cases = [case for suite in JUnitXml.fromfile(str(results)) for case in suite]
+    failed = [f"{case.classname}::{case.name}" for case in cases if _is(case, Failure, Error)]
+    skipped = sum(_is(case, Skipped) for case in cases)
     ask = "import sys, torch; print(torch.__version__, sys.version.split()[0])"
     versions = subprocess.run([python, "-c", ask], capture_output=True, text=True, check=True).stdout.split()
-    return Outcome(versions[0], versions[1], count - skipped - len(failed), skipped, tuple(failed))
+    return Outcome(versions[0], versions[1], len(cases) - skipped - len(failed), skipped, tuple(failed))
+
+
+def _is(case: TestCase, *kinds: type) -> bool:
+    return any(isinstance(result, kinds) for result in case.result)
 
 
 def in_node(node: Path) -> tuple[str, int, int]:
@@ -114,7 +117,7 @@ def in_node(node: Path) -> tuple[str, int, int]:
     (node / "program.txt").write_text(IN_PYTHON, encoding="utf-8")
     packages = Path(pathspec.__file__).parents[1]
     done = subprocess.run(
-        ["node", "--stack-size=4000", "convlint.mjs", str(ROOT), str(packages), "program.txt"],
+        [shutil.which("node") or "node", "--stack-size=4000", "convlint.mjs", str(ROOT), str(packages), "program.txt"],
         cwd=node,
         capture_output=True,
         text=True,
@@ -148,9 +151,10 @@ def _failures(outcomes: Sequence[Outcome]) -> Iterator[str]:
 def _other_python(node: tuple[str, int, int] | None) -> Iterator[str]:
     if node is not None:
         version, count, other = node
+        files = " and ".join(f"`{each}`" for each in FILES)
         yield (
-            f"Static mode in Python {version} (Pyodide, in Node.js), over {' and '.join(f'`{each}`' for each in FILES)}: "
-            f"{count} findings, {other} not as in Python {sys.version.split()[0]}."
+            f"Static mode in Python {version} (Pyodide, in Node.js), over {files}: {count} findings, "
+            f"{other} not as in Python {sys.version.split()[0]}."
         )
 
 
