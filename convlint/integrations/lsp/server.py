@@ -28,10 +28,11 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 DEBOUNCE = 0.05  # seconds without a keystroke until a document is linted; fast typists need longer for the next one
 IDLE = 0.5  # seconds without a keystroke until the other open documents are linted, which may import the changed one
+LINTS_WITHOUT_COLLECTION = 10  # while the user types without a pause; a collection takes as long as linting a file
 
 
 def _collect_garbage() -> None:
-    """Collect garbage while the server is idle: between keystrokes it would take longer than linting."""
+    """Collect garbage, which Python itself would do too late: what linting leaves is in cycles and young."""
     gc.collect()
     if not gc.get_freeze_count():
         gc.freeze()  # the objects of the server itself are examined only once
@@ -57,6 +58,7 @@ class ConvlintServer(LanguageServer):
         self._last_messages: dict[str, tuple[Sequence[str], list[types.Diagnostic]]] = {}
         self._linted_lines: dict[str, Sequence[str]] = {}  # the lines of a document when it was linted
         self._scheduled: dict[str, asyncio.Task[None]] = {}
+        self._lints = 0  # since garbage was collected
         self._idle_task: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
 
@@ -159,6 +161,10 @@ class ConvlintServer(LanguageServer):
         await asyncio.sleep(seconds)
         for document in self.documents:
             await self.lint_document(document, force=True)
+        await self._collect_garbage()
+
+    async def _collect_garbage(self) -> None:
+        self._lints = 0
         await self.in_thread(_collect_garbage)
 
     async def lint_document(self, document: Document, *, force: bool = False) -> None:
@@ -179,6 +185,9 @@ class ConvlintServer(LanguageServer):
             diagnostics += [s for s in self._static.get(document.path, ()) if s.finding and s.finding.code != "CVL901"]
         self._linted_lines[document.path] = lines
         self._set_static_diagnostics(document.path, diagnostics)
+        self._lints += 1
+        if self._lints >= LINTS_WITHOUT_COLLECTION:
+            await self._collect_garbage()
 
     def set_run_diagnostics(self, root: str, target: str, diagnostics: list[FileDiagnostic]) -> None:
         """Set the diagnostics of the last run of a model, and publish the files that they change."""

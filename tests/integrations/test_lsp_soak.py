@@ -1,0 +1,67 @@
+"""A language server that is used for long keeps its size: every edit brings other names, numbers and findings."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.integrations.editor import Editor, processes
+
+HOUR = 3600.0
+PROGRAMS = 40  # different ones, which come again and again
+
+
+def text(number: int) -> str:
+    """A program with names and widths of its own, and a layer that does not fit."""
+    number %= PROGRAMS
+    name, width = f"net{number}", 8 + number
+    return (
+        f"import torch\nfrom torch import nn\n\n\nclass Block{number}(nn.Module):\n"
+        f"    def __init__(self, {name}, d=4):\n        super().__init__()\n"
+        f"        self.conv{number} = nn.Conv2d({name}, {width}, 3)\n"
+        f"        self.norm = nn.BatchNorm2d({width + 1})\n        self.list = nn.ModuleList(\n"
+        f"            nn.Conv2d({width}, {width}, 3, padding=1) for _ in range({1 + number % 7}))\n\n"
+        f"    def forward(self, x):\n        x = self.norm(self.conv{number}(x))\n        for each in self.list:\n"
+        f"            x = each(x) + x\n        return x\n\n\nBlock{number}({number % 64 + 1})\n"
+    )
+
+
+def megabytes(mark: str) -> float:
+    """The memory of a server and its processes."""
+    pages = sum(int(Path(f"/proc/{process}/statm").read_text().split()[1]) for process in processes(mark))
+    return pages * 4096 / 1e6
+
+
+async def soaked(folder: Path, *, warm: int, edits: int, seconds: float) -> tuple[float, float, int]:
+    """Edit a file again and again, without a pause in which the server could tidy up.
+
+    Returns the memory after ``warm`` edits and at the end, and the number of edits.
+    """
+    editor = Editor(folder)
+    await editor.start(mark=str(folder))
+    editor.open("net.py", text(0))
+    until, number, early = time.monotonic() + seconds, 0, 0.0
+    while number < edits and time.monotonic() < until:
+        number += 1
+        editor.replace("net.py", text(number))
+        assert "CVL103" in {one.code for one in await editor.told("net.py")}
+        if number == warm:
+            early = megabytes(str(folder))
+    late = megabytes(str(folder))
+    await editor.stop()
+    return early, late, number
+
+
+@pytest.mark.slow
+async def test_memory_after_some_edits(tmp_path: Path) -> None:
+    early, late, _ = await soaked(tmp_path, warm=11, edits=23, seconds=60)
+    assert late < early * 1.02
+
+
+@pytest.mark.sweep
+@pytest.mark.timeout(2 * HOUR)
+async def test_memory_after_an_hour_of_edits(tmp_path: Path) -> None:
+    early, late, edits = await soaked(tmp_path, warm=100, edits=10**9, seconds=HOUR)
+    assert late < early * 1.05, f"{early:.0f} MB became {late:.0f} MB in {edits:,} edits"
