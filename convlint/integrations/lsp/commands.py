@@ -42,9 +42,7 @@ async def run_models(ls: ConvlintServer, *arguments: Any) -> dict[str, Any] | No
         return None
     except asyncio.CancelledError:
         return None  # cancelled by the user, or by the end of the server
-    workspace = ls.client_capabilities.workspace
-    if workspace and workspace.code_lens and workspace.code_lens.refresh_support:
-        ls.start_task(ls.workspace_code_lens_refresh_async(None))
+    ls.refresh_results()
     return _summary(responses)
 
 
@@ -72,7 +70,7 @@ def _publish(
         if problem.path is not None:
             diagnostics.append(ls.diagnostics.problem(problem, RUN, lines_of, home))
     for ran in response.models:
-        paths = dict.fromkeys(built.site.path for built in ran.built)
+        paths = {each.site.path for each in ran.built} | {each.site.path for each in ran.results}
         ls.facts.add(root, target.text, LastRun(ran, len(response.findings), {path: lines_of(path) for path in paths}))
     ls.set_run_diagnostics(root, target.text, diagnostics)
 

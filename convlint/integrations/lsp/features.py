@@ -11,12 +11,12 @@ from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 from pygls.uris import to_fs_path
 
-from convlint.integrations.lsp import code_actions, commands, run_facts
+from convlint.integrations.lsp import code_actions, commands, hovers, inlay_hints, run_facts
 from convlint.integrations.lsp.diagnostics import lines_from
 from convlint.integrations.lsp.documents import Document, is_python
-from convlint.integrations.lsp.positions import range_of
+from convlint.integrations.lsp.positions import position, range_of
 from convlint.integrations.lsp.server import ConvlintServer
-from convlint.ir import Finding
+from convlint.ir import Finding, Site
 from convlint.source_text import edits
 from convlint.support.errors import UsageError
 
@@ -36,6 +36,8 @@ def create_server(baseline: str | None) -> ConvlintServer:
     session.feature(types.WORKSPACE_DID_CHANGE_WATCHED_FILES)(files_changed)
     session.feature(types.TEXT_DOCUMENT_HOVER)(hover)
     session.feature(types.TEXT_DOCUMENT_CODE_LENS)(code_lens)
+    session.feature(types.TEXT_DOCUMENT_INLAY_HINT)(inlay_hint)
+    session.feature(types.WORKSPACE_DID_CHANGE_CONFIGURATION)(settings_changed)
     quick, rewrite = types.CodeActionKind.QuickFix, types.CodeActionKind.RefactorRewrite
     can = types.CodeActionOptions(code_action_kinds=[quick, rewrite, code_actions.FIX_ALL_KIND])
     session.feature(types.TEXT_DOCUMENT_CODE_ACTION, can)(code_action)
@@ -49,6 +51,7 @@ def initialize(ls: ConvlintServer, params: types.InitializeParams) -> None:
     root = to_fs_path(next(iter(folders), params.root_uri) or "")
     if root and os.path.isdir(root):
         os.chdir(root)  # paths are shown relative to it, as on the command line
+    ls.set_options(params.initialization_options)
     ls.adapt()
 
 
@@ -88,20 +91,52 @@ def files_changed(ls: ConvlintServer, params: object) -> None:
     ls.files_changed()
 
 
+def settings_changed(ls: ConvlintServer, params: types.DidChangeConfigurationParams) -> None:
+    if ls.set_options(params.settings):
+        ls.refresh_results()
+
+
 async def hover(ls: ConvlintServer, params: types.HoverParams) -> types.Hover | None:
     document = ls.documents.by_uri(params.text_document.uri)
     if document is None:
         return None
-    text, lines, place = document.text, document.lines, ls.place_in(document, params.position)
-    modules = ls.facts.modules_at(document.path, lines, *place)
-    if modules is None:
-        assignments = await ls.in_thread(partial(run_facts.assignments_at, text, *place))
-        candidates = (ls.facts.modules_at(document.path, lines, *each) for each in assignments)
-        modules = next((each for each in candidates if each is not None), None)
-    if modules is None:
+    lines, place = document.lines, ls.place_in(document, params.position)
+    line, column = place
+    code = hovers.code_at(lines[line - 1], column) if line <= len(lines) else None
+    if code is not None:
+        site = Site(document.path, line, code[1], line, code[2])
+        return _hover(ls, lines, site, [await ls.in_thread(partial(hovers.rules, [code[0]]))])
+    shapes = await ls.static_shapes(document)
+    modules = await ls.in_thread(partial(_modules, ls, document, shapes, *place))
+    codes = [
+        shown.finding.code
+        for diagnostic, shown in await ls.diagnostics_of(document)
+        if shown.finding is not None and diagnostic.range.start <= params.position <= diagnostic.range.end
+    ]
+    if lines is not document.lines or (modules is None and not codes):
         return None
-    content = types.MarkupContent(types.MarkupKind.Markdown, run_facts.hover(modules))
-    return types.Hover(content, range_of(lines, modules.site, ls.diagnostics.codec))
+    parts = [hovers.modules_table(modules)] if modules is not None else []
+    if codes:
+        parts.append(await ls.in_thread(partial(hovers.rules, codes)))
+    return _hover(ls, lines, modules.site if modules is not None else None, parts)
+
+
+def _modules(
+    ls: ConvlintServer, document: Document, shapes: inlay_hints.KnownShapes, line: int, column: int
+) -> run_facts.ModulesAtCall | None:
+    """Return the modules that the call at a position built in the last run, or builds as static analysis knows."""
+    path, lines = document.path, document.lines
+    places = [(line, column), *hovers.assignments_at(document.text, line, column)]
+    from_runs = (ls.facts.modules_at(path, lines, *place) for place in places)
+    static = (hovers.static_modules_at(shapes, path, lines, *place) for place in places)
+    return next((each for found in (from_runs, static) for each in found if each is not None), None)
+
+
+def _hover(ls: ConvlintServer, lines: Sequence[str], site: Site | None, parts: Sequence[str]) -> types.Hover | None:
+    text = "\n\n---\n\n".join(filter(None, parts))
+    content = types.MarkupContent(types.MarkupKind.Markdown, text)
+    place = None if site is None else range_of(lines, site, ls.diagnostics.codec)
+    return types.Hover(content, place) if text else None
 
 
 async def code_lens(ls: ConvlintServer, params: types.CodeLensParams) -> list[types.CodeLens]:
@@ -120,6 +155,23 @@ async def code_lens(ls: ConvlintServer, params: types.CodeLensParams) -> list[ty
         command = types.Command(title, code_actions.RUN_COMMAND, arguments=[document.uri, target.text])
         lenses.append(types.CodeLens(place, command))
     return lenses
+
+
+async def inlay_hint(ls: ConvlintServer, params: types.InlayHintParams) -> list[types.InlayHint]:
+    document = ls.documents.by_uri(params.text_document.uri)
+    if document is None or not ls.inlay_hints:
+        return []
+    shapes = await ls.static_shapes(document)
+    lines = document.lines
+    work = partial(inlay_hints.hints, document.path, document.text, shapes, ls.facts, ls.documents.lines)
+    hints = []
+    for site, label, tooltip in await ls.in_thread(work):
+        place = position(lines, site.end_line, site.end_column, ls.diagnostics.codec)
+        if params.range.start <= place <= params.range.end and lines is document.lines:
+            content = types.MarkupContent(types.MarkupKind.Markdown, tooltip)
+            kind = types.InlayHintKind.Type
+            hints.append(types.InlayHint(place, label, kind, tooltip=content, padding_left=True))
+    return hints
 
 
 async def code_action(ls: ConvlintServer, params: types.CodeActionParams) -> list[types.CodeAction]:

@@ -12,13 +12,16 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from convlint.findings import baseline, fix_loop, suppressions
+from convlint.integrations.lsp.static_shapes import ExecutionShapes, shapes_in
 from convlint.ir import Edit, Finding, Problem, Site
 from convlint.pipelines.lint_files import Linter
 from convlint.settings import config, discovery
 from convlint.settings.targets import Target
 from convlint.source_text import call_sites, lines
 from convlint.source_text.texts import SourceTexts
+from convlint.static import Project
 from convlint.static import affected_models as models_of
+from convlint.static.program.project import Parsed
 from convlint.support.dataclass import dataclass
 from convlint.support.errors import UsageError
 
@@ -40,6 +43,7 @@ class _ProjectLinter:
     settings: config.Config
     baseline: tuple[int, int] | None  # its modification time and size
     linter: Linter
+    parsed: Parsed  # the syntax trees of its files
 
 
 class EditorLinter:
@@ -48,6 +52,7 @@ class EditorLinter:
     def __init__(self, baseline: str | None = None) -> None:
         self._baseline = baseline
         self._linters: dict[str, _ProjectLinter] = {}
+        self.generation = object()  # another one after files on disk have changed
         self._models_of_files: dict[str, tuple[config.Config, list[Target]]] = {}
 
     def lint(self, path: str, buffers: Buffers) -> LintResult:
@@ -56,7 +61,7 @@ class EditorLinter:
             settings = config.discover(os.path.dirname(path))
             if _is_excluded(path, settings):
                 return LintResult()
-            linter = self._linter(settings)
+            linter = self._project(settings).linter
             findings = linter.find({discovery.display_path(path): buffers[path]}, texts=SourceTexts(buffers))
             return LintResult(tuple(findings), linter.problems)
         except UsageError as error:
@@ -65,16 +70,37 @@ class EditorLinter:
             text = f"convlint failed: {type(error).__name__}: {error}; please report this"
             return LintResult(problems=(Problem("internal", text, traceback=traceback.format_exc()),))
 
-    def _linter(self, settings: config.Config) -> Linter:
+    def _project(self, settings: config.Config) -> _ProjectLinter:
         """Return the linter of a project; a new one if its settings or its baseline changed."""
         path = None if self._baseline is None else os.path.join(settings.root, self._baseline)
         version = _version(path)
         linter = self._linters.get(settings.root)
         if linter is None or (linter.settings, linter.baseline) != (settings, version):
             hidden = baseline.read(path) if path is not None and version is not None else None
-            linter = _ProjectLinter(settings, version, Linter(settings, baseline=hidden, parsed={}))
+            parsed: Parsed = {}
+            linter = _ProjectLinter(settings, version, Linter(settings, baseline=hidden, parsed=parsed), parsed)
             self._linters[settings.root] = linter
-        return linter.linter
+        return linter
+
+    def shapes(self, path: str, buffers: Buffers) -> tuple[ExecutionShapes, ...] | None:
+        """Return the shapes that static analysis knows in an open document; None if it cannot be parsed.
+
+        They come from the document's own entry points, and from the configured models that use it.
+        """
+        if lines.parse(buffers[path]) is None:
+            return None
+        try:
+            settings, targets = self.models_of(path)
+            if _is_excluded(path, settings):
+                return ()
+            entries = tuple([e for e in settings.models if e.target in targets and e.target.path is not None])
+            files = dict.fromkeys(discovery.display_path(os.path.abspath(e.target.path or "")) for e in entries)
+            texts = SourceTexts(buffers)
+            project = Project(settings.root, entries, texts, self._project(settings).parsed)
+            here = discovery.display_path(path)
+            return shapes_in(here, [file for file in files if file != here], project, texts)
+        except Exception:  # noqa: BLE001 - linting the document reports the error
+            return ()
 
     def fix_all(self, path: str, buffers: Buffers) -> bytes:
         """Return the file after all safe fixes that change only this file. Raises UsageError."""
@@ -82,7 +108,7 @@ class EditorLinter:
         if _is_excluded(path, settings):
             return buffers[path]
         display_path = discovery.display_path(path)
-        find = partial(self._linter(settings).find, texts=SourceTexts(buffers))
+        find = partial(self._project(settings).linter.find, texts=SourceTexts(buffers))
         return fix_loop.fix_files({display_path: buffers[path]}, find).files.get(display_path, buffers[path])
 
     def can_apply(self, edits: Sequence[Edit], buffers: Buffers) -> bool:
@@ -108,6 +134,7 @@ class EditorLinter:
 
     def forget_models(self) -> None:
         """Forget which models depend on which files, because files changed on disk."""
+        self.generation = object()
         self._models_of_files.clear()
 
     def call_at(self, path: str, line: int, column: int, buffers: Buffers) -> call_sites.WrittenCall | None:

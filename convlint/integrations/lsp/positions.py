@@ -8,6 +8,7 @@ from lsprotocol.types import Position, Range
 from pygls.workspace import PositionCodec
 
 from convlint.ir import Site
+from convlint.support.dataclass import replace
 
 
 def units(text: str, codec: PositionCodec) -> int:
@@ -83,3 +84,11 @@ def moved(before: Sequence[str], after: Sequence[str], first: int, last: int) ->
     if last <= head:
         return 0
     return len(after) - len(before) if first > len(before) - tail else None
+
+
+def moved_site(site: Site, before: Sequence[str], after: Sequence[str]) -> Site | None:
+    """Return where the lines of a site are now; None if one of them changed."""
+    shift = moved(before, after, site.line, site.end_line or site.line)
+    if shift is None:
+        return None
+    return replace(site, line=site.line + shift, end_line=(site.end_line or site.line) + shift)

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import ast
 import os
-from collections.abc import Mapping, Sequence
-from typing import TypeGuard
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from convlint.integrations.lsp.linting import contains, innermost
-from convlint.integrations.lsp.positions import moved
-from convlint.integrations.lsp.run_process import BuiltModule, ModelSummary
-from convlint.ir import Shape, Site
+from convlint.integrations.lsp.positions import moved_site
+from convlint.integrations.lsp.run_process import ModelSummary
+from convlint.integrations.lsp.shapes import BuiltModule, Result
+from convlint.ir import Site
 from convlint.settings.targets import Target
 from convlint.source_text import lines
 from convlint.support.dataclass import dataclass, replace
-
-_MAX_ROWS = 8  # of a hover
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +27,11 @@ class LastRun:
 
 @dataclass(frozen=True, slots=True)
 class ModulesAtCall:
-    """The modules that models built at a call, its present site, and whether the file has changed since."""
+    """The modules that models built at a call, its present site, and a ``note`` on where their numbers come from."""
 
     site: Site
     built: tuple[tuple[str, BuiltModule], ...]  # with the model's target
-    changed: bool
+    note: str = ""
 
 
 class RunFacts:
@@ -48,6 +46,22 @@ class RunFacts:
     def last_run(self, root: str, target: str) -> LastRun | None:
         return self._runs.get((root, target))
 
+    def results(
+        self, path: str, lines_of: Callable[[str], Sequence[str]]
+    ) -> Iterator[tuple[str, bool, Sequence[Result]]]:
+        """Yield the target of each run that used a file, whether its files are unchanged, and the results in the file,
+        at their present sites.
+        """
+        now = lines_of(path)
+        for (_, target), run in self._runs.items():
+            before = run.lines.get(path)
+            if before is None:
+                continue
+            changed = any(lines_of(other) != lines for other, lines in run.lines.items())
+            here = [result for result in run.summary.results if result.site.path == path]
+            sites = {site: moved_site(site, before, now) for site in {result.site for result in here}}
+            yield target, not changed, [replace(r, site=site) for r in here if (site := sites[r.site]) is not None]
+
     def modules_at(self, path: str, now: Sequence[str], line: int, column: int) -> ModulesAtCall | None:
         """Return the modules built by the innermost call around a position; None if no run built any."""
         modules: dict[Site, list[tuple[str, BuiltModule]]] = {}
@@ -58,83 +72,18 @@ class RunFacts:
                 continue
             changed = changed or before != now
             for built in run.summary.built:
-                site = _moved(built.site, before, now) if built.site.path == path else None
+                site = moved_site(built.site, before, now) if built.site.path == path else None
                 if site is not None and contains(site, line, column):
                     modules.setdefault(site, []).append((target, built))
-        if not modules:
-            return None
-        site = innermost(list(modules))
-        return ModulesAtCall(site, tuple(modules[site]), changed)
+        return modules_at_call(modules, "From the last run; the file has changed since." if changed else "")
 
 
-def assignments_at(text: str, line: int, column: int) -> list[tuple[int, int]]:
-    """Return the positions where the class assigns the attribute, such as ``self.conv``, at a position."""
-    tree, split = lines.parse(text), lines.split(text)
-    for cls in (node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)) if tree else ():
-        inside = [*ast.walk(cls)]
-        for node in inside:
-            if _is_self_attribute(node) and contains(lines.span("", node, split), line, column):
-                sites = [
-                    lines.span("", other.value, split)
-                    for other in inside
-                    if isinstance(other, ast.Assign)
-                    and any(_is_self_attribute(target) and target.attr == node.attr for target in other.targets)
-                ]
-                return [(site.line, site.column) for site in sites]
-    return []
-
-
-def _is_self_attribute(node: ast.AST) -> TypeGuard[ast.Attribute]:
-    return isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "self"
-
-
-def _moved(site: Site, before: Sequence[str], now: Sequence[str]) -> Site | None:
-    shift = moved(before, now, site.line, site.end_line or site.line)
-    if shift is None:
+def modules_at_call(modules: Mapping[Site, Sequence[tuple[str, BuiltModule]]], note: str) -> ModulesAtCall | None:
+    """Return the modules of the innermost of some calls around one position; None if there is none."""
+    if not modules:
         return None
-    return replace(site, line=site.line + shift, end_line=(site.end_line or site.line) + shift)
-
-
-def hover(modules: ModulesAtCall) -> str:
-    """Return a Markdown table of the modules that were built at a call."""
-    parts = []
-    for target in dict.fromkeys(target for target, _ in modules.built):
-        built = [module for other, module in modules.built if other == target]
-        rows = [_row(module) for module in built[:_MAX_ROWS]]
-        if len(built) > _MAX_ROWS:
-            rows.append(f"| and {len(built) - _MAX_ROWS} more | | | | |")
-        if len(built) > 1:
-            rows.append(_sum(built))
-        kinds = ", ".join(dict.fromkeys(f"`{module.kind}`" for module in built))
-        head = ["| layer | in | out | params | MACs |", "|---|---|---|---:|---:|"]
-        parts.append("\n".join([f"{kinds} in `{target}`", "", *head, *rows]))
-    if modules.changed:
-        parts.append("From the last run; the file has changed since.")
-    return "\n\n".join(parts)
-
-
-def _row(module: BuiltModule) -> str:
-    name = f"`{module.name}`" if module.name else "the model"
-    if module.calls == 0:
-        return f"| {name} | never called | | {module.params:,} | |"
-    times = f" ({module.calls} calls)" if module.calls > 1 else ""
-    inside, out = _shapes(module.inputs), _shapes(module.outputs)
-    return f"| {name}{times} | {inside} | {out} | {module.params:,} | {_macs(module.macs)} |"
-
-
-def _sum(built: Sequence[BuiltModule]) -> str:
-    macs = [module.macs for module in built if module.macs is not None]
-    whole = sum(macs) if len(macs) == len(built) else None
-    params = sum(module.params for module in built)
-    return f"| **all {len(built)}** | | | **{params:,}** | **{_macs(whole)}** |"
-
-
-def _shapes(shapes: Sequence[Shape]) -> str:
-    return ", ".join("x".join(map(str, shape)) or "scalar" for shape in shapes) or "none"
-
-
-def _macs(macs: int | None) -> str:
-    return "unknown" if macs is None else f"{macs:,}"
+    site = innermost(list(modules))
+    return ModulesAtCall(site, tuple(modules[site]), note)
 
 
 def lens(target: str, run: LastRun | None) -> str:

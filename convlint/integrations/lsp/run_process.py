@@ -11,9 +11,10 @@ import os
 import sys
 import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from convlint.findings import baseline
+from convlint.integrations.lsp.shapes import NO_CALLS, BuiltModule, Result, of_functions, outermost
 from convlint.ir import Edit, Finding, Graph, Model, Problem, Shape, Site, Status, Suggestion, serialize
 from convlint.pipelines import run_models, suggest
 from convlint.pipelines.requests import CheckRequest
@@ -36,28 +37,15 @@ class RunRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class BuiltModule:
-    """A module that was built at ``site``, with its submodules; the shapes are those of its first call."""
-
-    site: Site
-    name: str
-    kind: str
-    calls: int
-    inputs: tuple[Shape, ...]
-    outputs: tuple[Shape, ...]
-    params: int
-    macs: int | None
-
-
-@dataclass(frozen=True, slots=True)
 class ModelSummary:
-    """A model that was run, with its totals and its modules."""
+    """A model that was run, with its totals, its modules, and what its calls returned."""
 
     target: str
     status: Status
     params: int
     macs: int
     built: tuple[BuiltModule, ...]
+    results: tuple[Result, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +82,32 @@ def respond(request: RunRequest, worker: Worker) -> RunResponse:
     known = None if request.baseline is None else os.path.join(settings.root, request.baseline)
     if known is not None and os.path.exists(known):
         findings = tuple(baseline.read(known).new_findings(findings, report.texts))
-    return RunResponse(findings, tuple(map(_summary, report.models)), report.problems)
+    return RunResponse(findings, tuple(map(summary, report.models)), report.problems)
 
 
-def _summary(model: Model) -> ModelSummary:
-    return ModelSummary(model.target, model.status, model.totals.params, model.totals.macs, tuple(_built(model)))
+def summary(model: Model) -> ModelSummary:
+    """Return what an editor shows of a model that was run."""
+    totals, results = model.totals, tuple(_results(model.graph))
+    return ModelSummary(model.target, model.status, totals.params, totals.macs, tuple(_built(model)), results)
+
+
+def _results(graph: Graph) -> Iterator[Result]:
+    """Yield what the calls of modules and of functions of torch returned, up to the first that failed."""
+    failed = next((node.id for node in graph.nodes if node.error), len(graph.nodes))
+    calls = [call for call in graph.calls if call.stop <= failed and _shapes(graph, call.outputs)]
+    layers = [Result(site, call.layer, _shapes(graph, call.outputs)) for call, site in outermost(calls)]
+    nodes = [node for node in graph.nodes[:failed] if node.site is not None and node.op not in NO_CALLS]
+    operators = [
+        Result(node.site, node.op, tuple(tensor.shape for tensor in node.outputs), is_layer=False)
+        for node in nodes
+        if node.site is not None and node.outputs
+    ]
+    yield from layers
+    yield from of_functions(operators, layers)
+
+
+def _shapes(graph: Graph, tensors: Sequence[int]) -> tuple[Shape, ...]:
+    return tuple(graph.tensor(id).shape for id in tensors)
 
 
 def _built(model: Model) -> Iterator[BuiltModule]:
@@ -111,7 +120,7 @@ def _built(model: Model) -> Iterator[BuiltModule]:
         macs = [row.macs for row in inside if row.macs is not None]
         called = graph.calls_of(layer.name)
         ids = (called[0].inputs, called[0].outputs) if called else ((), ())
-        inputs, outputs = (tuple(graph.tensor(id).shape for id in each) for each in ids)
+        inputs, outputs = (_shapes(graph, each) for each in ids)
         yield BuiltModule(
             site=layer.site,
             name=layer.name,

@@ -17,6 +17,7 @@ import convlint
 from convlint.integrations.lsp.code_actions import WorkspaceEdits
 from convlint.integrations.lsp.diagnostics import STATIC, DiagnosticBuilder, FileDiagnostic, RulePages, lines_from
 from convlint.integrations.lsp.documents import Document, Documents
+from convlint.integrations.lsp.inlay_hints import KnownShapes
 from convlint.integrations.lsp.linting import EditorLinter
 from convlint.integrations.lsp.positions import place
 from convlint.integrations.lsp.protocol import Protocol
@@ -50,6 +51,7 @@ class ConvlintServer(LanguageServer):
         self.edits = WorkspaceEdits(self.documents)
         self.linter = EditorLinter(baseline)
         self.facts = RunFacts()
+        self.inlay_hints = True
         self._running = asyncio.Lock()
         self._thread = ThreadPoolExecutor(1, "convlint-linting")
         self._static: dict[str, list[FileDiagnostic]] = {}  # by the path of the linted document
@@ -58,6 +60,7 @@ class ConvlintServer(LanguageServer):
         self._last_messages: dict[str, tuple[Sequence[str], list[types.Diagnostic]]] = {}
         self._linted_lines: dict[str, Sequence[str]] = {}  # the lines of a document when it was linted
         self._scheduled: dict[str, asyncio.Task[None]] = {}
+        self._shapes: dict[str, tuple[Sequence[object], KnownShapes]] = {}  # of documents, and what they were made of
         self._lints = 0  # since garbage was collected
         self._idle_task: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -65,6 +68,26 @@ class ConvlintServer(LanguageServer):
     def adapt(self) -> None:
         self.diagnostics.adapt(self.client_capabilities, self.workspace.position_codec)
         self.edits.adapt(self.client_capabilities)
+
+    def set_options(self, options: object) -> bool:
+        """Take the editor's options for this server, ``{"inlayHints": false}``, which may be under ``convlint``.
+
+        Returns whether something changed.
+        """
+        own = options.get("convlint", options) if isinstance(options, dict) else None
+        wanted = own.get("inlayHints") if isinstance(own, dict) else None
+        if not isinstance(wanted, bool) or wanted == self.inlay_hints:
+            return False
+        self.inlay_hints = wanted
+        return True
+
+    def refresh_results(self) -> None:
+        """Make the editor request code lenses and inlay hints again."""
+        workspace = self.client_capabilities.workspace
+        if workspace and workspace.code_lens and workspace.code_lens.refresh_support:
+            self.start_task(self.workspace_code_lens_refresh_async(None))
+        if workspace and workspace.inlay_hint and workspace.inlay_hint.refresh_support:
+            self.start_task(self.workspace_inlay_hint_refresh_async(None))
 
     async def in_thread(self, work: Callable[[], T]) -> T:
         """Call ``work`` in the linting thread and return its result."""
@@ -127,6 +150,7 @@ class ConvlintServer(LanguageServer):
         if document is not None:
             self._unschedule(document)
             self._linted_lines.pop(document.path, None)
+            self._shapes.pop(document.path, None)
             self._set_static_diagnostics(document.path, [])
             if document.path in self._published:  # diagnostics from other files and runs remain
                 self.publish(document.path)
@@ -232,6 +256,23 @@ class ConvlintServer(LanguageServer):
         """Return the published diagnostics of the present text of a document."""
         await self.lint_document(document)
         return list(self._published.get(document.path, ()))
+
+    async def static_shapes(self, document: Document) -> KnownShapes:
+        """Return the shapes that static analysis knows in a document, after the present text is linted; of the last
+        text without a syntax error.
+        """
+        await asyncio.sleep(DEBOUNCE)
+        await self.lint_document(document)
+        lines, buffers = document.lines, self.buffers()
+        made_of = (self.linter.generation, *(each.lines for each in self.documents))
+        before, known = self._shapes.get(document.path, ((), KnownShapes(lines)))
+        if len(before) == len(made_of) and all(one is other for one, other in zip(before, made_of, strict=True)):
+            return known
+        shapes = await self.in_thread(lambda: self.linter.shapes(document.path, buffers))
+        known = KnownShapes(lines, shapes) if shapes is not None else known
+        if self.documents.by_path(document.path) is document:
+            self._shapes[document.path] = made_of, known
+        return known
 
     def place_in(self, document: Document, position: types.Position) -> tuple[int, int]:
         return place(document.lines, position, self.diagnostics.codec)
