@@ -16,6 +16,7 @@ from convlint.static.domain.facts import is_unknown
 from convlint.static.exploration import explore
 from convlint.static.exploration.explore import Exploration
 from convlint.static.kept_tensors import hooked_layers
+from convlint.static.overruled_defaults import as_warnings
 from convlint.static.plain_numbers import WIDTHS
 from convlint.static.program.parse import UnreadableError
 from convlint.static.program.project import Project
@@ -166,7 +167,7 @@ def _findings(project: Project, module: SourceModule, explorations: Sequence[Exp
     for path in paths:
         path.hooked = hooked
     for exploration in explorations:
-        yield from report.findings(project, exploration)
+        yield from as_warnings(exploration, report.findings(project, exploration), explorations)
         for path in exploration.paths:
             for gap in (*path.execution.gaps, *coverage.ends(path)):
                 if gap.site is not None and gap.site.path == module.path:

@@ -13,7 +13,7 @@ from convlint.static.domain.objects import Class, Function, Instance
 from convlint.static.domain.values import UNKNOWN, Tensor, Value
 from convlint.static.exploration.ignored_parameters import ignored_parameters
 from convlint.static.interpreter import Interpreter, PathChoices
-from convlint.static.program.parse import cached, children
+from convlint.static.program.parse import cached, children, walk
 from convlint.static.program.project import Project
 from convlint.static.program.source_module import SourceModule
 from convlint.support.dataclass import dataclass, field
@@ -29,7 +29,7 @@ PARAMETERS = 0  # the scope of the symbols that stand for parameters
 class EntryPoint:
     """A piece of the program that is executed by itself.
 
-    ``kind`` is "class", "function", "factory" (a function that calls such a one), "file", "example" (a class with an
+    ``kind`` is "class", "function", "factory" (a function that calls such a one, or passes a class to one), "file", "example" (a class with an
     ``example_input_array``) or "model" (a configured target); ``value`` is the class, the function or the configured
     entry.
     """
@@ -109,6 +109,11 @@ def _may_use_models(node: ast.AST) -> bool:
     return cached(node, "may_use_models", lambda: any(_may_give_a_model(callee) for callee in callees(node)))
 
 
+def _may_pass_models(node: ast.AST) -> bool:
+    """Return whether code passes something named like a class to a function, as ``build(ResNet, ...)`` does."""
+    return cached(node, "may_pass_models", lambda: any(map(_may_give_a_model, _passed_first(node))))
+
+
 def _calls_a_user(module: SourceModule) -> Reachability[ast.FunctionDef]:
     """Return whether a function, or one of its file that it calls, directly or not, may use models."""
 
@@ -118,7 +123,7 @@ def _calls_a_user(module: SourceModule) -> Reachability[ast.FunctionDef]:
             if isinstance(definition, ast.FunctionDef):
                 yield definition
 
-    return Reachability(called, _may_use_models)
+    return Reachability(called, lambda function: _may_use_models(function) or _may_pass_models(function))
 
 
 def callees(node: ast.AST) -> Iterator[ast.expr]:
@@ -132,10 +137,19 @@ def callees(node: ast.AST) -> Iterator[ast.expr]:
             pending += children(inner)
 
 
+def _passed_first(node: ast.AST) -> Iterator[ast.Name]:
+    """Yield the names that are first arguments of calls of plain functions: ``build(ResNet, ...)``."""
+    for inner in walk(node):
+        if isinstance(inner, ast.Call) and inner.args and isinstance(inner.func, ast.Name):
+            if isinstance(inner.args[0], ast.Name) and inner.func.id not in _ASKING:
+                yield inner.args[0]
+
+
 def _may_give_a_model(callee: ast.expr) -> bool:
     name = callee.attr if isinstance(callee, ast.Attribute) else getattr(callee, "id", "")
     return name in _CREATING or (name[:1].isupper() and not name.isupper() and not name.endswith(_NOT_MODELS))
 
 
 _CREATING = frozenset({"randn", "rand", "zeros", "ones", "empty", "full", "summary"})
+_ASKING = frozenset({"isinstance", "issubclass", "hasattr", "getattr", "print", "len", "super", "type", "str"})
 _NOT_MODELS = ("Error", "Exception", "Warning", "Path", "Namespace", "ArgumentParser")

@@ -60,6 +60,8 @@ def get(interpreter: Interpreter, value: Value, name: str, node: ast.expr, scope
         return Bound(Library(f"numpy.ndarray.{name}"), value)
     if kind in methods.METHODS and name in methods.METHODS[kind]:
         return Bound(Builtin(f"{kind.__name__}.{name}"), value)
+    if name == "value" and kind in _VALUES:
+        return value  # of a member of an enumeration, for which its value stands
     if kind is Function:
         return value.qualname.rsplit(".", 1)[-1] if name == "__name__" else UNKNOWN
     if kind is Partial:
@@ -114,6 +116,8 @@ def _of_instance(interpreter: Interpreter, instance: Instance, name: str, node: 
 
 def _of_class(cls: Class, name: str) -> Value:
     value = cls.lookup(name)
+    if name == "apply" and classes.is_autograd_function(cls):
+        return Bound(Builtin("function.apply"), cls)
     if value is not None:
         if type(value) is Function and value.kind == "classmethod":
             return Bound(value, cls)
@@ -146,6 +150,7 @@ def _of_super(value: Super, name: str) -> Value:
 
 
 _TYPES = (*special_methods.CONTAINERS, "str")
+_VALUES = (int, str, float, bool, tuple)
 _VIEWS = frozenset({"keys", "values", "items", "get", "pop", "update"})  # of the dict of a module's children
 
 

@@ -6,14 +6,18 @@ arguments is therefore built once, and a call of it on a shape that it had befor
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Collection, Hashable, Iterator
+from itertools import repeat
 
 from convlint.static.domain.objects import Class, Function, Instance
-from convlint.static.domain.values import Builtin, Library, Partial, Real, Tensor, Value, is_small
-from convlint.static.interpreter.call import Call
+from convlint.static.domain.values import Builtin, Library, Partial, Real, Tensor, Value
+from convlint.static.interpreter.call import Call, tensors_in
+from convlint.static.program.parse import positional
 from convlint.symbolic import Dim
 
-_COMPARABLE = frozenset({int, str, bool, float, type(None), Dim, Real, Class, Function, Library, Builtin, Partial})
+_COMPARABLE = frozenset({int, str, bool, float, type(None), Dim, Real, Class, Function, Library, Builtin})
+_RATES = ("drop", "prob", "stochastic")
+_DEEPEST = 4  # values in values
 
 
 class BuiltInstance:
@@ -55,22 +59,90 @@ def constructor_key(cls: Class, call: Call) -> Hashable | None:
 
     Drop-out and drop-path rates differ from block to block, and no shape depends on them.
     """
+    kwargs = [(name, value) for name, value in call.kwargs.items() if not _is_rate(name, value)]
     args = call.args
-    kwargs = [(name, value) for name, value in call.kwargs.items() if "drop" not in name]
-    if not all(_is_comparable(value) for value in (*args, *[value for _, value in kwargs])):
+    if float in map(type, args):
+        args = [None if _is_rate(name, value) else value for name, value in zip(_parameters(cls), args, strict=False)]
+    key = _frozen((*args, *[value for _, value in kwargs]), _DEEPEST)
+    if key is None:
         return None
-    # The types are part of the key: True equals 1, but isinstance distinguishes them.
     place = call.node if call.scope.called_from is None else call.scope.called_from[0]
-    return cls, call.node, place, *[(type(v), v) for v in args], *[(n, type(v), v) for n, v in kwargs]
+    return cls, call.node, place, len(call.args), *[name for name, _ in kwargs], key
 
 
-def call_key(instance: Instance, args: Sequence[Value]) -> Hashable | None:
+def _is_rate(name: str, value: Value) -> bool:
+    return "drop" in name or (type(value) is float and any(word in name for word in _RATES))
+
+
+def _parameters(cls: Class) -> Iterator[str]:
+    """Yield the names of the positional parameters of a constructor, then "" forever."""
+    init = cls.lookup("__init__")
+    if type(init) is Function:
+        yield from [parameter.arg for parameter in positional(init.node.args)[1:]]
+    yield from repeat("")
+
+
+def call_key(instance: Instance, call: Call) -> Hashable | None:
     """Return a key that is equal for calls of a module on equal shapes; None if a shape is not known."""
-    shapes = [value.shape if type(value) is Tensor and not value.cell.is_guess else None for value in args]
-    return None if None in shapes or not shapes else (instance, *shapes)
+    if not call.args and not call.kwargs:
+        return None
+    values = _frozen(tuple(call.args), _DEEPEST)
+    named = _frozen(tuple(call.kwargs.values()), _DEEPEST)
+    return None if values is None or named is None else (instance, values, *call.kwargs, named)
 
 
-def _is_comparable(value: Value) -> bool:
-    if type(value) is tuple:
-        return is_small(value) and all(_is_comparable(item) for item in value)
-    return type(value) in _COMPARABLE
+def _frozen(value: Value, depth: int) -> Hashable | None:
+    """Return a key that is equal for equal values, tensors compared by their shapes; None if there is none.
+
+    The types are part of it: True equals 1, but isinstance distinguishes them.
+    """
+    kind = type(value)
+    if kind in _COMPARABLE:
+        return kind, value
+    if kind is Tensor:
+        return None if value.shape is None or value.cell.is_guess else (kind, value.shape)
+    if not depth:
+        return None
+    if kind is tuple or kind is list:
+        return _frozen_items(kind, value, depth)
+    if kind is dict:
+        return _frozen_items((kind, *value), value.values(), depth) if str in map(type, value) or not value else None
+    if kind is Partial:
+        return _frozen_items((kind, *value.kwargs), (value.function, *value.args, *value.kwargs.values()), depth)
+    if kind is Instance and not value.is_module and value.items is None and not value.incomplete:
+        return _frozen_items((value.cls, *value.attrs), value.attrs.values(), depth)
+    return None
+
+
+def _frozen_items(head: Hashable, items: Collection[Value], depth: int) -> Hashable | None:
+    if len(items) > _LONGEST:
+        return None
+    parts = [_frozen(item, depth - 1) for item in items]
+    return None if None in parts else (head, *parts)
+
+
+_LONGEST = 64
+
+
+class Returned:
+    """What a call returned: the shapes of its tensors, and other values as they are."""
+
+    def __init__(self, value: Value) -> None:
+        self._value = value
+        self._tensors = tensors_in(value)
+
+    @property
+    def is_repeatable(self) -> bool:
+        """Return whether another call may return the same: tensors of known shapes, and numbers."""
+        return bool(self._tensors) and _frozen(self._value, 2) is not None and type(self._value) is not dict
+
+    def again(self, call: Call) -> Value:
+        """Record a call that returns tensors of the same shapes, and return them."""
+        execution = call.interpreter.execution
+        execution.site = call.site
+        shapes = [tensor.shape for tensor in self._tensors]
+        inputs = call.tensors()
+        new = iter(execution.emit("unseen", inputs, shapes, {"known": True}))
+        if type(self._value) is Tensor:
+            return next(new)
+        return type(self._value)([next(new) if type(item) is Tensor else item for item in self._value])

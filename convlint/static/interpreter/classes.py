@@ -30,7 +30,24 @@ def library(name: str) -> Value:
 
 
 _NOT_MODULES = frozenset({"Parameter", "UninitializedParameter", "Buffer", "DataParallel"})
-_PLAIN_BASES = frozenset({"Generic", "Protocol", "NamedTuple", "Enum", "ABCMeta"})
+_PLAIN_BASES = frozenset({"Generic", "Protocol", "NamedTuple", "Enum", "IntEnum", "StrEnum", "ABCMeta"})
+
+
+def is_enum(cls: Class) -> bool:
+    """Return whether a class of the program is an enumeration."""
+    return cls.node is not None and any(base.is_library and base.qualname in _ENUMS for base in cls.mro)
+
+
+def is_autograd_function(cls: Class) -> bool:
+    """Return whether a class of the program is a ``torch.autograd.Function``."""
+    return cls.node is not None and any(
+        type(base) is Library and base.name in ("torch.autograd.Function", "torch.autograd.function.Function")
+        for each in cls.mro
+        for base in each.bases
+    )
+
+
+_ENUMS = frozenset({"Enum", "IntEnum", "StrEnum"})
 
 
 def _canonical(name: str) -> str:

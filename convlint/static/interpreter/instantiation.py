@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
-from convlint.static.domain.execution import ConstructorError, Gap
+from convlint.static.domain.execution import ConstructorError, Gap, Raised
 from convlint.static.domain.facts import is_unknown
 from convlint.static.domain.objects import Built, Class, Function, Instance, Outside
 from convlint.static.domain.origins import first_unknown
-from convlint.static.domain.values import UNKNOWN, Value
+from convlint.static.domain.values import UNKNOWN, Value, has_unknown
 from convlint.static.interpreter import call_cache, classes, records, special_methods
 from convlint.static.interpreter.call import Call
 from convlint.static.interpreter.pymodel import containers, methods, module_containers
 from convlint.static.plain_numbers import WIDTHS
 from convlint.static.torch_shapes import LAYERS, NOT_TAKEN
-
-if TYPE_CHECKING:
-    pass
-
 
 _COMPARED_IN_A_STEP = 8  # modules
 
@@ -29,7 +24,9 @@ def instantiate(cls: Class, call: Call) -> Value:
     interpreter = call.interpreter
     if cls.is_library and not cls.is_module:
         return interpreter.call_unknown(call)
-    if any(base.is_library and base.qualname in ("Enum", "NamedTuple") for base in cls.mro):
+    if classes.is_enum(cls):
+        return _member(cls, call)
+    if any(base.is_library and base.qualname == "NamedTuple" for base in cls.mro):
         instance = Instance(cls)
         records.fill(instance, call)
         return instance
@@ -57,6 +54,17 @@ def instantiate(cls: Class, call: Call) -> Value:
         interpreter.cached_instances[key] = built = call_cache.BuiltInstance(instance)
         interpreter.take_steps(built.modules // _COMPARED_IN_A_STEP)
     return instance
+
+
+def _member(cls: Class, call: Call) -> Value:
+    """``Format("NCHW")``: a member of an enumeration by its value, which stands for it."""
+    value = call.argument(0, "value", UNKNOWN)
+    members = [each for name, each in cls.namespace.items() if not name.startswith("_") and type(each) is not Function]
+    if type(value) in (int, str, float, bool, tuple) and not has_unknown(members):
+        if value not in members:
+            raise Raised("an enumeration has no such member")
+        return value
+    return UNKNOWN
 
 
 def _note_in_forward(instance: Instance, call: Call) -> None:

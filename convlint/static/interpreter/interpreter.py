@@ -22,7 +22,6 @@ from convlint.static.domain.values import (
     Library,
     Num,
     Partial,
-    Shape,
     Tensor,
     Unknown,
     Value,
@@ -39,7 +38,7 @@ from convlint.static.interpreter import (
 )
 from convlint.static.interpreter.binding import bind
 from convlint.static.interpreter.call import Call
-from convlint.static.interpreter.call_cache import BuiltInstance
+from convlint.static.interpreter.call_cache import BuiltInstance, Returned
 from convlint.static.interpreter.dispatch import EXPRESSIONS, STATEMENTS, evaluate, execute, execute_block
 from convlint.static.interpreter.path_choices import PathChoices
 from convlint.static.interpreter.pymodel import builtin_functions, introspection, methods, standard_library
@@ -76,7 +75,7 @@ class Interpreter:
         self.left_out_inputs = False  # whether it left one out
         self.top_level: Scope | None = None  # of the file, if the entry point is a file
         self.cached_instances: dict[Hashable, BuiltInstance] = {}  # by the key of their constructor call
-        self.cached_shapes: dict[Hashable, Shape] = {}  # by the key of a call of a module
+        self.cached_calls: dict[Hashable, Returned] = {}  # by the key of a call of a module
 
     def step(self) -> None:
         """Count one step of the program. Raises Stop when there were too many."""

@@ -36,11 +36,10 @@ def call_instance(instance: Instance, call: Call) -> Value:
             return interpreter.call_function(method, call.with_args([instance, *call.args]))
         return interpreter.call_unknown(call)
     key = None
-    if instance.cls.node is not None and not call.kwargs and not call.open_ended:
-        key = call_cache.call_key(instance, call.args)
-        if key is not None and key in interpreter.cached_shapes:
-            execution.site = call.site
-            return execution.emit("unseen", call.args, [interpreter.cached_shapes[key]], {"known": True})[0]
+    if instance.cls.node is not None and not call.open_ended:
+        key = call_cache.call_key(instance, call)
+        if key is not None and key in interpreter.cached_calls:
+            return interpreter.cached_calls[key].again(call)
     start = len(execution.steps)
     owner, execution.owner = execution.owner, instance
     try:
@@ -51,13 +50,13 @@ def call_instance(instance: Instance, call: Call) -> Value:
             result = forward_layer(instance, call)
     finally:
         execution.owner = owner
-    if key is not None and type(result) is Tensor and result.shape is not None:
-        interpreter.cached_shapes[key] = result.shape
+    if key is not None and (returned := call_cache.Returned(result)).is_repeatable:
+        interpreter.cached_calls[key] = returned
     outputs, stop = tuple(tensors_in(result)), len(execution.steps)
     interpreter.calls.append(ModuleCall(instance, call.tensors(), outputs, start, stop, call.site))
-    returned = list(tensors_held_by([result])) if owner is None else []
-    if returned:
-        execution.emit("output", returned, [])
+    results = list(tensors_held_by([result])) if owner is None else []
+    if results:
+        execution.emit("output", results, [])
     return result
 
 

@@ -62,6 +62,8 @@ def _slice_length(run: Execution, size: Num, key: slice) -> Num:
     if all(bound is None or type(bound) is int for bound in (start, stop)) and type(step) is int:
         if type(size) is int:
             return len(range(*slice(start, stop, step).indices(size)))
+        if stop == 0 and (start is None or start >= 0):  # x[:, :0]
+            return 0
         if (start is None or start >= 0) and stop is None:  # x[:, a:], with a inside
             return plain(divided(plain(size - (start or 0) + step - 1), step))
         if stop is not None and stop < 0 and (start is None or start >= 0):  # x[:, a:-b]

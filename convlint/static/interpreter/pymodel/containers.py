@@ -13,6 +13,7 @@ from convlint.static.domain.values import (
     LONGEST,
     UNKNOWN,
     AnyKey,
+    Bound,
     Builtin,
     Library,
     Real,
@@ -28,6 +29,7 @@ from convlint.static.domain.values import (
 from convlint.static.interpreter import special_methods
 from convlint.static.interpreter.pymodel import module_containers
 from convlint.static.interpreter.pymodel.native import whole_value
+from convlint.static.torch_shapes import function
 from convlint.static.torch_shapes import iterate as rows_of
 from convlint.symbolic import Dim
 
@@ -210,6 +212,8 @@ def contains(item: Value, owner: Value) -> Value:
     """``item in owner``: True, False or UNKNOWN."""
     if type(item) is Unknown or isinstance(item, Dim | Real | Tensor) or type(owner) is Unknown:
         return UNKNOWN
+    if type(owner) is Bound and type(owner.self) is Library:  # `"silu" in dir(torch.nn.functional)`
+        return function(f"{owner.self.name}.{item}") is not None or UNKNOWN
     if type(owner) is str:
         return item in owner if type(item) is str else UNKNOWN
     if type(owner) is range:

@@ -60,16 +60,16 @@ def _is_of(value: Value, kind: Value, call: Call) -> Value:
             return type(value) in (list, tuple, dict, str, range)
         if last == "Tensor":
             return type(value) is Tensor
-        if last in _OWN_TYPES and type(value) is not Library and call.interpreter.is_trial:
+        if last in _OWN_TYPES and type(value) in _NEITHER_NUMBER_NOR_LIBRARY:
             return type(value) is _OWN_TYPES[last]
         if type(value) in (int, str, float, bool, type(None), Dim):
-            return UNKNOWN if last in ("Number", "Integral") else False
+            return last in _NUMBERS and type(value) in _NUMBERS[last]
     return UNKNOWN
 
 
-# Factories of layers ask for these types. What they build by default is not always what a program lets them build, so
-# it is only followed in trials, which are judged by a repair.
-_OWN_TYPES: dict[str, type] = {"partial": Partial, "FunctionType": Function}
+_OWN_TYPES: dict[str, type] = {"partial": Partial, "FunctionType": Function, "LambdaType": Function}
+_NEITHER_NUMBER_NOR_LIBRARY = (Class, Function, Partial, Bound, Instance, Tensor, str, int, float, bool, type(None))
+_NUMBERS = {"Number": (int, float, bool, Dim), "Integral": (int, bool, Dim), "Real": (int, float, bool, Dim)}
 
 
 def is_of_type(value: Value, kind: type) -> Value:
@@ -186,6 +186,23 @@ def _class_forward(call: Call) -> Value:
     return module_calls.forward_layer(instance, call.with_args(rest)) if type(instance) is Instance else UNKNOWN
 
 
+def _function_apply(call: Call) -> Value:
+    """``Swish.apply(x)`` of a ``torch.autograd.Function``: its ``forward``, with a context or without one."""
+    cls, *args = call.args
+    forward = cls.lookup("forward")
+    if type(forward) is not Function:
+        return call.interpreter.call_unknown(call.with_args(args))
+    context = [] if type(cls.lookup("setup_context")) is Function else [UNKNOWN]
+    return call.interpreter.call(forward, call.with_args([*context, *args]))
+
+
+def _dir(call: Call) -> Value:
+    """``dir(torch.nn.functional)``: the names of a library, of which those are known that are followed."""
+    if len(call.args) != 1 or type(call.args[0]) is not Library:
+        return UNKNOWN
+    return Bound(Builtin("dir"), call.args[0])
+
+
 def _type(call: Call) -> Value:
     if len(call.args) != 1:
         return UNKNOWN
@@ -299,4 +316,6 @@ FUNCTIONS: dict[str, NativeFunction] = {
     "super.init": _super_init,
     "class.init": _class_init,
     "class.forward": _class_forward,
+    "function.apply": _function_apply,
+    "dir": _dir,
 }

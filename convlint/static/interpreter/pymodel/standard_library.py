@@ -60,6 +60,35 @@ def _pairs(call: Call) -> Value:
     return UNKNOWN if has_more(items) else list(itertools.pairwise(items))
 
 
+def _repeated(call: Call) -> Value:
+    """``itertools.repeat(value, times)``."""
+    times = concrete(call.interpreter, call.argument(1, "times", UNKNOWN))
+    return [call.args[0]] * times if times <= LONGEST else UNKNOWN
+
+
+def _zip_longest(call: Call) -> Value:
+    """``itertools.zip_longest(*values, fillvalue=None)``."""
+    columns = [containers.items_of(call.interpreter, value) for value in call.args]
+    if any(map(has_more, call.args)) or len(columns) * max(map(len, columns), default=0) > LONGEST:
+        return UNKNOWN
+    return list(itertools.zip_longest(*columns, fillvalue=call.kwargs.get("fillvalue")))
+
+
+def _slice_of(call: Call) -> Value:
+    """``itertools.islice(values, stop)`` and ``islice(values, start, stop, step)``."""
+    values, *bounds = call.args
+    items = containers.items_of(call.interpreter, values)
+    ends = [None if bound is None else concrete(call.interpreter, bound) for bound in bounds]
+    return UNKNOWN if has_more(items) else list(itertools.islice(items, *ends))
+
+
+def _star_mapped(call: Call) -> Value:
+    """``itertools.starmap(function, rows)``."""
+    function, rows = call.args
+    rows = [containers.items_of(call.interpreter, row) for row in containers.items_of(call.interpreter, rows)]
+    return [call.interpreter.call(function, call.with_args(row, {})) for row in rows]
+
+
 def _fraction(call: Call) -> Value:
     """``fractions.Fraction(numerator, denominator)``."""
     from fractions import Fraction  # few programs need it
@@ -128,6 +157,10 @@ LIBRARY: dict[str, NativeFunction] = {
         call.with_args(containers.items_of(call.interpreter, call.args[0]))
     ),
     "itertools.pairwise": _pairs,
+    "itertools.repeat": _repeated,
+    "itertools.zip_longest": _zip_longest,
+    "itertools.islice": _slice_of,
+    "itertools.starmap": _star_mapped,
     "itertools.product": _combinations,
     "itertools.accumulate": _accumulated,
     "math.prod": _product,
