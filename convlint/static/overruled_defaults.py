@@ -83,4 +83,3 @@ def _is_same(one: Value, other: Value) -> bool:
 
 def _is_known(step: Step) -> bool:
     return all(tensor.shape is not None and len(tensor.shape) > 1 for tensor in step.inputs)
-

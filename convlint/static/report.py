@@ -12,6 +12,7 @@ from convlint import symbolic
 from convlint.analysis import graph_queries, merges, ops
 from convlint.ir import Finding, Related, Site
 from convlint.rules.registry import rule, without_explained
+from convlint.static.domain.execution import Step
 from convlint.static.domain.objects import Instance
 from convlint.static.domain.values import Num, symbols_of
 from convlint.static.exploration.branch_conditions import branch_conditions, has_defaults
@@ -142,10 +143,16 @@ def _has_literal_numbers(path: ExecutionPath, graph: Graph, finding: Finding) ->
 def _is_assumed(path: ExecutionPath, graph: Graph, finding: Finding) -> bool:
     """Return whether only calls without a layer fail, under conditions that may depend on these shapes."""
     nodes = [graph.nodes[id] for id in finding.nodes]
-    if not nodes or any(node.layer is not None for node in nodes):
-        return False
     sites = {node.site for node in nodes}
-    return all(step.hypothetical for step in path.execution.steps if step.error and step.site in sites)
+    failing = [step for step in path.execution.steps if step.error and step.site in sites]
+    if not nodes or not all(node.layer is None or _is_of_no_layer(failing) for node in nodes):
+        return False
+    return all(step.hypothetical for step in failing)
+
+
+def _is_of_no_layer(failing: Sequence[Step]) -> bool:
+    """Return whether the program's own code makes the failing calls, if only inside a module without parts."""
+    return bool(failing) and all(step.layer is None for step in failing)
 
 
 def _at_own_code(path: ExecutionPath, graph: Graph, finding: Finding) -> Finding:

@@ -29,9 +29,9 @@ PARAMETERS = 0  # the scope of the symbols that stand for parameters
 class EntryPoint:
     """A piece of the program that is executed by itself.
 
-    ``kind`` is "class", "function", "factory" (a function that calls such a one, or passes a class to one), "file", "example" (a class with an
-    ``example_input_array``) or "model" (a configured target); ``value`` is the class, the function or the configured
-    entry.
+    ``kind`` is "class", "function", "factory" (a function that calls such a one, or passes a class to one), "file",
+    "example" (a class with an ``example_input_array``) or "model" (a configured target); ``value`` is the class, the
+    function or the configured entry.
     """
 
     module: SourceModule
@@ -140,9 +140,8 @@ def callees(node: ast.AST) -> Iterator[ast.expr]:
 def _passed_first(node: ast.AST) -> Iterator[ast.Name]:
     """Yield the names that are first arguments of calls of plain functions: ``build(ResNet, ...)``."""
     for inner in walk(node):
-        if isinstance(inner, ast.Call) and inner.args and isinstance(inner.func, ast.Name):
-            if isinstance(inner.args[0], ast.Name) and inner.func.id not in _ASKING:
-                yield inner.args[0]
+        if isinstance(inner, ast.Call) and isinstance(inner.func, ast.Name) and inner.func.id not in _ASKING:
+            yield from [first for first in inner.args[:1] if isinstance(first, ast.Name)]
 
 
 def _may_give_a_model(callee: ast.expr) -> bool:

@@ -13,7 +13,7 @@ from convlint.static.domain.values import UNKNOWN, InputMapping, Tensor, Value
 from convlint.static.exploration.entry_points import PARAMETERS, EntryPoint, ExecutionPath
 from convlint.static.exploration.rebuilt_layers import find_rebuilt
 from convlint.static.interpreter import Call, Interpreter, is_mapping
-from convlint.static.program.parse import positional, walk
+from convlint.static.program.parse import cached, positional, walk
 from convlint.static.program.source_module import bound_names, is_main_guard
 from convlint.support.errors import UsageError
 from convlint.symbolic import Symbol
@@ -176,9 +176,13 @@ def _execute_function(path: ExecutionPath) -> None:
 
 def _is_called(entry_point: EntryPoint) -> bool:
     """Return whether a function is called in its own file, possibly with more than its defaults."""
-    return any(
-        isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == entry_point.name
-        for node in walk(entry_point.module.text.tree)
+    tree = entry_point.module.text.tree
+    return entry_point.name in cached(tree, "called_names", lambda: _called_names(tree))
+
+
+def _called_names(tree: ast.Module) -> frozenset[str]:
+    return frozenset(
+        node.func.id for node in walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
     )
 
 

@@ -104,7 +104,7 @@ def _frozen(value: Value, depth: int) -> Hashable | None:
     if not depth:
         return None
     if kind is tuple or kind is list:
-        return _frozen_items(kind, value, depth)
+        return _frozen_items((kind,), value, depth)
     if kind is dict:
         return _frozen_items((kind, *value), value.values(), depth) if str in map(type, value) or not value else None
     if kind is Partial:

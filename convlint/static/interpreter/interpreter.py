@@ -14,18 +14,7 @@ from convlint.static.domain.budget import CALLS_IN_CALLS, STEPS_OF_AN_EXECUTION
 from convlint.static.domain.execution import Execution, Gap, Stop
 from convlint.static.domain.objects import Built, Class, Frame, Function, Instance, Scope, site_of
 from convlint.static.domain.origins import first_unknown
-from convlint.static.domain.values import (
-    UNKNOWN,
-    Bound,
-    Builtin,
-    Either,
-    Library,
-    Num,
-    Partial,
-    Tensor,
-    Unknown,
-    Value,
-)
+from convlint.static.domain.values import UNKNOWN, Bound, Builtin, Either, Library, Num, Partial, Tensor, Unknown, Value
 from convlint.static.interpreter import (
     attributes,
     expressions,

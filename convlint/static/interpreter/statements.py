@@ -150,6 +150,8 @@ def _raising_branch(node: ast.If) -> bool | None:
 
 def _both_branches(interpreter: Interpreter, node: ast.If, scope: Scope) -> BlockEnd | None:
     """Execute both branches of an unknown condition, except one that leaves; what they assign is what both leave."""
+    if node.orelse and isinstance(node.body[-1], ast.Return) and isinstance(node.orelse[-1], ast.Return):
+        return _either_return(interpreter, node, scope)
     if isinstance(node.body[-1], _LEAVING):
         return execute_block(interpreter, node.orelse, scope)
     if node.orelse and isinstance(node.orelse[-1], _LEAVING):
@@ -168,6 +170,25 @@ def _both_branches(interpreter: Interpreter, node: ast.If, scope: Scope) -> Bloc
     for (owner, name), first, second in zip(places, *ends, strict=True):
         _rebind(owner, name, joined_values(interpreter, first, second, unknown))
     return None
+
+
+def _either_return(interpreter: Interpreter, node: ast.If, scope: Scope) -> BlockEnd | None:
+    """Execute two branches that return; the result is what both return."""
+    results: list[Outcome] = []
+    for branch in (node.body, node.orelse):
+        names = dict(scope.names)
+        try:
+            with interpreter.execution.hypothetical():
+                end = execute_block(interpreter, branch, scope)
+                results.append(outcome(interpreter, None if end is None else end.value))
+        except Raised:
+            continue  # a program that works takes the other branch
+        finally:
+            scope.names.clear()
+            scope.names.update(names)
+    if not results:
+        raise Raised("both branches raise an exception")
+    return BlockEnd(joined_values(interpreter, results[0], results[-1], unknown_from(node, scope)))
 
 
 def _places(interpreter: Interpreter, node: ast.If, scope: Scope) -> list[tuple[dict[str, Value], str]]:
