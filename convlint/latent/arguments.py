@@ -23,9 +23,11 @@ DIFFERENT = (1, 5, 7, 11, 13, 17)
 DESCENDING = (8, 4, 2, 1, 2, 4)
 EQUAL = (1, 1, 1, 1, 1, 1)
 MORE_PATTERNS = ((4, 1, 2, 1, 4, 2), (1, 4, 4, 1, 4, 4))
+SAME_ENDS = (1, 1, 2, 4, 2, 4)
 LAST_PATTERNS = ((3, 1, 2, 5, 3, 1), (1, 2, 4, 8, 16, 32), (2, 1, 1, 2, 1, 1), (2, 2, 1, 1, 4, 4))
 """Multiples of the unit for the widths of a class, in the order of its parameters: those that show most defects, those
-that a class may require, and others for the verification of a repair.
+that a class may require, and others for the verification of a repair. A block that adds its input needs the same
+width at both ends, and only then shows what is wrong in between.
 """
 
 _OPTIONAL_WIDTH = 16 * UNIT  # no other width of the first patterns
@@ -64,6 +66,7 @@ class ArgumentSpace:
         self.parameters = _parameters(cls)
         init = cls.lookup("__init__")
         self._tested = _tested(init.node) if type(init) is Function else frozenset()
+        self._asserted = _asserted(init.node) if type(init) is Function else frozenset()
         self._has_order = type(init) is Function and _has_order(init.node)
         self._listed = _listed(init.node) if type(init) is Function else {}
         self._known = widths
@@ -122,7 +125,7 @@ class ArgumentSpace:
                 continue
             if type(default) is bool:
                 yield {parameter.name: not default}
-            elif parameter.name in self.optional_widths:
+            elif parameter.name in self.optional_widths or (default == 0 and is_width_name(parameter.name)):
                 yield {parameter.name: _OPTIONAL_WIDTH}
             elif default == 1 and "stride" in parameter.name:
                 yield {parameter.name: 2}
@@ -162,6 +165,8 @@ class ArgumentSpace:
             return name in self._known or is_width_name(name)
         if type(default) is not int or not (name in self._known or is_width_name(name)):
             return False
+        if name in self._asserted:
+            return True
         return default > _LARGEST_COUNT or _INPUT.search(name) is not None
 
     def _is_width_list(self, parameter: Parameter) -> bool:
@@ -202,6 +207,16 @@ def _tested(function: ast.AST) -> frozenset[str]:
     )
 
 
+def _asserted(function: ast.AST) -> frozenset[str]:
+    """The names that a function compares with 0 in an assertion."""
+    return frozenset(
+        node.test.left.id
+        for node in walk(function)
+        if isinstance(node, ast.Assert) and isinstance(node.test, ast.Compare) and isinstance(node.test.left, ast.Name)
+        if any(isinstance(other, ast.Constant) and other.value == 0 for other in node.test.comparators)
+    )
+
+
 def _has_order(function: ast.AST) -> bool:
     """Return whether a function asks which of two values is larger, or divides channels into groups."""
     orders = ast.Lt | ast.LtE | ast.Gt | ast.GtE
@@ -237,7 +252,7 @@ _USUAL = (
     (re.compile(r"pad|^p$"), 1),
     (re.compile(r"stride|dilation|group|^s$|^d$|^g$"), 1),
     (re.compile(r"head_?dim|key_?dim|dim_?head"), 32),
-    (re.compile(r"heads|depth|layers|blocks|repeat|num_|^n$|expan|scale|mult|factor|times"), 2),
+    (re.compile(r"heads|depth|layers|blocks|repeat|num_|_num$|^n$|expan|scale|mult|factor|times"), 2),
     (re.compile(r"ratio|reduction|squeeze|div"), 4),
 )
 

@@ -104,8 +104,10 @@ def _of_call(execution: Execution, failing: Step) -> Iterator[LayerNumber]:
             if merged is not None:
                 wanted = tuple(n for left, right in (merged, merged[::-1]) for n in _wanted(value, left, right))
             yield LayerNumber(source, step.op, "out", value, tuple(dict.fromkeys(wanted)), "source")
-            if layer is None and merged is None and _reads_input(producers, step):
-                yield LayerNumber(source, step.op, "in", _attribute(source, step.op, "in"), (), "sibling")
+            if layer is None and _reads_input(producers, step):
+                read = _attribute(source, step.op, "in")
+                fitting = () if merged is None else (*_wanted(read, *merged), *_wanted(read, *merged[::-1]))
+                yield LayerNumber(source, step.op, "in", read, tuple(dict.fromkeys(fitting)), "sibling")
     for step in execution.steps if inputs else ():
         if step is failing:
             break

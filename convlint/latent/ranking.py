@@ -59,14 +59,35 @@ _INPUT = re.compile(r"^in(p|put|_|c|ch|planes|nc|features|$)|^c_?in$|_in$|^prev|
 _OUTPUT = re.compile(r"^out|^oup|^c_?out$|_out$|^channels?$")
 
 
+def has_named_ends(after: Sequence[Followed]) -> bool:
+    """Return whether the input and the output of a class have the different widths that are named after them."""
+    works = [each for each in after if each.outcome == "works"]
+    if not works or _fits_names(works) < _ENDS:
+        return False
+    numbers = _numbers(_widest(works))
+    one, other = (next((numbers[n] for n in numbers if end.search(n)), None) for end in (_INPUT, _OUTPUT))
+    return one != other
+
+
+_ENDS = 2
+
+
+def _widest(after: Sequence[Followed]) -> Followed:
+    return max(after, key=lambda each: len({v for v in each.arguments.values() if type(v) is int}))
+
+
+def _numbers(followed: Followed) -> dict[str, int]:
+    return {name: value for name, value in followed.arguments.items() if type(value) is int and value >= UNIT}
+
+
 def _fits_names(after: Sequence[Followed]) -> int:
     """The number of ends of a repaired class that have the width of the parameter with their name, 0 to 2.
 
     ``in_channels`` is the width of the input, ``out_channels`` of the output; without such a name the input has that
     of the first parameter.
     """
-    widest = max(after, key=lambda each: len({v for v in each.arguments.values() if type(v) is int}))
-    numbers = {name: value for name, value in widest.arguments.items() if type(value) is int and value >= UNIT}
+    widest = _widest(after)
+    numbers = _numbers(widest)
     if not numbers:
         return 0
     steps = widest.path.execution.steps

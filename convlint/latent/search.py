@@ -10,23 +10,24 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from convlint.latent.arguments import (
-    DESCENDING,
-    DIFFERENT,
-    EQUAL,
-    LAST_PATTERNS,
-    MORE_PATTERNS,
-    Arguments,
-    ArgumentSpace,
+from convlint.latent.arguments import DESCENDING, DIFFERENT, EQUAL, MORE_PATTERNS, SAME_ENDS, Arguments, ArgumentSpace
+from convlint.latent.contracts import admissible, breaks_contract, doubtful, is_of_another_kind
+from convlint.latent.following import Followed
+from convlint.latent.repair_trials import (
+    Accepted,
+    failing,
+    holds_for_others,
+    in_order,
+    representatives,
+    same_values,
+    tried_with,
 )
-from convlint.latent.contracts import breaks_contract, is_indivisible
-from convlint.latent.following import Followed, Operation
 from convlint.latent.suspicion import OpenClass
 from convlint.latent.trials import ClassTrials
 from convlint.static.exploration.entry_points import EntryPoint
 from convlint.static.exploration.explore import Exploration
 from convlint.static.program.project import Project
-from convlint.support.dataclass import dataclass, replace
+from convlint.support.dataclass import dataclass
 
 if TYPE_CHECKING:
     from convlint.latent.candidates import ClassRepair
@@ -43,6 +44,7 @@ _MOST_GUESSES = 16  # of trials of repairs whose value is not known to fit
 _MOST_OPTIONS = 4
 _MOST_VERIFIED = 8  # repairs that are tried with further arguments
 _MOST_REPAIRS = 3  # of one class
+_ENDS = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,14 +67,6 @@ class LatentDefect:
     fails_by_default: bool
     alternatives: tuple[ClassRepair, ...] = ()
     repaired: tuple[Followed, ...] = ()
-
-
-@dataclass(frozen=True, eq=False)
-class _Accepted:
-    """A repair after which nothing new fails, and the executions with it."""
-
-    repair: ClassRepair
-    after: tuple[Followed, ...]
 
 
 class Search:
@@ -100,13 +94,16 @@ class Search:
         if not any(each.outcome == "fails" for each in tried):
             return []
         others = [trials.follow(pattern) for pattern in (EQUAL, DESCENDING, *MORE_PATTERNS)]
+        if len(space.widths) > _ENDS:
+            others.append(trials.follow(SAME_ENDS))
         tried = [*trials.with_defaults(), *tried, *others]
         if not any(each.outcome == "works" for each in tried):
             tried.append(trials.follow(EQUAL, space.neutral_ratios))
-        tried = list(_admissible(trials, list(dict.fromkeys(tried))))
-        if not any(each.outcome == "fails" for each in tried):
-            return []
+        every = list(dict.fromkeys(tried))
+        tried = list(admissible(space, trials.first, every))
         self._left = trials.steps + min(_LEAST_TRIAL_STEPS + _TRIALS * trials.first.path.steps, _MOST_TRIAL_STEPS)
+        if not any(each.outcome == "fails" for each in tried):
+            return self._judged(trials, doubtful(trials.first, tried, every), by_names=True)
         found = self._judged(trials, tried)
         if found and not found[0].works:
             return self._unless_required(trials, found)
@@ -115,7 +112,7 @@ class Search:
     def _unless_required(self, trials: ClassTrials, found: list[LatentDefect]) -> list[LatentDefect]:
         """The defects of a class that failed for all arguments, unless there are arguments that it may require."""
         failed = found[0].fails[0]
-        if _is_of_another_kind(failed):
+        if is_of_another_kind(failed):
             return []
         from convlint.latent.attainable import settling  # few classes fail for all arguments
 
@@ -130,24 +127,34 @@ class Search:
         self._left = trials.steps + _MOST_TRIAL_STEPS
         return self._judged(trials, [*found[0].fails, settled])
 
-    def _judged(self, trials: ClassTrials, tried: Sequence[Followed]) -> list[LatentDefect]:
-        """The defects of a class, one for each repair; none if the repairs that were tried leave a failure."""
+    def _judged(self, trials: ClassTrials, tried: Sequence[Followed], *, by_names: bool = False) -> list[LatentDefect]:
+        """The defects of a class, one for each repair; none if the repairs that were tried leave a failure.
+
+        ``by_names``: only repairs after which the ends of the class have the two different widths that are named after
+        them, because otherwise the class may require equal ones.
+        """
         found: list[LatentDefect] = []
         state = [each for each in tried if each.outcome in ("works", "fails")]
+        if not any(each.outcome == "fails" for each in state):
+            return []
+        from convlint.latent.ranking import has_named_ends
+
         with ExitStack() as edits:
             while any(each.outcome == "fails" for each in state):
                 accepted = self._accepted(trials, state)
+                if by_names:
+                    accepted = [each for each in accepted if has_named_ends(each.after)]
                 if not accepted or len(found) == _MOST_REPAIRS:
                     return []
                 best, *others = accepted
-                if any(_same_values(each.repair, best.repair, state) for each in found):
+                if any(same_values(each.repair, best.repair, state) for each in found):
                     return []  # the class requires that these two are equal
                 found.append(_defect(trials, state, best, others))
                 edits.enter_context(trials.edited(best.repair))
                 state = [each for each in best.after if each.outcome in ("works", "fails")]
         return found
 
-    def _accepted(self, trials: ClassTrials, state: Sequence[Followed]) -> list[_Accepted]:
+    def _accepted(self, trials: ClassTrials, state: Sequence[Followed]) -> list[Accepted]:
         """The repairs that settle the first failure and bring no new one, the likeliest first."""
         from convlint.latent.candidates import repairs  # most classes never fail
         from convlint.latent.ranking import orphans, rank
@@ -156,9 +163,9 @@ class Search:
 
         own = package_folder(trials.entry_point.module.path)
         slicer = Slicer(self._project.texts, self._project.root, own)
-        accepted: list[_Accepted] = []
+        accepted: list[Accepted] = []
         seen: set[object] = set()
-        for failed in _representatives(state):
+        for failed in representatives(state):
             guesses = 0
             for repair in repairs(failed, slicer)[:_MOST_TRIALS]:
                 if trials.steps > self._left or guesses > _MOST_GUESSES:
@@ -167,125 +174,21 @@ class Search:
                     continue
                 seen.add(repair.key)
                 guesses += not repair.fits
-                after = _tried(trials, repair, state)
+                after = tried_with(trials, repair, state)
                 if after is not None:
                     self._left += 0 if accepted else _IF_FOUND * _MOST_TRIAL_STEPS
-                    accepted.append(_Accepted(repair, after))
-        fewest = min((_failing(each.after) for each in accepted), default=0)
-        best = [each for each in accepted if _failing(each.after) == fewest]
+                    accepted.append(Accepted(repair, after))
+        fewest = min((failing(each.after) for each in accepted), default=0)
+        best = [each for each in accepted if failing(each.after) == fewest]
         works = [each for each in state if each.outcome == "works"]
         order = rank(works, [(each.repair, each.after) for each in best])
         ordered = [best[number] for number in order]
-        return [each for each in ordered[:_MOST_VERIFIED] if _holds_for_others(trials, each)]
+        return [each for each in ordered[:_MOST_VERIFIED] if holds_for_others(trials, each)]
 
 
-def _is_of_another_kind(failed: Followed) -> bool:
-    """Return whether a parameter is the class of the LayerNorm that fails: another class may read other dimensions."""
-    layer = failed.failing_layer
-    return layer is not None and layer.kind == "LayerNorm" and layer.cls in failed.arguments.values()
-
-
-def _admissible(trials: ClassTrials, tried: Sequence[Followed]) -> Iterator[Followed]:
-    """The executions without those whose arguments break a contract of the class, unless all do.
-
-    A sum with the input that works for different widths and fails for equal ones is not a contract.
-    """
-    works = [each for each in tried if each.outcome == "works"]
-    has_usual = any(not each.options for each in works)
-    has_others = any(not breaks_contract(each) for each in tried)
-    is_added_if_equal = trials.first.outcome == "works"
-    for each in tried:
-        if has_others and breaks_contract(each) and not (is_added_if_equal and _is_equal(trials.space, each)):
-            continue
-        if has_usual and is_indivisible(each):
-            continue
-        yield each
-
-
-def _is_equal(space: ArgumentSpace, followed: Followed) -> bool:
-    """Return whether all widths are equal, of a class that has several."""
-    if len(space.widths) < 2 or followed.options:
-        return False
-    return len({followed.arguments[parameter.name] for parameter in space.widths}) == 1
-
-
-def _same_values(one: ClassRepair, other: ClassRepair, state: Sequence[Followed]) -> bool:
-    """Return whether two repairs replace the same numbers by the same."""
-    from convlint.latent.candidates import evaluated
-
-    return all(set(evaluated(each, one)) == set(evaluated(each, other)) for each in state)
-
-
-def _holds_for_others(trials: ClassTrials, accepted: _Accepted) -> bool:
-    """Return whether a repair brings no failure for further arguments: it may work for those tried by coincidence, or
-    for one value of a count or ratio that only one of the two expressions reads.
-    """
-    options = trials.space.doubled(accepted.repair.changed_names)
-    known = frozenset[Operation]().union(*(each.failing for each in accepted.after))
-    with trials.edited(accepted.repair):
-        more = [trials.follow(DIFFERENT, options)] if options else []
-        others = [*(trials.follow(pattern) for pattern in LAST_PATTERNS), *more]
-    return all(breaks_contract(each) or is_indivisible(each) or each.failing <= known for each in others)
-
-
-def _tried(trials: ClassTrials, repair: ClassRepair, state: Sequence[Followed]) -> tuple[Followed, ...] | None:
-    """The executions after a repair; None if one of them fails where it did not before, or as it did before.
-
-    One that then only breaks a contract of the class, as its arguments are, counts as refused.
-    """
-    after: list[Followed] = []
-    is_settled = False  # a failure that only becomes a broken contract is none
-    with trials.edited(repair) as is_possible:
-        if not is_possible:
-            return None
-        for each in _in_order(state):
-            again = trials.repeated(each)
-            if again.outcome == "fails":
-                if each.outcome == "works" or each.operation in again.failing or not _reaches(again, each):
-                    return None
-                if breaks_contract(again) or is_indivisible(again):
-                    again = replace(again, outcome="refused")
-                elif not again.failing <= each.failing:
-                    return None
-            elif each.outcome == "fails" and again.outcome == "undecided" and again.path.complete:
-                again = replace(again, outcome="refused")  # an optional input that was left out
-            elif again.outcome != "works" or (each.outcome == "fails" and not _reaches(again, each)):
-                return None
-            is_settled = is_settled or (each.outcome == "fails" and again.outcome != "refused")
-            after.append(again)
-    return tuple(after) if is_settled else None
-
-
-def _in_order(state: Sequence[Followed]) -> list[Followed]:
-    """Executions that fail, then those that work."""
-    return sorted(state, key=lambda each: each.outcome)
-
-
-def _representatives(state: Sequence[Followed]) -> list[Followed]:
-    """Two executions that fail, in different operations if there are such."""
-    fails = [each for each in state if each.outcome == "fails"]
-    others = [each for each in fails if each.operation != fails[0].operation]
-    return [fails[0], *others[:1]]
-
-
-def _failing(executions: Sequence[Followed]) -> int:
-    return sum(each.outcome == "fails" for each in executions)
-
-
-def _reaches(again: Followed, before: Followed) -> bool:
-    """Return whether an execution came to the operation that failed before, with shapes that are known."""
-    if before.step is None:
-        return True
-    site, op = before.step.site, before.step.op
-    known = (step for step in again.path.execution.steps if step.site == site and step.op == op)
-    return any(all(tensor.shape is not None for tensor in step.inputs) for step in known)
-
-
-def _defect(
-    trials: ClassTrials, state: Sequence[Followed], best: _Accepted, others: Sequence[_Accepted]
-) -> LatentDefect:
+def _defect(trials: ClassTrials, state: Sequence[Followed], best: Accepted, others: Sequence[Accepted]) -> LatentDefect:
     works = [each for each in state if each.outcome == "works"]
-    pairs = zip(_in_order(state), best.after, strict=True)
+    pairs = zip(in_order(state), best.after, strict=True)
     repaired = [each for each, after in pairs if each.outcome == "fails" and after.outcome == "works"]
     fails = repaired or [each for each in state if each.outcome == "fails"]
     repair = best.repair

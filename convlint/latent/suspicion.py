@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from convlint.latent.arguments import DESCENDING, DIFFERENT, ArgumentSpace
+from convlint.static.domain.execution import Step
 from convlint.static.domain.facts import Pair
 from convlint.static.domain.values import Unknown, symbols_of
 from convlint.static.exploration.entry_points import PARAMETERS, ExecutionPath
@@ -83,7 +84,17 @@ def _is_open(path: ExecutionPath) -> bool:
     if any(type(width) is Dim and _is_opaque(width) for width in widths):
         return True
     inputs = [step.outputs[0] for step in execution.steps if step.op == "input"]
-    return any(tensor.shape is None or tensor.cell.is_guess for tensor in inputs)
+    if any(tensor.shape is None or tensor.cell.is_guess for tensor in inputs):
+        return True
+    return any(_is_loose(path, step) for step in execution.steps if step.op == "layer_norm")
+
+
+def _is_loose(path: ExecutionPath, step: Step) -> bool:
+    """Return whether it is open that a LayerNorm is sized by its input: another class may be meant by a parameter."""
+    sizes, shape = step.attrs.get("normalized_shape"), step.inputs[0].shape if step.inputs else None
+    if type(sizes) is not tuple or not sizes or not shape:
+        return False
+    return bool(path.execution.reduced(sizes[-1]) != path.execution.reduced(shape[-1]))
 
 
 def _is_opaque(width: Dim) -> bool:

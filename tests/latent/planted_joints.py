@@ -256,4 +256,52 @@ class UpBlock(nn.Module):
         ("UpBlock(4, 2, 6)", (2, 4, 4, 4), (2, 2, 8, 8)),
         ("UpBlock(4, 6, 6)", (2, 4, 4, 4), (2, 6, 8, 8)),
     ),
+    Planted(
+        "a depthwise branch in front of a projection",
+        """
+class Merge(nn.Module):
+    def __init__(self, in_dim, out_dim):
+        super().__init__()
+        self.local = nn.Conv2d({{in_dim|out_dim}}, in_dim, 3, padding=1)
+        self.project = nn.Conv2d(in_dim, 2 * out_dim, 1)
+        self.last = nn.Conv2d(2 * out_dim, out_dim, 1)
+
+    def forward(self, x):
+        x = x + self.local(x)
+        return self.last(torch.relu(self.project(x)))
+""",
+        ("Merge(4, 8)", (2, 4, 8, 8)),
+        ("Merge(4, 4)", (2, 4, 8, 8)),
+    ),
+    Planted(
+        "a depthwise layer of another width",
+        """
+class Separable(nn.Module):
+    def __init__(self, in_channels, out_channels):
+        super().__init__()
+        self.depthwise = nn.Conv2d({{in_channels|out_channels}}, in_channels, 3, padding=1, groups=in_channels)
+        self.pointwise = nn.Conv2d(in_channels, out_channels, 1)
+
+    def forward(self, x):
+        return self.pointwise(self.depthwise(x))
+""",
+        ("Separable(8, 4)", (2, 8, 8, 8)),
+        ("Separable(4, 4)", (2, 4, 8, 8)),
+    ),
+    Planted(
+        "a bottleneck that needs equal ends",
+        """
+class Bottle(nn.Module):
+    def __init__(self, inplanes, outplanes, base_width=64):
+        super().__init__()
+        self.conv1 = nn.Conv2d(inplanes, base_width, 1)
+        self.conv2 = nn.Conv2d(base_width, {{outplanes|base_width}}, 3, padding=1)
+        self.norm2 = nn.BatchNorm2d(outplanes)
+
+    def forward(self, x):
+        return torch.relu(self.norm2(self.conv2(self.conv1(x))) + x)
+""",
+        ("Bottle(8, 8, 4)", (2, 8, 8, 8)),
+        ("Bottle(4, 4, 4)", (2, 4, 8, 8)),
+    ),
 )

@@ -207,6 +207,26 @@ class Net(nn.Module):
 }
 
 CONTRACTS = {
+    "a sum with the input, and a layer behind it": """
+class Block(nn.Module):
+    def __init__(self, in_c, out_c):
+        super().__init__()
+        self.a = nn.Conv2d(in_c, out_c, 3, padding=1)
+        self.b = nn.Conv2d(out_c, out_c, 3, padding=1)
+        self.c = nn.Conv2d(out_c, out_c, 3, padding=1)
+    def forward(self, x):
+        x = x + self.a(x)
+        return x + self.c(self.b(x))
+""",
+    "a depthwise layer for whole multiples": """
+class Multiplied(nn.Module):
+    def __init__(self, in_feature, out_feature):
+        super().__init__()
+        self.conv = nn.Conv2d(in_feature, out_feature, 3, padding=1, groups=in_feature)
+        self.fc = nn.Linear(in_feature, out_feature)
+    def forward(self, x, token):
+        return self.conv(x), self.fc(token)
+""",
     "a sum with the input": """
 class Residual(nn.Module):
     def __init__(self, in_c, out_c):

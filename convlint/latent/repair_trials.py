@@ -1,0 +1,98 @@
+"""Trials of a repair of a class: what its executions come to, and whether it holds for further arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from convlint.latent.arguments import DIFFERENT, LAST_PATTERNS
+from convlint.latent.contracts import breaks_contract, is_indivisible
+from convlint.latent.following import Followed, Operation
+from convlint.latent.trials import ClassTrials
+from convlint.support.dataclass import dataclass, replace
+
+if TYPE_CHECKING:
+    from convlint.latent.candidates import ClassRepair
+
+
+@dataclass(frozen=True, eq=False)
+class Accepted:
+    """A repair after which nothing new fails, and the executions with it."""
+
+    repair: ClassRepair
+    after: tuple[Followed, ...]
+
+
+def tried_with(trials: ClassTrials, repair: ClassRepair, state: Sequence[Followed]) -> tuple[Followed, ...] | None:
+    """The executions after a repair; None if one of them fails where it did not before, or as it did before.
+
+    One that then only breaks a contract of the class, as its arguments are, counts as refused.
+    """
+    after: list[Followed] = []
+    is_settled = False  # a failure that only becomes a broken contract is none
+    with trials.edited(repair) as is_possible:
+        if not is_possible:
+            return None
+        for each in in_order(state):
+            again = trials.repeated(each)
+            if again.outcome == "fails":
+                if each.outcome == "works" or each.operation in again.failing or not _reaches(again, each):
+                    return None
+                if breaks_contract(again) or is_indivisible(again):
+                    again = replace(again, outcome="refused")
+                elif not again.failing <= each.failing:
+                    return None
+            elif each.outcome == "fails" and again.outcome == "undecided" and again.path.complete:
+                again = replace(again, outcome="refused")  # an optional input that was left out
+            elif again.outcome != "works" or (each.outcome == "fails" and not _reaches(again, each)):
+                return None
+            is_settled = is_settled or (each.outcome == "fails" and again.outcome != "refused")
+            after.append(again)
+    return tuple(after) if is_settled else None
+
+
+def holds_for_others(trials: ClassTrials, accepted: Accepted) -> bool:
+    """Return whether a repair brings no failure for further arguments: it may work for those tried by coincidence, or
+    for one value of a count or ratio that only one of the two expressions reads.
+    """
+    options = trials.space.doubled(accepted.repair.changed_names)
+    known = frozenset[Operation]().union(*(each.failing for each in accepted.after))
+    with trials.edited(accepted.repair):
+        more = [trials.follow(DIFFERENT, options)] if options else []
+        others = [*(trials.follow(pattern) for pattern in LAST_PATTERNS), *more]
+    return all(
+        each.outcome == "undecided" or breaks_contract(each) or is_indivisible(each) or each.failing <= known
+        for each in others
+    )
+
+
+def same_values(one: ClassRepair, other: ClassRepair, state: Sequence[Followed]) -> bool:
+    """Return whether two repairs replace the same numbers by the same."""
+    from convlint.latent.candidates import evaluated
+
+    return all(set(evaluated(each, one)) == set(evaluated(each, other)) for each in state)
+
+
+def in_order(state: Sequence[Followed]) -> list[Followed]:
+    """Executions that fail, then those that work."""
+    return sorted(state, key=lambda each: each.outcome)
+
+
+def representatives(state: Sequence[Followed]) -> list[Followed]:
+    """Two executions that fail, in different operations if there are such."""
+    fails = [each for each in state if each.outcome == "fails"]
+    others = [each for each in fails if each.operation != fails[0].operation]
+    return [fails[0], *others[:1]]
+
+
+def failing(executions: Sequence[Followed]) -> int:
+    return sum(each.outcome == "fails" for each in executions)
+
+
+def _reaches(again: Followed, before: Followed) -> bool:
+    """Return whether an execution came to the operation that failed before, with shapes that are known."""
+    if before.step is None:
+        return True
+    site, op = before.step.site, before.step.op
+    known = (step for step in again.path.execution.steps if step.site == site and step.op == op)
+    return any(all(tensor.shape is not None for tensor in step.inputs) for step in known)
