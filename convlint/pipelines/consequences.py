@@ -1,4 +1,4 @@
-"""What the chosen rewrites break or change in the project besides the model's own run."""
+"""Find what the chosen rewrites break or change in the project besides the model's own run."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Consequences:
     def of(
         self, run: VersionRun, changes: Sequence[LayerChange], known: Iterable[str]
     ) -> tuple[tuple[str, ...], tuple[Consequence, ...]]:
-        """What works as before, and what does not. ``known``: attributes of a convolution that the new layers have."""
+        """Return what works as before, and what does not. ``known``: attributes of a convolution that the new layers have."""
         failing = tuple(name for name, error in run.probes.items() if error)
         before = self._before(failing)
         broken = {name: run.probes[name] for name in failing if before.get(name) == ""}
@@ -74,7 +74,7 @@ class Consequences:
 
 
 def _files(versions: VersionRunner) -> Iterator[tuple[str, ParsedFile]]:
-    """The files that build the model, and others of the project next to them."""
+    """The files that build the model, and others of the project in their folders."""
     target, graph = versions.job.target.path, versions.original.graph
     layers = graph.layers if graph is not None else ()
     own = [site.path for site in (layer.site for layer in layers) if site and not versions.project.refusal(site)]
@@ -83,7 +83,7 @@ def _files(versions: VersionRunner) -> Iterator[tuple[str, ParsedFile]]:
     modules = "|".join(re.escape(name) for path in paths for name in _module_names(path))
     imports = re.compile(rf"^\s*(from|import)\b.*\b({modules})\b", re.MULTILINE)
     folders = dict.fromkeys(os.path.dirname(path) or "." for path in paths)
-    others = dict.fromkeys(os.path.normpath(path) for folder in folders for path in _beside(folder))
+    others = dict.fromkeys(os.path.normpath(path) for folder in folders for path in _python_files(folder))
     others = {path: None for path in others if modules and imports.search(texts.text(path))}
     for path in list(paths | others)[:_MOST_FILES]:
         if any(word in texts.text(path) for word in _MENTIONED):
@@ -100,7 +100,7 @@ def _module_names(path: str) -> tuple[str, ...]:
     return tuple(name for name in (stem, package) if name and name != "__init__")
 
 
-def _beside(folder: str) -> Iterator[str]:
+def _python_files(folder: str) -> Iterator[str]:
     """Python files in a folder and below it, at most ``_MOST_FILES``."""
     count = 0
     for place, folders, names in os.walk(folder):

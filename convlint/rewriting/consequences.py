@@ -1,4 +1,4 @@
-"""What a rewrite means for the rest of a project, read from its text: fusing, parameter names, checkpoints, reads."""
+"""Consequences of a rewrite for the rest of a project, read from its text: fusing, parameter names, checkpoints, reads."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def parameters(graph: Graph) -> dict[str, tuple[int, ...]]:
 
 
 def checkpoints(before: Graph, after: Graph, files: Files, command: str, *, convertible: bool) -> Iterator[Consequence]:
-    """What becomes of checkpoints of the original, and where the project loads one."""
+    """State what becomes of checkpoints of the original, and where the project loads one."""
     old, new = parameters(before), parameters(after)
     gone = [name for name, shape in old.items() if new.get(name) != shape]
     if not gone:

@@ -57,10 +57,10 @@ def _tried(model: nn.Module, inputs: Inputs, name: str) -> str:
     probe = _PROBES.get(name)
     if probe is None:
         return _after_method(copied, inputs, name)
-    made = probe(copied, inputs)
-    if made is not None:
+    traced = probe(copied, inputs)
+    if traced is not None:
         with torch.no_grad():
-            return _difference(_outputs(_prepared(model), inputs), _outputs(made, inputs))
+            return _difference(_outputs(_prepared(model), inputs), _outputs(traced, inputs))
     return ""
 
 
@@ -84,7 +84,7 @@ def _outputs(model: nn.Module, inputs: Inputs) -> list[Tensor]:
 
 
 def _difference(before: Sequence[Tensor], after: Sequence[Tensor]) -> str:
-    """How two outputs differ; "" if they are close."""
+    """Describe how two outputs differ; "" if they are close."""
     if [t.shape for t in before] != [t.shape for t in after]:
         return "the shape of its output differs"
     for first, second in zip(before, after, strict=True):
@@ -127,8 +127,8 @@ def _prepare_fx(model: nn.Module, inputs: Inputs) -> nn.Module:
     from torch.ao.quantization import get_default_qconfig_mapping
     from torch.ao.quantization.quantize_fx import prepare_fx
 
-    made: nn.Module = prepare_fx(model, get_default_qconfig_mapping(), tuple(inputs.args))
-    return made
+    prepared: nn.Module = prepare_fx(model, get_default_qconfig_mapping(), tuple(inputs.args))
+    return prepared
 
 
 _PROBES: Mapping[str, Callable[[nn.Module, Inputs], nn.Module | None]]
