@@ -74,7 +74,8 @@ class Layer:
     ``chain`` its callers, innermost first.
 
     ``params`` counts this module's own parameters, each parameter of the model at its first owner only, so that the
-    sum over all layers is ``sum(p.numel() for p in model.parameters())``.
+    sum over all layers is ``sum(p.numel() for p in model.parameters())``. ``shares`` names the other layers that own
+    parameters of this one.
     """
 
     name: str
@@ -94,6 +95,7 @@ class Layer:
     training: bool = False
     saved_bytes: int | None = None
     error: str | None = None
+    shares: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import comb
 from typing import Any, Literal
 
 from convlint.ir.graph import Graph
@@ -102,7 +103,7 @@ class Timing:
     """Minimum and median seconds of ``runs`` calls, original and rewritten in turns.
 
     ``subject`` is "model", the name of a layer, or "layers" for the sum over those of a suggestion; ``layout`` is
-    "contiguous" or "channels-last".
+    "contiguous" or "channels-last". ``wins`` counts the turns in which the rewritten one was faster.
     """
 
     subject: str
@@ -112,11 +113,29 @@ class Timing:
     runs: int
     before: tuple[float, float]
     after: tuple[float, float]
+    wins: int | None = None
 
     @property
     def slower(self) -> bool:
-        """Check whether the rewritten model took longer by both figures."""
-        return self.after[0] > self.before[0] and self.after[1] > self.before[1]
+        """Check whether the rewritten model is slower."""
+        return self.verdict == "slower"
+
+    @property
+    def verdict(self) -> Literal["faster", "slower", "no difference"]:
+        """What the turns show: a sign test at a confidence of 99 %; without turns, both figures must agree."""
+        if self.wins is None:
+            differences = [after - before for before, after in zip(self.before, self.after, strict=True)]
+            return "slower" if min(differences) > 0 else "faster" if max(differences) < 0 else "no difference"
+        if not is_certain(self.wins, self.runs):
+            return "no difference"
+        return "faster" if 2 * self.wins > self.runs else "slower"
+
+
+def is_certain(wins: int, turns: int, confidence: float = 0.99) -> bool:
+    """Return whether a fair coin would not give ``wins`` of ``turns``: the two-sided sign test."""
+    tail = min(wins, turns - wins)
+    probability: float = 2 * sum(comb(turns, k) for k in range(tail + 1)) / 2**turns
+    return probability <= 1 - confidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,11 +216,27 @@ class Consequence:
 
 
 @dataclass(frozen=True, slots=True)
+class SetEstimate:
+    """The estimated totals of the model with the best rewrites of some kinds; ``chosen`` is the set that was proposed.
+
+    ``weight_error`` is the mean of its layers, None without weights.
+    """
+
+    name: str
+    codes: tuple[str, ...]
+    layers: int
+    totals: Costs
+    weight_error: float | None = None
+    chosen: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class RewrittenSet:
     """The chosen suggestions applied together, and the measured totals of the model before and after.
 
     ``files`` holds the bytes of each file before and after. ``goal`` says which total was to be reached, and whether
-    it was. ``works`` names what was tried besides running and training, and works as before.
+    it was. ``works`` names what was tried besides running and training, and works as before. ``front`` compares the set
+    with those of single kinds.
     """
 
     before: Costs
@@ -213,6 +248,7 @@ class RewrittenSet:
     goal: str | None = None
     works: tuple[str, ...] = ()
     consequences: tuple[Consequence, ...] = ()
+    front: tuple[SetEstimate, ...] = ()
 
 
 # --- messages between the command line and the worker

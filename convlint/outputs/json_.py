@@ -160,6 +160,7 @@ def _timing(timing: ir.Timing) -> dict[str, Any]:
         "before": dict(zip(("min", "median"), timing.before, strict=True)),
         "after": dict(zip(("min", "median"), timing.after, strict=True)),
         "slower": timing.slower,
+        "verdict": timing.verdict,
     }
 
 
@@ -171,8 +172,20 @@ def _rewritten(rewritten: ir.RewrittenSet) -> dict[str, Any]:
         "latency": _latency(rewritten.latency),
         "goal": rewritten.goal,
         "works": list(rewritten.works),
+        "front": [_set(each) for each in rewritten.front],
         "consequences": [{"kind": c.kind, "message": c.message, **_span(c.site)} for c in rewritten.consequences],
         "diff": rewritten.diff,
+    }
+
+
+def _set(estimate: ir.SetEstimate) -> dict[str, Any]:
+    return {
+        "name": estimate.name,
+        "codes": list(estimate.codes),
+        "layers": estimate.layers,
+        "totals": _record(estimate.totals),
+        "weight_error": estimate.weight_error,
+        "chosen": estimate.chosen,
     }
 
 

@@ -30,7 +30,7 @@ class Consequences:
     def of(
         self, run: VersionRun, changes: Sequence[LayerChange], known: Iterable[str]
     ) -> tuple[tuple[str, ...], tuple[Consequence, ...]]:
-        """Return what works as before, and what does not. ``known``: attributes of a convolution that the new layers have."""
+        """Return what works as before, and what does not. ``known``: attributes that new layers have."""
         failing = tuple(name for name, error in run.probes.items() if error)
         before = self._before(failing)
         broken = {name: run.probes[name] for name in failing if before.get(name) == ""}

@@ -159,4 +159,4 @@ def sum_of_layers(timings: Sequence[Timing], names: Sequence[str]) -> Iterator[T
         layers = [timing for timing in timings if timing.layout == layout and timing.subject in names]
         if layers:
             before, after = [t.before for t in layers], [t.after for t in layers]
-            yield replace(layers[0], subject="layers", before=_sums(before), after=_sums(after))
+            yield replace(layers[0], subject="layers", before=_sums(before), after=_sums(after), wins=None)

@@ -24,6 +24,7 @@ from convlint.ir import (
     Verification,
     VersionRun,
 )
+from convlint.pipelines import run_models
 from convlint.pipelines.consequences import Consequences
 from convlint.pipelines.model_versions import RunVersions, VersionRunner, sum_of_layers
 from convlint.rewriting.base import Draft
@@ -31,7 +32,7 @@ from convlint.rewriting.candidates import Candidate, find_candidates, live_candi
 from convlint.rewriting.drafts import EditedFiles, apply_drafts
 from convlint.rewriting.kinds import kinds as all_kinds
 from convlint.rewriting.options import SuggestOptions
-from convlint.rewriting.selection import Goal, best_set, ranked, score
+from convlint.rewriting.selection import Goal, best_set, front, ranked, score
 from convlint.rewriting.verification import verify
 from convlint.settings.jobs import Job
 from convlint.support.dataclass import dataclass, replace
@@ -65,6 +66,11 @@ class _Proposal:
     suggestion: Suggestion
     run: VersionRun | None = None
 
+    @property
+    def number(self) -> int:
+        """The identity of the candidate, whose drafts this proposal tries one after the other."""
+        return id(self.candidate)
+
 
 class _Search:
     def __init__(self, job: Job, run: RunVersions, options: SuggestOptions, *, live: bool) -> None:
@@ -72,6 +78,7 @@ class _Search:
         self.options = options
         self.versions = VersionRunner(job, run, options.weights)
         self.refused: list[Refusal] = []
+        self.linted: dict[int, str] = {}  # proposals that bring a finding of convlint, and which
 
     def report(self) -> Report:
         graph = self.versions.run_original(self.options.layers)
@@ -99,14 +106,15 @@ class _Search:
     def _candidates(self, graph: Graph, totals: Costs) -> list[Candidate]:
         """The candidates that save enough, the largest savings first."""
         options = self.options
+        kind_options = replace(options.kind_options, weights=options.weights is not None or self.live)
         kinds = [all_kinds()[name] for name in options.kinds] or [
             kind for kind in all_kinds().values() if options.weights or not kind.needs_weights
         ]
         if self.live:
-            found, refused = live_candidates(graph, kinds, options.kind_options, options.layers)
+            found, refused = live_candidates(graph, kinds, kind_options, options.layers)
         else:
             calls, project = self.versions.original.other_calls, self.versions.project
-            found, refused = find_candidates(graph, calls, project, kinds, options.kind_options, options.layers)
+            found, refused = find_candidates(graph, calls, project, kinds, kind_options, options.layers)
         self.refused += refused
         worthwhile = []
         for candidate in sorted(found, key=lambda candidate: -score(candidate.changes, totals)):
@@ -181,7 +189,8 @@ class _Search:
     ) -> tuple[list[_Proposal], dict[Suggestion, Suggestion], RewrittenSet | None]:
         """Choose the suggestions to propose together: each with its form in the set, and the rewritten model.
 
-        Where they do not work together, each is run on its own, and those that fail are replaced.
+        Those that bring a finding of convlint itself are not proposed. Where they do not work together, each is run on
+        its own, and those that fail are replaced.
         """
         limit: int | None = None
         while chosen := best_set([each.suggestion for each in proposals], totals, self.options.goal)[:limit]:
@@ -190,16 +199,26 @@ class _Search:
             rewritten = rewrite if isinstance(rewrite, str) else self._verify_set(rewrite, parts, totals)
             if not isinstance(rewritten, str):
                 suggestions, together = rewritten
-                return proposals, suggestions, together
+                final = [suggestions.get(each.suggestion, each.suggestion) for each in proposals]
+                compared = front(final, [each for each in final if each.chosen], totals)
+                return proposals, suggestions, replace(together, front=compared)
+            if self.linted:
+                for part in parts:
+                    if part.number in self.linted:
+                        self._refuse(part.candidate, self.linted[part.number])
+                proposals = [each for each in proposals if each.number not in self.linted]
+                self.linted = {}
+                continue
             if all(part.run is not None for part in parts):
                 for suggestion in chosen[len(chosen) // 2 :]:  # two of the suggestions are incompatible
                     text = f"incompatible with the other suggestions: {rewritten}"
                     self.refused.append(Refusal(suggestion.code, suggestion.site, suggestion.instances, text))
                 limit = len(chosen) // 2
                 continue
-            verified = {each.candidate: each for each in self._verified(parts)}
-            proposals = [verified.get(each.candidate, each) for each in proposals]
-            proposals = [each for each in proposals if each.candidate in verified or each not in parts]
+            tried = {part.number for part in parts}
+            verified = {each.number: each for each in self._verified(parts)}
+            proposals = [verified.get(each.number, each) for each in proposals]
+            proposals = [each for each in proposals if each.number in verified or each.number not in tried]
         return proposals, {}, None
 
     def _verify_set(
@@ -218,6 +237,9 @@ class _Search:
         verified = verify(changes, self.versions.original, run)
         if isinstance(verified, str) or run.graph is None:
             return str(verified)
+        self.linted = _findings(self.versions.original.graph, run.graph, parts)
+        if self.linted:
+            return next(iter(self.linted.values()))
         if self.options.save_weights is not None:
             self.versions.save_weights(replace(version, probes=()), self.options.save_weights)
         after = _totals(cost.model_report(run.graph))
@@ -242,6 +264,23 @@ def _attributes(parts: Sequence[_Proposal]) -> set[str]:
     helpers = [helper for part in parts for helper in part.draft.helpers if helper.writer is not None]
     found = [{name[1:] for name in helper.parameters if name.startswith(".")} for helper in helpers]
     return set.intersection(*found) if found else set()
+
+
+def _findings(original: Graph | None, graph: Graph, parts: Sequence[_Proposal]) -> dict[int, str]:
+    """The numbers of the parts whose layers bring a finding of convlint itself, each with the first."""
+    known = list(run_models.findings(original)) if original is not None else []
+    found: dict[int, str] = {}
+    for finding in run_models.findings(graph):
+        for part in parts:
+            layer = next((name for name in part.suggestion.instances if _is_in(finding.module, name)), None)
+            same = [f for f in known if f.code == finding.code and layer is not None and _is_in(f.module, layer)]
+            if layer is not None and not same and finding.severity != "info":
+                found.setdefault(part.number, f"it brings {finding.code}: {finding.message}")
+    return found
+
+
+def _is_in(module: str | None, layer: str) -> bool:
+    return module is not None and (module == layer or module.startswith(f"{layer}."))
 
 
 def _with_run(proposal: _Proposal, verification: Verification, run: VersionRun) -> _Proposal:

@@ -15,12 +15,15 @@ from convlint.support.dataclass import dataclass
 
 @dataclass(frozen=True, slots=True)
 class KindOptions:
-    """User options of the kinds of rewrites; ``groups`` None: as many as possible; ``rank``: a share of channels."""
+    """User options of the kinds of rewrites; ``groups`` None: as many as possible; ``rank``: a share of channels;
+    ``weights``: trained weights are converted.
+    """
 
     groups: int | None = None
     pairs: int = 1
     between: IntermediateLayers = "none"
     rank: float | None = None
+    weights: bool = False
 
 
 @dataclass(frozen=True, slots=True)

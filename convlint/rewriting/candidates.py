@@ -103,14 +103,40 @@ def _fitting(
     """The layers that can be rewritten, and the names of the other relevant ones by reason."""
     fit: list[LayerUse] = []
     unfit: dict[str, list[str]] = {}
+    layers = list(layers)
     for layer in layers:
+        trained = [each for each in layers if each.trainable_params and each.chain == layer.chain]
+        weights = kind_options.weights or bool(trained)  # a frozen one next to them is a copy, such as an average
         use = layer_use(graph, layer)
         reason = kind.refusal(use.arguments, kind_options) or kind.refusal_in(graph, use)
+        reason = reason or _state_refusal(layer, weights=weights)
         if reason is None and use.calls:
             fit.append(use)
         elif reason is not None and _is_relevant(graph, layer, kind):
             unfit.setdefault(reason, []).append(layer.name)
     return fit, unfit
+
+
+def _change(use: LayerUse, form: Replacement, kind: Kind) -> LayerChange:
+    """The costs before and after; a frozen layer that saves nothing for backward does not do so afterwards."""
+    after = kind.costs(use, form)
+    if use.before.saved_bytes == 0:
+        after = replace(after, saved_bytes=0)
+    return LayerChange(use.layer.name, form, use.before, after)
+
+
+def _state_refusal(layer: Layer, *, weights: bool) -> str | None:
+    """The reason why a layer is not rewritten whose parameters are normalized, shared or frozen."""
+    names = {name for name, _ in layer.parameters}
+    for suffix, norm in (("_orig", "spectral_norm or pruning"), ("_g", "weight_norm")):
+        if f"weight{suffix}" in names:
+            return f"its weight is computed from others by {norm}; a new layer's weight would not be"
+    if layer.shares:
+        others = ", ".join(layer.shares[:2])
+        return f"it shares its weight with {others}; a new layer would have weights of its own"
+    if layer.params and not layer.trainable_params and not weights:
+        return "its weights are frozen: a new layer would keep random ones; pass --weights to convert the trained ones"
+    return None
 
 
 def _own_forward(layer: Layer, kind: Kind) -> str | None:
@@ -134,7 +160,7 @@ def _live(layer: Layer, graph: Graph, kind: Kind, kind_options: KindOptions, pat
         if isinstance(form, str):
             yield Refusal(kind.code, None, (layer.name,), form)
             continue
-        change = LayerChange(layer.name, form, use.before, kind.costs(use, form))
+        change = _change(use, form, kind)
         yield Candidate(kind, None, form, (change,), (Draft(()),))
 
 
@@ -237,7 +263,7 @@ class _Call:
         drafts = tuple(self.kind.drafts(place, form, all_fit=all_fit))
         if uses[0].layer.kind != self.base:  # a helper would replace the subclass
             drafts = tuple(draft for draft in drafts if not draft.helpers)
-        changes = (LayerChange(use.layer.name, form, use.before, self.kind.costs(use, form)) for use in uses)
+        changes = (_change(use, form, self.kind) for use in uses)
         return Candidate(self.kind, place, form, tuple(changes), drafts)
 
     def _from_outside(self, fit: Sequence[LayerUse], refusal: str) -> Results:

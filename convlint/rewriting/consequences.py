@@ -1,4 +1,4 @@
-"""Consequences of a rewrite for the rest of a project, read from its text: fusing, parameter names, checkpoints, reads."""
+"""Consequences of a rewrite for the rest of a project, read from its text."""
 
 from __future__ import annotations
 

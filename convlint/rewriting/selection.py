@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from convlint.ir import Costs, LayerChange, Suggestion
+from convlint.ir import Costs, LayerChange, SetEstimate, Suggestion
 from convlint.support.dataclass import dataclass
 
 
@@ -55,6 +55,31 @@ def best_set(suggestions: Sequence[Suggestion], totals: Costs, goal: Goal) -> li
                 chosen = trial
                 break
     return _needed(chosen, totals, goal)  # a milder one may save more of the other cost
+
+
+def front(suggestions: Sequence[Suggestion], chosen: Sequence[Suggestion], totals: Costs) -> tuple[SetEstimate, ...]:
+    """The chosen set, and the best set of every single kind, by their number of parameters."""
+    by_code: dict[str, list[Suggestion]] = {}
+    for suggestion in suggestions:
+        by_code.setdefault(suggestion.code, []).append(suggestion)
+    sets = [_estimate(best_set(some, totals, Goal()), totals, chosen_set=False) for some in by_code.values()]
+    taken = _estimate(chosen, totals, chosen_set=True)
+    others = [each for each in sets if (each.codes, each.layers) != (taken.codes, taken.layers)]
+    return tuple(sorted([taken, *others], key=lambda each: (each.totals.params, each.totals.macs)))
+
+
+def _estimate(chosen: Sequence[Suggestion], totals: Costs, *, chosen_set: bool) -> SetEstimate:
+    changes = [change for suggestion in chosen for change in suggestion.changes]
+    errors = [change.weight_error for change in changes if change.weight_error is not None]
+    kinds = dict.fromkeys((suggestion.code, suggestion.name) for suggestion in chosen)
+    return SetEstimate(
+        " + ".join(name for _, name in kinds),
+        tuple(code for code, _ in kinds),
+        len(changes),
+        estimated_totals(chosen, totals),
+        sum(errors) / len(errors) if errors else None,
+        chosen_set,
+    )
 
 
 def estimated_totals(chosen: Sequence[Suggestion], totals: Costs) -> Costs:

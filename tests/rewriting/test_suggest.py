@@ -191,7 +191,10 @@ def test_measured_times_stand_beside_what_is_saved(net: Project) -> None:
 def test_markdown_has_a_table_and_the_diff(net: Project) -> None:
     result = net.suggest("net.py:Net", *INPUT, "--output-format", "markdown", "--explain")
     lines = result.out.splitlines()
-    table = [line for line in lines if line.startswith("|")]
+    table = [line for line in lines if (line.startswith("|") and "CVL50" in line) or line.startswith("| rewrite")]
+    assert lines[0].startswith("**")
+    assert " parameters (-" in lines[0]
+    assert "| depthwise-separable" in result.out
     assert len({line.count("|") - line.count("\\|") for line in table}) == 1
     assert len([line for line in table if "CVL50" in line]) >= 4
     _, diff = result.out.split("```diff\n")

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from convlint.ir import Report, Suggestion
 from convlint.outputs.parts.log_commands import without_commands
 from convlint.outputs.parts.markdown_text import cell, code
+from convlint.outputs.suggestions import front
 from convlint.outputs.suggestions.text import count_change, latency, layer_names, memory, placed, totals, verification
 
 
@@ -21,6 +22,9 @@ def render(report: Report, *, explain: bool = False) -> str:
 def _head(report: Report) -> Iterator[str]:
     for problem in report.problems:
         yield f"**problem** [{problem.kind}] {cell(problem.message)}\n"
+    summary = front.headline(report)
+    if summary:
+        yield f"**{cell(summary)}**\n"
     for model in report.models:
         yield f"### Rewrites of {code(model.target)} on {code('; '.join(model.inputs))}\n"
 
@@ -50,6 +54,12 @@ def _table(suggestions: Sequence[Suggestion]) -> Iterator[str]:
 def _together(report: Report) -> Iterator[str]:
     if report.rewritten is None:
         return
+    if len(report.rewritten.front) > 1:
+        yield f"| {' | '.join(front.HEAD)} |"
+        yield f"|{'---|' * len(front.HEAD)}"
+        for row in front.rows(report.rewritten):
+            yield f"| {' | '.join(map(cell, row))} |"
+        yield ""
     yield "Together:\n"
     for name, text in totals(report.rewritten):
         yield f"- {name}: {cell(text)}"

@@ -9,6 +9,7 @@ from convlint.ir import Consequence, Model, Refusal, Report, RewrittenSet, Sugge
 from convlint.outputs.parts.columns import MB
 from convlint.outputs.parts.excerpt import excerpt
 from convlint.outputs.parts.terminal import Styled, number_of, one_line, painted, styled, visible
+from convlint.outputs.suggestions import front
 from convlint.outputs.text import problem_line, remark
 from convlint.source_text.texts import SourceTexts
 
@@ -20,9 +21,12 @@ _MAX_NAMES = 6  # layers in a line
 def render(report: Report, *, width: int | None = None, color: bool = False, explain: bool = False) -> str:
     """The suggestions as text, last the diff for ``git apply``; ``explain`` adds why other layers are not rewritten."""
     effects = dict.fromkeys((suggestion.code, suggestion.evidence) for suggestion in report.suggestions)
+    summary = front.headline(report)
     lines = [
         *map(problem_line, report.problems),
+        *([styled((summary, "bold"))] if summary else ()),
         *(line for model in report.models for line in _model(model)),
+        *_front(report),
         *(line for suggestion in report.suggestions for line in _suggestion(suggestion, report.texts, width)),
         *(styled((f"{code}: ", "bold"), one_line(effect)) for code, effect in effects),
         *_refusals(report, explain=explain),
@@ -37,6 +41,14 @@ def _model(model: Model) -> Iterator[Styled]:
     yield styled(("model: ", "bold"), one_line(model.target))
     yield styled(("input: ", "bold"), one_line("; ".join(model.inputs) + source))
     yield styled()
+
+
+def _front(report: Report) -> Iterator[Styled]:
+    """The proposed set compared with those of single kinds."""
+    if report.rewritten is not None and len(report.rewritten.front) > 1:
+        for line in front.table(report.rewritten):
+            yield styled(line)
+        yield styled()
 
 
 def _suggestion(suggestion: Suggestion, texts: SourceTexts, width: int | None) -> Iterator[Styled]:
@@ -104,7 +116,7 @@ def latency(timing: Timing) -> str:
         f"{before * 1e3:,.2f} -> {after * 1e3:,.2f} ms"
         for before, after in zip(timing.before, timing.after, strict=True)
     )
-    slower = "SLOWER despite fewer MACs; " if timing.slower else ""
+    slower = "SLOWER despite fewer MACs; " if timing.slower else f"{timing.verdict}; "
     threads = number_of(timing.threads, "thread")
     return (
         f"{timing.subject}, {timing.layout}: {slower}min {fastest}, median {median} "

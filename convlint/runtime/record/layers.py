@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -27,14 +28,25 @@ def layers(model: nn.Module, others_called: Iterable[tuple[str, nn.Module]]) -> 
     for name, module in model.named_modules(remove_duplicate=False):
         registered.setdefault(id(module), (module, []))[1].append(name)
     counted: set[int] = set()
+    owners: dict[int, list[str]] = {}
+    for module, (first, *_) in registered.values():
+        for parameter in module._parameters.values():
+            if parameter is not None:
+                owners.setdefault(id(parameter), []).append(first)
     for module, (first, *others) in registered.values():
-        yield _layer(module, first, tuple(others), counted)
+        yield _layer(module, first, tuple(others), counted, owners)
     for name, module in others_called:
         if id(module) not in registered:
             yield _layer(module, name, (), None)
 
 
-def _layer(module: nn.Module, name: str, aliases: tuple[str, ...], counted: set[int] | None) -> Layer:
+def _layer(
+    module: nn.Module,
+    name: str,
+    aliases: tuple[str, ...],
+    counted: set[int] | None,
+    owners: Mapping[int, list[str]] = MappingProxyType({}),
+) -> Layer:
     built = construction_sites.construction_of(module)
     own = [(key, p) for key, p in module._parameters.items() if p is not None]
     params = trainable = size = 0
@@ -60,6 +72,7 @@ def _layer(module: nn.Module, name: str, aliases: tuple[str, ...], counted: set[
         aliases=aliases,
         training=getattr(module, "training", False),  # a frozen module of TorchScript has none
         error=built.error if built else None,
+        shares=tuple(dict.fromkeys(owner for _, p in own for owner in owners.get(id(p), ()) if owner != name)),
     )
 
 
