@@ -6,7 +6,6 @@ import importlib
 import inspect
 import sys
 from collections.abc import Callable, Mapping
-from itertools import groupby
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, cast
 
 import typer
@@ -68,6 +67,7 @@ COMMANDS: dict[str, tuple[type[Request], str]] = {
 """The request and the help text of each command; ``convlint.cli.NAME.run`` runs it."""
 
 _UsageError: Any = typer.BadParameter.__base__  # typer does not export the class of its usage errors
+_LIST_ALL = 25  # a command with at most so many options has them all in its help
 _INTERRUPTED = 130  # what typer returns after Ctrl-C; its earlier versions raise Abort
 
 
@@ -95,7 +95,7 @@ def _app(worker: Worker | None) -> typer.Typer:
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
-        context_settings={"help_option_names": ["-h", "--help"]},
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     )
     app.callback(invoke_without_command=True)(_version)
     for name, (request, text) in COMMANDS.items():
@@ -118,6 +118,7 @@ def _function(
     """The function that typer calls, with one parameter for each option."""
 
     def command(**values: Any) -> None:
+        del values["help_all"]  # it has been printed
         given = {
             name: tuple(value) if isinstance(value, list) else value
             for name, value in values.items()
@@ -134,6 +135,10 @@ def _function(
         )
         for name, option in options.items()
     ]
+    all_options = Annotated[bool, typer.Option("--help-all", is_eager=True, callback=_help_all)]
+    parameters.append(
+        inspect.Parameter("help_all", inspect.Parameter.KEYWORD_ONLY, annotation=all_options, default=False)
+    )
     command.__annotations__ = {each.name: each.annotation for each in parameters}
     cast("Any", command).__signature__ = inspect.Signature(parameters)
     return command
@@ -165,16 +170,61 @@ def _annotation(option: Option) -> Any:
 
 
 class _Command(TyperCommand):
-    """A command whose help has a section for each panel, and leaves out the old names of options."""
+    """A command whose help has a section for each panel, each with an example.
+
+    It lists the common options, or all of them after ``--help-all``, but never the old names of options.
+    """
 
     options: ClassVar[Mapping[str, Option]] = {}
+    lists_all = False
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
-        panels = [ARGUMENTS, *dict.fromkeys(option.panel for option in self.options.values())]
-        ordered = sorted(self.options.values(), key=lambda option: panels.index(option.panel))
-        for panel, options in groupby(ordered, lambda option: option.panel):
-            with formatter.section(panel):
-                formatter.write_dl([option.help_row() for option in options])
-        others = [each for each in self.get_params(ctx) if each.name not in self.options]
-        with formatter.section("Help"):
-            formatter.write_dl([row for each in others if (row := each.get_help_record(ctx))])
+        hides = len(self.options) > _LIST_ALL and not self.lists_all
+        hidden = 0
+        for panel in requests.PANELS:
+            options = [option for option in self.options.values() if option.panel == panel]
+            listed = [option for option in options if not (hides and option.advanced)]
+            hidden += len(options) - len(listed)
+            if listed:
+                _section(
+                    formatter, panel, self._example(ctx, panel), [option.help_row(short=hides) for option in listed]
+                )
+        rows = [("-h, --help", "Print the common options." if self.lists_all else "Print this help.")]
+        if hidden or self.lists_all:
+            rows.append(("--help-all", f"Print all options, {hidden} more." if hidden else "Print all options."))
+        _section(formatter, "Help", "", rows)
+
+    def _example(self, ctx: Any, panel: str) -> str:
+        """The example of a panel; empty if this command lacks one of its options."""
+        arguments = requests.EXAMPLES.get(panel, "")
+        known = {flag for option in self.options.values() for flag in option.flags}
+        words = arguments.split()
+        takes_all = {word for word in words if word.startswith("-")} <= known
+        is_file = not any(":" in word for word in words)
+        if not takes_all or (is_file and self.name != "check"):
+            return ""
+        return f"{ctx.command_path} {arguments}" if words else ""
+
+
+def _section(formatter: Any, title: str, example: str, rows: list[tuple[str, str]]) -> None:
+    """Write a title with an example next to it, and the options below."""
+    formatter.write_paragraph()
+    formatter.write(f"{_bold(title)}:{f'  {_dim(example)}' if example else ''}\n")
+    formatter.indent()
+    formatter.write_dl(rows)
+    formatter.dedent()
+
+
+def _help_all(ctx: typer.Context, value: bool) -> None:
+    if value and isinstance(ctx.command, _Command):
+        ctx.command.lists_all = True
+        typer.echo(ctx.get_help())
+        raise typer.Exit
+
+
+def _bold(text: str) -> str:
+    return typer.style(text, bold=True) if sys.stdout.isatty() else text
+
+
+def _dim(text: str) -> str:
+    return typer.style(text, dim=True) if sys.stdout.isatty() else text

@@ -92,7 +92,7 @@ def _check(request: CheckRequest, printer: Printer, worker: Worker | None) -> in
                 model_linter(config, request),
             )
             outcome = _check_files(paths, ran, config, request, runner.prove if request.confirm else None)
-    printer.outcome(outcome)
+    printer.outcome(outcome, config)
     return _exit_code(outcome, config, request)
 
 

@@ -6,10 +6,12 @@ import sys
 from typing import TYPE_CHECKING, Literal, TextIO
 
 from convlint.ir import Report
+from convlint.outputs.parts.listing import ALL
 from convlint.outputs.parts.terminal import number_of, terminal
 from convlint.pipelines.check import Outcome
 from convlint.pipelines.requests import CheckRequest
 from convlint.support.dataclass import replace
+from convlint.settings.config import Config
 from convlint.support.errors import UsageError
 
 if TYPE_CHECKING:
@@ -32,7 +34,7 @@ class Printer:
 
             output_file.require_writable(request.output_file)
 
-    def outcome(self, outcome: Outcome) -> None:
+    def outcome(self, outcome: Outcome, config: Config) -> None:
         request = self._request
         if request.diff:
             self._diff(outcome)
@@ -55,6 +57,7 @@ class Printer:
             stream=stream if request.output_file is None else None,
             files=len(outcome.files) if outcome.files or not report.models else None,
             fixed=len(outcome.fixed),
+            infos=_listed_infos(request, config),
         )
 
     def report(
@@ -65,19 +68,31 @@ class Printer:
         stream: TextIO | None = None,
         files: int | None = None,
         fixed: int = 0,
+        infos: tuple[str, ...] = (),
     ) -> None:
-        """Print a report to ``stream``; None stands for ``--output-file`` or stdout."""
-        if self._request.output_format != "text":
+        """Print a report to ``stream``; None stands for ``--output-file`` or stdout.
+
+        ``infos``: prefixes of the codes whose infos text lists.
+        """
+        output_format = self._request.output_format
+        width, color = self._terminal(stream)
+        if output_format == "concise":
+            from convlint.outputs import concise
+
+            self._put(concise.render(report, color=color), stream)
+            return
+        if output_format == "grouped":
+            from convlint.outputs import grouped
+
+            self._put(grouped.render(report, color=color, infos=infos), stream)
+            return
+        if output_format != "text":
             from convlint.outputs import renderer
 
-            self._put(renderer(self._request.output_format)(report), stream)
+            self._put(renderer(output_format)(report), stream)
             return
         from convlint.outputs import text
 
-        to_file = stream is None and self._request.output_file is not None
-        width, color = (None, False) if to_file else terminal(stream or sys.stdout)
-        if self._request.color != "auto":
-            color = self._request.color == "always"
         self._put(
             text.render(
                 report,
@@ -89,10 +104,17 @@ class Printer:
                 fixed=fixed,
                 statistics=self._request.statistics,
                 quiet=self._request.quiet,
+                infos=infos,
             ),
             stream,
         )
         print_tracebacks(report, self._request)
+
+    def _terminal(self, stream: TextIO | None) -> tuple[int | None, bool]:
+        """The width of the terminal that is printed to, None for a file, and whether to use colors."""
+        to_file = stream is None and self._request.output_file is not None
+        width, color = (None, False) if to_file else terminal(stream or sys.stdout)
+        return width, color if self._request.color == "auto" else self._request.color == "always"
 
     def _put(self, text: str, stream: TextIO | None) -> None:
         if stream is None and self._request.output_file is not None:
@@ -121,6 +143,15 @@ def print_tracebacks(report: Report, request: CheckRequest) -> None:
         for failed in (*report.problems, *(model.graph.failure for model in report.models)):
             if failed is not None and failed.traceback:
                 print(failed.traceback.rstrip(), file=sys.stderr)
+
+
+def _listed_infos(request: CheckRequest, config: Config) -> tuple[str, ...]:
+    """The prefixes of the codes whose infos are listed: all with ``--verbose`` or if infos make the check fail, else
+    those that the command line selects.
+    """
+    if request.verbose or config.fail_on == "info":
+        return ALL
+    return Config().overridden(extend_select=(*request.select, *request.extend_select)).extend_select
 
 
 def _table_options(request: CheckRequest) -> TableOptions | Literal["usual"]:

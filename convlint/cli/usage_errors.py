@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Sequence
+from itertools import takewhile
 from typing import Any
 
 from convlint.pipelines.requests import CheckRequest
@@ -48,7 +50,8 @@ def message_of(error: Any) -> str:
         message = f"No such option: {error.option_name}{_advice(error.option_name, error.possibilities or ())}"
     elif (match := _COMMAND.match(message)) and match["word"] in _COMMANDS:
         word = match["word"]
-        return f"convlint: no command is named {word!r}; did you mean `convlint {_COMMANDS[word]}`?"
+        command = " ".join(["convlint", _COMMANDS[word], *_words_after(word)])
+        return f"convlint: no command is named {word!r}; did you mean `{command}`?"
     elif (match := _COMMAND.match(message)) and _is_target(match["word"]):
         word = match["word"]
         return f"convlint: no command is named {word!r}; did you mean `convlint check {word}`?"
@@ -62,6 +65,12 @@ def _advice(option: str, possible: Sequence[str]) -> str:
         return f"; did you mean `{_OPTIONS[option].format('...')}`?"
     current = tuple(name for name in possible if name not in _OLD_NAMES)
     return nearest(option, current) if current else ""
+
+
+def _words_after(command: str) -> Sequence[str]:
+    """The arguments after a command that does not exist, up to its first option."""
+    after = sys.argv[sys.argv.index(command) + 1 :] if command in sys.argv else []
+    return [*takewhile(lambda word: not word.startswith("-"), after)]
 
 
 def _is_target(word: str) -> bool:

@@ -1,23 +1,47 @@
-"""One line per finding in the format of compilers, for editors and ``grep``."""
+"""One line per finding in the format of compilers, for editors and ``grep``, and a line that counts them."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from convlint.ir import Finding, Problem, Report
-from convlint.outputs.parts.log_commands import without_commands
+from convlint.outputs.parts.listing import ALL
 from convlint.outputs.parts.sentences import headline
-from convlint.outputs.parts.terminal import one_line, visible
+from convlint.outputs.parts.terminal import Styled, one_line, painted, styled, visible
+from convlint.outputs.text import COLORS, closing_line
 
 
-def render(report: Report) -> str:
-    """``path:line:column: severity: CODE message`` for each finding, and a line for each problem."""
-    lines = [*map(finding_line, report.findings), *map(problem_line, report.problems)]
-    return without_commands("".join(f"{line}\n" for line in lines))
+def render(report: Report, *, color: bool = False) -> str:
+    """``path:line:column: severity: CODE message`` for each finding, a line for each problem, and the verdict."""
+    return painted(_lines(report), width=None, color=color)
 
 
 def finding_line(finding: Finding) -> str:
-    place = visible(str(finding.site or finding.target or "model"))
-    return f"{place}: {finding.severity}: {finding.code} {headline(finding)}"
+    """One finding, without colors."""
+    return "".join(text for text, _ in _finding(finding))
 
 
 def problem_line(problem: Problem) -> str:
-    return f"{visible(problem.place)}: problem: {problem.kind} {one_line(problem.message)}"
+    """One problem, without colors."""
+    return "".join(text for text, _ in _problem(problem))
+
+
+def _lines(report: Report) -> Iterator[Styled]:
+    yield from map(_finding, report.findings)
+    yield from map(_problem, report.problems)
+    if report.findings or report.problems:
+        yield closing_line(report, infos=ALL)
+
+
+def _finding(finding: Finding) -> Styled:
+    return styled(
+        (visible(str(finding.site or finding.target or "model")), "bold"),
+        ": ",
+        (finding.severity, f"bold {COLORS[finding.severity]}"),
+        f": {finding.code} {headline(finding)}",
+    )
+
+
+def _problem(problem: Problem) -> Styled:
+    kind = ("problem", "bold magenta")
+    return styled((visible(problem.place), "bold"), ": ", kind, f": {problem.kind} {one_line(problem.message)}")

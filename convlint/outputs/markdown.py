@@ -10,9 +10,9 @@ from convlint.outputs.parts.columns import COLUMNS, MB, Line, TableOptions
 from convlint.outputs.parts.log_commands import without_commands
 from convlint.outputs.parts.markdown_text import cell, code
 from convlint.outputs.parts.sentences import finding_lines
-from convlint.outputs.parts.terminal import number_of
+from convlint.outputs.parts.terminal import number_of, plain
 from convlint.outputs.parts.tree import lines
-from convlint.outputs.text import verdict
+from convlint.outputs.text import closing_line
 
 # Characters: GitHub accepts 65,536 in a comment. Problems and findings get a part of it each.
 ROOM = 60_000
@@ -22,7 +22,7 @@ LONGEST_MESSAGE = 1_000
 
 def render(report: Report) -> str:
     """The report as Markdown. Parts that do not fit into a comment are left out and counted."""
-    parts = [f"### convlint: {cell(verdict(report))}\n"]
+    parts = [f"### convlint: {cell(plain(closing_line(report)))}\n"]
     if report.earlier is not None:
         parts += [f"- {cell(line)}" for line in comparison.lines(report, report.earlier)]
         parts.append("")

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Literal
 
 from convlint.ir import SEVERITIES, Finding, Problem, Report, Severity
-from convlint.outputs.parts.excerpt import excerpt, fix_preview, span_text
+from convlint.outputs.parts.excerpt import GUTTER, excerpt, fix_preview, span_text
+from convlint.outputs.parts.listing import ALL, entries, is_listed, line_list
 from convlint.outputs.parts.sentences import affected_modules, fixes, listed
-from convlint.outputs.parts.terminal import Styled, number_of, one_line, painted, plain, styled, visible
+from convlint.outputs.parts.terminal import Styled, number_of, one_line, painted, styled, visible
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from convlint.outputs.parts.columns import TableOptions
     from convlint.source_text.texts import SourceTexts
 
-COLORS: dict[Severity, str] = {"error": "red", "warning": "yellow", "info": "blue"}
+COLORS: dict[Severity, str] = {"error": "red", "warning": "yellow", "info": "cyan"}
 
 
 def render(
@@ -32,6 +33,7 @@ def render(
     fixed: int = 0,
     statistics: bool = False,
     quiet: bool = False,
+    infos: tuple[str, ...] = (),
 ) -> str:
     """The report as text.
 
@@ -44,8 +46,9 @@ def render(
         fixed: number of findings that were fixed.
         statistics: whether to print the number of findings per rule instead of the findings.
         quiet: whether to print findings and problems only.
+        infos: prefixes of the codes whose infos are listed, and not only counted.
     """
-    findings = _statistics(report) if statistics else _findings(report, width)
+    findings = _statistics(report) if statistics else _findings(report, width, infos)
     problems = (line for problem in report.problems for line in (problem_line(problem), styled()))
     parts: list[Iterable[Text | Styled]] = [findings, problems]
     if table is not None and not quiet:
@@ -53,7 +56,7 @@ def render(
     if not quiet and (verdict or report.findings or report.problems):
         parts.append(_since(report))
         parts.append(_coverage(report, statistics=statistics))
-        parts.append([_verdict(report, files, fixed)])
+        parts.append([closing_line(report, files, fixed, ALL if statistics else infos)])
     return painted(chain.from_iterable(parts), width=width, color=color)
 
 
@@ -66,10 +69,12 @@ def _tables(report: Report, table: TableOptions | Literal["usual"], width: int |
         yield styled()
 
 
-def _findings(report: Report, width: int | None) -> Iterator[Styled]:
+def _findings(report: Report, width: int | None, infos: tuple[str, ...]) -> Iterator[Styled]:
     several = len({model.target for model in report.models}) > 1
-    for finding in report.findings:
+    for finding, lines in entries(report.findings, infos):
         yield from _finding(finding, report.texts, width, several=several)
+        if lines:
+            yield remark("also at", line_list(lines))
         yield styled()
 
 
@@ -96,8 +101,8 @@ def _finding(finding: Finding, texts: SourceTexts, width: int | None, *, several
         yield from excerpt(texts, finding.site, "^", f"bold {color}", width)
     for related in finding.related:
         if not related.is_failure:
-            yield styled(("  --> ", "blue"), visible(str(related.site)), ": ", one_line(related.message))
-            yield from excerpt(texts, related.site, "-", "blue", width)
+            yield styled(("  --> ", GUTTER), visible(str(related.site)), ": ", one_line(related.message))
+            yield from excerpt(texts, related.site, "-", GUTTER, width)
     for related in finding.related:
         if related.is_failure:
             place = f"{visible(related.site.path)}:{related.site.line}"
@@ -129,18 +134,13 @@ def _models(finding: Finding) -> tuple[str, ...]:
 
 def remark(name: str, text: str, style: str = "") -> Styled:
     """A named fact below a finding or suggestion."""
-    return styled(("  = ", "blue"), (f"{name}: ", f"bold {style}"), one_line(text))
+    return styled(("  = ", GUTTER), (f"{name}: ", f"bold {style}"), one_line(text))
 
 
 def problem_line(problem: Problem) -> Styled:
     """A problem in one line: place, kind and message."""
     place, kind = (visible(problem.place), "bold"), ("problem", "bold magenta")
     return styled(place, ": ", kind, f" [{problem.kind}] ", one_line(problem.message))
-
-
-def verdict(report: Report) -> str:
-    """The line that counts findings and problems."""
-    return plain(_verdict(report, None, 0))
 
 
 def _since(report: Report) -> Iterator[Styled]:
@@ -166,9 +166,11 @@ def _coverage(report: Report, *, statistics: bool) -> Iterator[Styled]:
         yield styled(one_line(text))
 
 
-def _verdict(report: Report, files: int | None, fixed: int) -> Styled:
+def closing_line(report: Report, files: int | None = None, fixed: int = 0, infos: tuple[str, ...] = ALL) -> Styled:
     """The numbers of findings and problems, and the models and modules that were not fully traced."""
-    severities = Counter(finding.severity for finding in report.findings)
+    listed_findings = [finding for finding in report.findings if is_listed(finding, infos)]
+    unlisted = [finding for finding in report.findings if not is_listed(finding, infos)]
+    severities = Counter(finding.severity for finding in listed_findings)
     counts = [number_of(severities[s], s) for s in SEVERITIES if severities[s]]
     places = [number_of(len(report.models), "model")] if report.models else []
     places += [number_of(files or 0, "file")] if files or (files is not None and not counts) else []
@@ -179,10 +181,13 @@ def _verdict(report: Report, files: int | None, fixed: int) -> Styled:
         parts.append((f"Found {_enumerated(counts)}{where}.", f"bold {COLORS[worst]}"))
     elif report.models or files or not report.problems:
         complete = not report.problems and all(m.status == "complete" for m in report.models)
-        parts.append((f"No findings{where}.", "bold green" if complete else "bold"))
+        none = "No errors or warnings" if unlisted else "No findings"
+        parts.append((f"{none}{where}.", "bold green" if complete else "bold"))
     if fixed:
         parts.append((f" Fixed {number_of(fixed, 'finding')}.", "bold green"))
-    parts.append(_fixable(report))
+    parts.append(_fixable(listed_findings))
+    if unlisted:
+        parts.append(_unlisted(unlisted))
     if report.problems:
         problems = number_of(len(report.problems), "problem")
         parts.append(" " * any(text for text, _ in styled(*parts)))
@@ -195,14 +200,27 @@ def _verdict(report: Report, files: int | None, fixed: int) -> Styled:
     return styled(*parts)
 
 
-def _fixable(report: Report) -> str:
+def _fixable(findings: Iterable[Finding]) -> str:
     """The numbers of fixable findings, with the options that fix them."""
-    kinds = Counter(finding.fix.applicability for finding in report.findings if finding.fix)
-    safe, unsafe = kinds["safe"], kinds["unsafe"]
+    safe, unsafe = _fix_counts(findings)
     if safe:
         more = f", {unsafe:,} more with --unsafe-fixes" if unsafe else ""
         return f" {safe:,} can be fixed with --fix{more}."
     return f" {unsafe:,} can be fixed with --fix --unsafe-fixes." if unsafe else ""
+
+
+def _unlisted(infos: Sequence[Finding]) -> str:
+    """The number of infos that are not listed, with the options that list and fix them."""
+    safe, unsafe = _fix_counts(infos)
+    fixes = [f"--fix fixes {safe:,}"] if safe else []
+    fixes += [f"--fix --unsafe-fixes fixes {safe + unsafe:,}"] if unsafe else []
+    return f" {number_of(len(infos), 'info')} not listed: {', '.join(['--verbose lists them', *fixes])}."
+
+
+def _fix_counts(findings: Iterable[Finding]) -> tuple[int, int]:
+    """The numbers of safe and of unsafe fixes."""
+    kinds = Counter(finding.fix.applicability for finding in findings if finding.fix)
+    return kinds["safe"], kinds["unsafe"]
 
 
 def _enumerated(parts: list[str]) -> str:

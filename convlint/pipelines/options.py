@@ -24,8 +24,8 @@ class Option:
 
     ``kind`` is the type of a value on the command line; ``parse`` converts such a value, given the name of the option
     for error messages. ``alias`` is an old name that the help does not list. ``note`` is the default in words if the
-    field's default is not informative. ``models_only``: it has no effect on files. ``commands`` have the option, ()
-    stands for all commands of the request.
+    field's default is not informative. ``models_only``: it has no effect on files. ``advanced``: only ``--help-all``
+    lists it. ``commands`` have the option, () stands for all commands of the request.
     """
 
     name = ""
@@ -38,6 +38,7 @@ class Option:
     note = ""
     required = False
     models_only = False
+    advanced = False
     commands: tuple[str, ...] = ()
 
     def __init__(self, default: object, panel: str, metavar: str, help: str, **more: Any) -> None:
@@ -68,12 +69,14 @@ class Option:
     def is_repeatable(self) -> bool:
         return isinstance(self.default, tuple)
 
-    def help_row(self) -> tuple[str, str]:
+    def help_row(self, *, short: bool = False) -> tuple[str, str]:
+        """The option with its metavar, and its help text; of the text, ``short`` has the first sentence."""
         names = ", ".join(filter(None, (self.short, self.flag)))
         default = self.note
         if not default and self.default not in (None, False, ()):
             default = f"{self.default:g}" if self.kind is float else str(self.default)
-        text = f"{self.help}  [default: {default}]" if default else self.help
+        help = f"{self.help.partition('. ')[0].removesuffix('.')}." if short else self.help
+        text = f"{help}  [default: {default}]" if default else help
         if self.panel == ARGUMENTS:
             return f"{self.metavar}{'...' * self.is_repeatable}", text
         return f"{names} {self.metavar}".rstrip(), text

@@ -17,15 +17,27 @@ if TYPE_CHECKING:
     from convlint.ir import IntermediateLayers, Severity
     from convlint.settings.input_shapes import InputSpec
 
-RULES = "Rules"
+RULES = "Rule selection"
 FILES = "Files"
-FIXES = "Fixes and baselines"
-EXECUTION = "Execution"
-MODELS = "Model runs"
-BUDGETS = "Budgets"
+MODELS = "Models and inputs"
+FIXES = "Fixes"
 OUTPUT = "Output"
-TABLE = "Layer table"
+EXECUTION = "Cache and cluster"
 REWRITES = "Rewrites"
+
+PANELS = (ARGUMENTS, REWRITES, RULES, FILES, MODELS, FIXES, OUTPUT, EXECUTION)
+"""The panels of the help, in their order."""
+
+EXAMPLES = {
+    RULES: "src/ --select CVL1,CVL2 --ignore latent-groups",
+    FILES: "src/ --exclude 'tests,*_old.py'",
+    MODELS: "net.py:Net --input 3,224,224 --batch-size 4",
+    FIXES: "src/ --fix --unsafe-fixes",
+    OUTPUT: "net.py:Net --output-format json --output-file report.json",
+    EXECUTION: "src/ -j 4 --no-cache",
+    REWRITES: "net.py:Net --kind grouped --groups 8",
+}
+"""Arguments that use the options of a panel."""
 
 _CHECK = ("check",)
 _CHECK_AND_SWEEP = ("check", "sweep")
@@ -82,9 +94,9 @@ class CheckRequest(Request):
     """The options of ``check``, and those of them that other commands have too."""
 
     targets: tuple[str, ...] = option((), ARGUMENTS, "TARGET",
-        "Files and directories to check statically (- for standard input), and models to run: path.py:Name, "
+        "Files and directories to check statically (- for standard input), or models to run: path.py:Name, "
         "'path.py:Name(64, groups=8)' or package.module:Name.",
-        note="the models configured in [tool.convlint]", commands=_CHECK)
+        note="the configured models", commands=_CHECK)
     target: str = option("", ARGUMENTS, "TARGET",
         "Model to run: path.py:Name, 'path.py:Name(64, groups=8)' or package.module:Name.",
         required=True, commands=_ONE_MODEL)
@@ -94,90 +106,97 @@ class CheckRequest(Request):
     ignore: tuple[str, ...] = option((), RULES, "CODES",
         "Rule codes, prefixes or names to disable.", commands=_CHECK_AND_SWEEP)
     extend_select: tuple[str, ...] = option((), RULES, "CODES",
-        "Rule codes, prefixes or names to enable in addition to --select.", commands=_CHECK_AND_SWEEP)
+        "Rule codes, prefixes or names to enable in addition to --select.", commands=_CHECK_AND_SWEEP, advanced=True)
     fail_on: Severity | None = option(None, RULES, "SEVERITY",
-        "Lowest severity that makes the exit code 1: error, warning or info.",
+        "Lowest severity with exit code 1: error, warning or info.",
         choices=SEVERITIES, note="warning", commands=_CHECK_AND_SWEEP)
     min_coverage: float | None = option(None, RULES, "SHARE",
         "Exit with code 2 if less than this share of the layers was followed, for example 80%.",
-        parse=_required_share, commands=_CHECK)
-    exit_zero: bool = switch(RULES, "Exit with code 0 even if there are findings.", commands=_CHECK_AND_SWEEP)
-    isolated: bool = switch(RULES, "Ignore all configuration files.", commands=_CHECK_AND_SWEEP)
+        parse=_required_share, commands=_CHECK, advanced=True)
+    exit_zero: bool = switch(RULES,
+        "Exit with code 0 even if there are findings.", commands=_CHECK_AND_SWEEP, advanced=True)
+    isolated: bool = switch(RULES, "Ignore all configuration files.", commands=_CHECK_AND_SWEEP, advanced=True)
 
     exclude: tuple[str, ...] = option((), FILES, "GLOBS",
         "Skip files that match these globs. Repeatable.", commands=_CHECK)
-    force_exclude: bool = switch(FILES, "Apply exclusions to files named on the command line too.", commands=_CHECK)
+    force_exclude: bool = switch(FILES,
+        "Apply exclusions to files named on the command line too.", commands=_CHECK, advanced=True)
     stdin_filename: str | None = option(None, FILES, "FILE",
-        "Path to report for code read from standard input.", commands=_CHECK)
-    show_files: bool = switch(FILES, "List the files that would be checked, and exit.", commands=_CHECK)
+        "Path to report for code read from standard input.", commands=_CHECK, advanced=True)
+    show_files: bool = switch(FILES, "List the files that would be checked, and exit.", commands=_CHECK, advanced=True)
     affected_by: bool = switch(FILES, "Run only the configured models that depend on these files.",
-        alias="--models-of", commands=_CHECK)
+        alias="--models-of", commands=_CHECK, advanced=True)
 
     fix: bool = switch(FIXES, "Apply safe fixes.", commands=_CHECK)
     unsafe_fixes: bool = switch(FIXES, "Include unsafe fixes in --fix or --diff.", commands=_CHECK)
     diff: bool = switch(FIXES,
         "Print the changes that --fix would make; exit with code 1 if there are any.", commands=_CHECK)
-    exit_non_zero_on_fix: bool = switch(FIXES, "Exit with code 1 if a finding was fixed.", commands=_CHECK)
+    exit_non_zero_on_fix: bool = switch(FIXES,
+        "Exit with code 1 if a finding was fixed.", commands=_CHECK, advanced=True)
     add_noqa: bool = switch(FIXES, "Add a suppression comment to every line with findings.", commands=_CHECK)
     baseline: str | None = option(None, FIXES, "FILE",
         "Report only findings that are not in this baseline.", commands=_CHECK)
-    update_baseline: bool = switch(FIXES, "Write the current findings to the baseline.", commands=_CHECK)
+    update_baseline: bool = switch(FIXES, "Write the current findings to the baseline.", commands=_CHECK, advanced=True)
 
     jobs: int = option(1, EXECUTION, "N", "Number of files to check, and models to run, in parallel.",
         kind=int, minimum=1, short="-j", commands=_CHECK_AND_SWEEP)
     executor: str | None = option(None, EXECUTION, "ADDRESS",
-        "Run models on a Dask cluster, for example dask://localhost:8786.", models_only=True, commands=_CHECK_AND_SWEEP)
+        "Run models on a Dask cluster, for example dask://localhost:8786.", models_only=True,
+        commands=_CHECK_AND_SWEEP, advanced=True)
     no_cache: bool = switch(EXECUTION, "Do not read or write the cache.", commands=_CHECK)
     cache_dir: str | None = option(None, EXECUTION, "DIR",
-        "Cache directory.", note=".convlint_cache in the project", commands=_CHECK)
+        "Cache directory.", note=".convlint_cache in the project", commands=_CHECK, advanced=True)
     watch: bool = switch(EXECUTION, "Check again whenever a file changes; Ctrl-C ends it.", commands=_CHECK)
 
-    confirm: bool = switch(MODELS, "Confirm latent findings by building the class with other arguments (needs torch).",
+    confirm: bool = switch(MODELS, "Confirm latent findings by building classes with other arguments. Needs torch.",
         alias="--prove", commands=_CHECK)
     input: tuple[InputSpec, ...] = option((), MODELS, "SHAPE",
-        "Shape of one input without the batch dimension: 3,224,224, mask=1,32,32, batch.image=3,64,64 for a dict, "
-        "128:int64[0,1000) for integers below 1000, t=:int64 for one value per sample. Repeatable.",
+        "Shape of one input without the batch dimension, for example 3,224,224. Repeatable: mask=1,32,32 by keyword, "
+        "batch.image=3,64,64 for a dict, 128:int64[0,1000) for integers below 1000, t=:int64 for one value per sample.",
         parse=_input_shape, models_only=True)
     input_file: str | None = option(None, MODELS, "FILE",
-        "Input tensors, saved with torch.save.", models_only=True, commands=_REPORTS)
+        "Input tensors, saved with torch.save.", models_only=True, commands=_REPORTS, advanced=True)
     batch_size: int | None = option(None, MODELS, "N",
         "Number of samples in a batch.", kind=int, minimum=1, note="1", models_only=True)
-    device: str = option("cpu", MODELS, "DEVICE", "Device of the model: cpu, cuda, or meta for shapes without values.",
+    device: str = option("cpu", MODELS, "DEVICE", "Device: cpu, cuda, or meta for shapes without values.",
         choices=DEVICES, models_only=True)
     dtype: str | None = option(None, MODELS, "DTYPE", "Data type of the model and its inputs, for example bfloat16.",
-        choices=MODEL_DTYPES, models_only=True)
+        choices=MODEL_DTYPES, models_only=True, advanced=True)
     train: bool = switch(MODELS, "Run the model in training mode.", models_only=True, commands=_NOT_SUGGEST)
-    timeout: float = option(120.0, MODELS, "SECONDS", "Time limit for each model in seconds.", kind=float, minimum=0.1)
+    timeout: float = option(120.0, MODELS,
+        "SECONDS", "Time limit for each model in seconds.", kind=float, minimum=0.1, advanced=True)
     max_memory: int | None = option(None, MODELS, "BYTES",
-        "Memory limit for each model, for example 4GB or 512MiB.", parse=_bytes, models_only=True)
+        "Memory limit for each model, for example 4GB or 512MiB.", parse=_bytes, models_only=True, advanced=True)
 
-    max_params: int | None = option(None, BUDGETS, "N", "Report CVL113 above this many parameters, for example 5M.",
-        parse=_count, models_only=True, commands=_CHECK)
-    max_macs: int | None = option(None, BUDGETS, "N",
+    max_params: int | None = option(None, MODELS, "N", "Report CVL113 above this many parameters, for example 5M.",
+        parse=_count, models_only=True, commands=_CHECK, advanced=True)
+    max_macs: int | None = option(None, MODELS, "N",
         "Report CVL113 above this many multiply-accumulates, for example 4G.",
-        parse=_count, models_only=True, commands=_CHECK)
-    max_activation_bytes: int | None = option(None, BUDGETS, "BYTES",
+        parse=_count, models_only=True, commands=_CHECK, advanced=True)
+    max_activation_bytes: int | None = option(None, MODELS, "BYTES",
         "Report CVL113 above this much peak activation memory, for example 512MB.",
-        parse=_bytes, models_only=True, commands=_CHECK)
+        parse=_bytes, models_only=True, commands=_CHECK, advanced=True)
 
     output_format: str = option("text", OUTPUT, "FORMAT",
         f"Output format: {', '.join(formats())}.", choices=formats(), commands=_TABLES)
     output_file: str | None = option(None, OUTPUT, "FILE",
         "Write the output to this file instead of standard output.", commands=_REPORTS)
     compare_to: str | None = option(None, OUTPUT, "FILE",
-        "Compare with an earlier JSON report; prints text or markdown.", commands=_CHECK)
+        "Compare with an earlier JSON report; prints text or markdown.", commands=_CHECK, advanced=True)
     statistics: bool = switch(OUTPUT, "Print the number of findings per rule instead of the findings.", commands=_CHECK)
+    verbose: bool = switch(OUTPUT, "List infos too, instead of counting them.", short="-v", commands=_CHECK)
     quiet: bool = switch(OUTPUT, "Print only findings and problems.", short="-q", commands=_CHECK_AND_SWEEP)
     color: str = option("auto", OUTPUT, "WHEN", "When to color the output: auto, always or never.",
-        choices=("auto", "always", "never"), commands=_REPORTS)
-    traceback: bool = switch(OUTPUT, "Print the tracebacks of failures.", commands=_REPORTS)
+        choices=("auto", "always", "never"), commands=_REPORTS, advanced=True)
+    traceback: bool = switch(OUTPUT, "Print the tracebacks of failures.", commands=_REPORTS, advanced=True)
 
-    columns: str | None = option(None, TABLE, "NAMES",
-        "Columns of the layer table, for example name,params,macs.", commands=_TABLES)
-    depth: int | None = option(None, TABLE, "N",
-        "Collapse modules nested deeper than N.", kind=int, minimum=0, commands=_TABLES)
-    sort: str | None = option(None, TABLE, "COLUMN", "Sort layers by this column; implies --flat.", commands=_TABLES)
-    flat: bool = switch(TABLE, "List layers instead of the module tree.", commands=_TABLES)
+    columns: str | None = option(None, OUTPUT, "NAMES",
+        "Columns of the layer table, for example name,params,macs.", commands=_TABLES, advanced=True)
+    depth: int | None = option(None, OUTPUT, "N",
+        "Collapse modules nested deeper than N.", kind=int, minimum=0, commands=_TABLES, advanced=True)
+    sort: str | None = option(None, OUTPUT,
+        "COLUMN", "Sort layers by this column; implies --flat.", commands=_TABLES, advanced=True)
+    flat: bool = switch(OUTPUT, "List layers instead of the module tree.", commands=_TABLES, advanced=True)
 
     @property
     def budgets(self) -> dict[str, int]:

@@ -44,7 +44,7 @@ class BiasBeforeNorm(Rule):
 
     code = "CVL301"
     name = "bias-before-norm"
-    severity = "warning"
+    severity = "info"
     decided_by = ("source", "run")
     needs = "bias-before-norm"
 

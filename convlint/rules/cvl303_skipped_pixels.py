@@ -20,8 +20,8 @@ class SkippedPixels(Rule):
     nothing, and their information is lost. A dilated kernel can do the same: with dilation 2 and stride 2 it reads only
     even pixels.
 
-    A shortcut of a residual block that subsamples with a 1x1 kernel is common and is reported as info, because the
-    main path still reads those pixels. So is a convolution whose input another call reads completely.
+    The message says if the layer is a shortcut of a residual block: subsampling with a 1x1 kernel is common there, and
+    the main path still reads those pixels. So does another call that reads the same input completely.
 
     ## Use instead
 
@@ -35,7 +35,7 @@ class SkippedPixels(Rule):
 
     code = "CVL303"
     name = "skipped-pixels"
-    severity = "warning"
+    severity = "info"
     decided_by = ("source", "run")
     needs = "stride-exceeds-kernel"
     literal_numbers_only = True
@@ -55,7 +55,6 @@ class SkippedPixels(Rule):
                 + (" (a shortcut: the main path may read them)" if shortcut else ""),
                 graph.where(node),
                 module=node.layer,
-                severity="info" if shortcut else None,
             )
 
 

@@ -90,10 +90,10 @@ def test_what_can_be_fixed_is_counted(convlint: Convlint) -> None:
     )
 
 
-def test_findings_come_file_by_file_in_the_order_of_lines(convlint: Convlint) -> None:
+def test_findings_come_by_severity_then_file_by_file_in_the_order_of_lines(convlint: Convlint) -> None:
     write(b="BAD\n", a="good\nBAD\nMEND\n")
     found = [line for line in convlint(".").out.splitlines() if ".py:" in line]
-    assert [line.split(" ")[0] for line in found] == ["a.py:2:1:", "a.py:3:1:", "b.py:1:1:"]
+    assert [line.split(" ")[0] for line in found] == ["a.py:2:1:", "b.py:1:1:", "a.py:3:1:"]
 
 
 def test_json_has_the_same_form_as_for_models(convlint: Convlint) -> None:

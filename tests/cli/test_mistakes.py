@@ -31,10 +31,10 @@ MISTAKES = {
     "check net.py --unsafe": "`--fix --unsafe-fixes`",
     "check net.py -o report.json": "`--output-file ...`",
     # commands of other tools
-    "explain CVL301": "`convlint rule`",
+    "explain CVL301": "`convlint rule CVL301`",
     "rules": "`convlint rule`",
-    "lint net.py": "`convlint check`",
-    "profile net.py:Net": "`convlint summary`",
+    "lint net.py": "`convlint check net.py`",
+    "profile net.py:Net": "`convlint summary net.py:Net`",
     "net.py": "`convlint check net.py`",
     # targets and inputs
     "check net.py:Net --input 3 224 224": "--input 3,224,224",
@@ -78,4 +78,4 @@ def test_a_rule_is_selected_by_its_code_or_name(selector: str, tmp_path: Path) -
     for option, code in (("--select", 1), ("--ignore", 0)):
         done = convlint(tmp_path, f"check net.py --no-cache {option} {selector}")
         assert ("CVL301" in done.stdout) == bool(code)
-        assert done.returncode == code
+        assert done.returncode == 0

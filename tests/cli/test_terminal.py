@@ -151,7 +151,7 @@ def test_a_fix_is_a_small_diff(terminal: Terminal) -> None:
     assert "nn.BatchNorm2d(inner)" in shown.lines[row]
     assert shown.lines[row + 1].startswith("7 + ")
     assert "nn.BatchNorm2d(outer)" in shown.lines[row + 1]
-    assert [shown.color(n, "7") for n in (row, row + 1)] == ["blue", "blue"]
+    assert [shown.color(n, "7") for n in (row, row + 1)] == ["brightblue", "brightblue"]
     assert [shown.color(n, "self") for n in (row, row + 1)] == ["red", "green"]
     assert [shown.color(row, "inner)"), shown.color(row + 1, "outer)")] == ["red bold", "green bold"]
 
@@ -386,3 +386,11 @@ def test_what_is_misspelt_is_named_with_what_was_meant(terminal: Terminal, line:
     told = (done.stderr + done.stdout).splitlines()
     assert hint in told[0]
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("output_format", ["concise", "grouped"])
+def test_short_formats_are_colored_and_end_with_the_counts(terminal: Terminal, output_format: str) -> None:
+    shown = terminal(*CHECK, "--output-format", output_format, columns=160)
+    row = next(n for n, line in enumerate(shown.lines) if "warning" in line)
+    assert shown.color(row, "warning") == "brown bold"
+    assert shown.color(shown.row("Found "), "Found") == "brown bold"

@@ -65,13 +65,14 @@ LINE = re.compile(r"(.+?):(\d+):(\d+): (error|warning|info): (CVL\d{3}) (.+)")
 
 def test_concise_has_a_line_for_each_finding_as_compilers_write_it() -> None:
     lines = renderer("concise")(reports.FULL).splitlines()
-    assert len(lines) == len(reports.FULL.findings) + len(reports.FULL.problems)
+    assert len(lines) == len(reports.FULL.findings) + len(reports.FULL.problems) + 1
+    assert lines[-1].startswith("Found 1 error, 2 warnings and 1 info in 1 model.")
     first = LINE.fullmatch(lines[0])
     assert first is not None
     assert first.groups()[:5] == ("net.py", "8", "21", "error", "CVL201")
     assert renderer("concise")(reports.EMPTY) == ""
     many = renderer("concise")(reports.REPORTS["many"])
-    assert many.count("\n") == 1_202
+    assert many.count("\n") == 1_203
     assert not set(many) & {"\x00", "\x1b", "\r", "\x07"}
 
 
@@ -80,7 +81,7 @@ def test_grouped_counts_what_it_lists() -> None:
     rows = Counter(re.findall(r"^  +(?:\d+:\d+|-)  (\w+) +CVL\d{3}  ", text, re.MULTILINE))
     assert rows == Counter(finding.severity for finding in reports.REPORTS["many"].findings)
     assert text.endswith(
-        "Found 400 errors, 400 warnings and 400 info in 1 model. 300 can be fixed with --fix, "
+        "Found 400 errors, 400 warnings and 400 infos in 1 model. 300 can be fixed with --fix, "
         "300 more with --unsafe-fixes. Could not check everything: 2 problems.\n"
     )
 

@@ -438,7 +438,7 @@ def test_problem_says_where_and_what() -> None:
         (Report((finding(),), (model(),)), "Found 1 error in 1 model."),
         (
             Report((finding(), finding(), finding(severity="warning"), finding(severity="info"))),
-            "Found 2 errors, 1 warning and 1 info.",
+            "Found 2 errors and 1 warning. 1 info not listed: --verbose lists them.",
         ),
         (
             Report((), (model(),), (Problem("timeout", "slow"),)),
@@ -453,6 +453,58 @@ def test_problem_says_where_and_what() -> None:
 )
 def test_verdict(report: Report, verdict: str) -> None:
     assert text.render(report, table=None).splitlines()[-1] == verdict
+
+
+def at(line: int, message: str = "no effect", severity: Severity = "info", code: str = "CVL301") -> Finding:
+    return Finding(code, "some-rule", severity, message, Site("net.py", line, 1, line, 4))
+
+
+def headlines(found: list[Finding], infos: tuple[str, ...] = ()) -> list[str]:
+    lines = text.render(Report(tuple(found)), table=None, infos=infos).splitlines()
+    return [line for line in lines if line.startswith(("net.py:", "  = also"))]
+
+
+def test_infos_are_counted_and_listed_on_demand() -> None:
+    found = [at(3), at(5, "broken", "error", "CVL103"), at(9, code="CVL204")]
+    assert headlines(found) == ["net.py:5:1: CVL103 error [some-rule] broken"]
+    assert len(headlines(found, ("CVL",))) == 3
+    assert headlines(found, ("CVL2",))[1:] == ["net.py:9:1: CVL204 info [some-rule] no effect"]
+    only = text.render(Report((at(3), at(4))), table=None, files=2)
+    assert only == "No errors or warnings in 2 files. 2 infos not listed: --verbose lists them.\n"
+
+
+def test_the_closing_line_counts_the_fixes_of_infos() -> None:
+    fixes = [Fix("x", kind, (Edit(Site("net.py", 1, 1, 1, 2), ""),)) for kind in ("safe", "unsafe", "unsafe")]
+    found = tuple(at(3).with_(fix=fix) for fix in fixes)
+    shown = text.render(Report(found), table=None)
+    assert shown == (
+        "No errors or warnings. "
+        "3 infos not listed: --verbose lists them, --fix fixes 1, --fix --unsafe-fixes fixes 3.\n"
+    )
+
+
+def test_findings_come_by_severity() -> None:
+    found = [at(1), at(2, severity="warning", code="CVL302"), at(3, severity="error", code="CVL103"), at(4, "b")]
+    codes = [line.split()[1] for line in headlines(found, ("CVL",)) if "also" not in line]
+    assert codes == ["CVL103", "CVL302", "CVL301"]
+
+
+def test_the_same_finding_at_several_lines_is_one_entry() -> None:
+    warnings = [at(line, "pads a 1x1 kernel", "warning", "CVL302") for line in (4, 8, 6, 8)]
+    other = at(9, "pads a 1x1 kernel of `x`", "warning", "CVL302")
+    assert headlines([*warnings, other]) == [
+        "net.py:4:1: CVL302 warning [some-rule] pads a 1x1 kernel",
+        "  = also at: lines 6, 8",
+        "net.py:9:1: CVL302 warning [some-rule] pads a 1x1 kernel of `x`",
+    ]
+
+
+def test_infos_of_one_rule_in_a_file_are_one_entry() -> None:
+    found = [at(2, "the bias of `a` has no effect"), at(7, "the bias of `b` has no effect")]
+    assert headlines(found, ("CVL",)) == [
+        "net.py:2:1: CVL301 info [some-rule] the bias of `a` has no effect",
+        "  = also at: line 7",
+    ]
 
 
 def test_without_a_verdict_only_what_went_wrong_is_counted() -> None:

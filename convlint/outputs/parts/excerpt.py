@@ -9,6 +9,7 @@ from convlint.outputs.parts.terminal import Styled, cell_len, cut, styled, visib
 from convlint.source_text.texts import SourceTexts
 
 LONGEST = 6  # lines of a span
+GUTTER = "bright_blue"  # the standard blue is unreadable on black
 
 
 def excerpt(texts: SourceTexts, site: Site, mark: str, style: str, width: int | None) -> Iterator[Styled]:
@@ -32,10 +33,10 @@ def excerpt(texts: SourceTexts, site: Site, mark: str, style: str, width: int | 
         start = site.column - 1 if number == site.line else indent
         end = end_column - 1 if number == site.end_line else len(text)
         before, inside, after = _parts(text, (start, end), shift, room)
-        yield styled((f"{number:{gutter}} | ", "blue"), before, inside, after)
+        yield styled((f"{number:{gutter}} | ", GUTTER), before, inside, after)
         if inside:
             marks = (mark * cell_len(inside), style)
-            yield styled((f"{'':{gutter}} | ", "blue"), " " * cell_len(before), marks)
+            yield styled((f"{'':{gutter}} | ", GUTTER), " " * cell_len(before), marks)
     if last not in shown and shown:
         yield styled((f"{'':{gutter}} | .. to line {last}", "dim"))
 
@@ -83,7 +84,7 @@ def _preview(source: list[str], edits: tuple[Edit, ...], width: int | None) -> I
             for number, text in enumerate(changed, change.first):
                 parts = _parts(text, (start, len(text) - end), shift, room, widest)
                 yield styled(
-                    (f"{number:{gutter}} ", "blue"),
+                    (f"{number:{gutter}} ", GUTTER),
                     (f"{sign} {parts[0]}", style),
                     (parts[1], f"bold {style}"),
                     (parts[2], style),

@@ -124,5 +124,5 @@ def one_line(text: str) -> str:
 
 def number_of(count: int, thing: str) -> str:
     """``1 file``, ``2 files``, ``1,000 classes``."""
-    plural = thing if thing == "info" else f"{thing}es" if thing.endswith("s") else f"{thing}s"
+    plural = f"{thing}es" if thing.endswith("s") else f"{thing}s"
     return f"{count:,} {thing if count == 1 else plural}"
