@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import os
 import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, cast
@@ -12,6 +13,7 @@ import typer
 from typer.core import TyperCommand
 
 import convlint
+from convlint.cli import completion
 from convlint.pipelines import requests
 from convlint.pipelines.options import ARGUMENTS, Option, Request
 
@@ -28,7 +30,7 @@ COMMANDS: dict[str, tuple[type[Request], str]] = {
         ),
     ),
     "summary": (
-        requests.CheckRequest,
+        requests.SummaryRequest,
         "Print the layers of a model with shapes, parameters, multiply-accumulates and memory.",
     ),
     "suggest": (
@@ -59,7 +61,7 @@ COMMANDS: dict[str, tuple[type[Request], str]] = {
         requests.ServerRequest,
         (
             "Start the language server for editors.\n\n"
-            "Reports findings as you type, and runs models on request. Needs pygls: pip install 'convlint[lsp]'."
+            "Reports findings as you type, and runs models on request. Needs pygls: pip install pygls."
         ),
     ),
     "rule": (requests.RuleRequest, "Print the page of a rule, or the list of all rules."),
@@ -67,12 +69,25 @@ COMMANDS: dict[str, tuple[type[Request], str]] = {
 """The request and the help text of each command; ``convlint.cli.NAME.run`` runs it."""
 
 _UsageError: Any = typer.BadParameter.__base__  # typer does not export the class of its usage errors
+_COMPLETIONS: dict[str, Callable[..., Any]] = {
+    "TARGET": completion.complete_target,
+    **dict.fromkeys(("CODE", "CODES"), completion.complete_code),
+    "KIND": completion.complete_kind,
+}
+"""The values that a shell completes, by the placeholder of an option."""
+
 _LIST_ALL = 25  # a command with at most so many options has them all in its help
 _INTERRUPTED = 130  # what typer returns after Ctrl-C; its earlier versions raise Abort
 
 
 def run(worker: Worker | None = None) -> int:
     """Run the command line and return the exit code. ``worker`` is a worker process that has been started already."""
+    if os.environ.get("_CONVLINT_COMPLETE") == "complete_bash":
+        return completion.complete_for_bash(lambda: _run(worker))
+    return _run(worker)
+
+
+def _run(worker: Worker | None) -> int:
     try:
         code: int = _app(worker)(prog_name="convlint", standalone_mode=False) or 0
     except _UsageError as error:
@@ -157,7 +172,9 @@ def _annotation(option: Option) -> Any:
     elif not option.required:
         kind = (list[kind] if option.is_repeatable else kind) | None
     if option.panel == ARGUMENTS:
-        return Annotated[kind, typer.Argument(metavar=option.metavar, help=option.help)]
+        return Annotated[
+            kind, typer.Argument(metavar=option.metavar, help=option.help, autocompletion=_completion(option))
+        ]
     description = typer.Option(
         *option.flags,
         metavar=option.metavar or None,
@@ -165,8 +182,13 @@ def _annotation(option: Option) -> Any:
         min=option.minimum,
         show_default=False,
         rich_help_panel=option.panel,
+        autocompletion=_completion(option),
     )
     return Annotated[kind, description]
+
+
+def _completion(option: Option) -> Callable[..., Any] | None:
+    return _COMPLETIONS.get(option.metavar)
 
 
 class _Command(TyperCommand):

@@ -29,6 +29,8 @@ _EXCLUSIVE = {
     "show_files": ("output_file",),
     "watch": ("add_noqa", "update_baseline", "fix"),
     "add_noqa": ("update_baseline", "confirm"),
+    "table": ("no_table",),
+    "verbose": ("statistics",),
 }
 """Options of which one makes the others meaningless."""
 

@@ -17,6 +17,7 @@ from convlint.support.errors import UsageError
 if TYPE_CHECKING:
     from convlint.ir import EarlierReport
     from convlint.outputs.parts.columns import TableOptions
+    from convlint.outputs.text import Layout
 
 
 class Printer:
@@ -26,7 +27,7 @@ class Printer:
     """
 
     def __init__(self, request: CheckRequest) -> None:
-        self._table = _table_options(request)
+        self._table = table_options(request)
         self._request = request
         self.earlier: EarlierReport | None = None  # the report that checks are compared with
         if request.output_file is not None:
@@ -105,6 +106,7 @@ class Printer:
                 statistics=self._request.statistics,
                 quiet=self._request.quiet,
                 infos=infos,
+                layout=_layout(self._request),
             ),
             stream,
         )
@@ -154,16 +156,25 @@ def _listed_infos(request: CheckRequest, config: Config) -> tuple[str, ...]:
     return Config().overridden(extend_select=(*request.select, *request.extend_select)).extend_select
 
 
-def _table_options(request: CheckRequest) -> TableOptions | Literal["usual"]:
-    """The options of tables. Raises UsageError for unknown columns."""
+def _layout(request: CheckRequest) -> Layout:
+    """Tables or lines for models; options of tables request them."""
+    if request.no_table:
+        return "lines"
+    wants_table = request.table or request.columns or request.depth is not None or request.sort or request.flat
+    return "tables" if wants_table or request.classic else "auto"
+
+
+def table_options(request: CheckRequest) -> TableOptions | Literal["usual"]:
+    """Return the options of tables. Raises UsageError for unknown columns."""
     columns, depth, sort, flat = request.columns, request.depth, request.sort, request.flat
-    if not (columns or depth is not None or sort or flat):
+    exact, classic = request.exact, request.classic
+    if not (columns or depth is not None or sort or flat or exact or classic):
         return "usual"
     from convlint.outputs.parts.columns import TableOptions
 
     names = tuple(name.strip() for name in (columns or "").split(",") if name.strip())
     try:
-        return TableOptions(columns=names, depth=depth, sort=sort, flat=flat)
+        return TableOptions(columns=names, depth=depth, sort=sort, flat=flat, exact=exact, classic=classic)
     except ValueError as error:
         raise UsageError(str(error)) from None
 

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+
 from convlint.docsgen import rule_pages
+from convlint.outputs.parts.terminal import terminal
 from convlint.pipelines.requests import RuleRequest
 from convlint.support.errors import UsageError
+
+_MOST_COLUMNS = 100  # longer lines are hard to read
+_STYLES = {"markdown.code": "cyan", "markdown.h1": "bold", "markdown.h2": "bold"}  # readable on black and on white
 
 
 def run(request: RuleRequest, _: object = None) -> int:
@@ -16,5 +22,19 @@ def run(request: RuleRequest, _: object = None) -> int:
             text = rule_pages.listing(request.output_format)
     except rule_pages.UnknownRuleError as error:
         raise UsageError(str(error)) from None
-    print(text.rstrip("\n"))
+    width, _ = terminal(sys.stdout)
+    if width is not None and request.code and request.output_format == "text":
+        print_markdown(text, width)
+    else:
+        print(text.rstrip("\n"))
     return 0
+
+
+def print_markdown(text: str, width: int) -> None:
+    """Print Markdown with headings, lists and colored code on a terminal."""
+    from rich.console import Console
+    from rich.markdown import Markdown
+    from rich.theme import Theme
+
+    console = Console(width=min(width, _MOST_COLUMNS), theme=Theme(_STYLES))
+    console.print(Markdown(text, code_theme="ansi_dark", hyperlinks=False, justify="left"))

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from convlint.outputs.parts.columns import TableOptions
     from convlint.source_text.texts import SourceTexts
 
+Layout = Literal["auto", "tables", "lines"]
 COLORS: dict[Severity, str] = {"error": "red", "warning": "yellow", "info": "cyan"}
 
 
@@ -34,6 +35,7 @@ def render(
     statistics: bool = False,
     quiet: bool = False,
     infos: tuple[str, ...] = (),
+    layout: Layout = "auto",
 ) -> str:
     """The report as text.
 
@@ -47,12 +49,13 @@ def render(
         statistics: whether to print the number of findings per rule instead of the findings.
         quiet: whether to print findings and problems only.
         infos: prefixes of the codes whose infos are listed, and not only counted.
+        layout: of models: a table each, or a line each; "auto" has a table for a single model.
     """
     findings = _statistics(report) if statistics else _findings(report, width, infos)
     problems = (line for problem in report.problems for line in (problem_line(problem), styled()))
     parts: list[Iterable[Text | Styled]] = [findings, problems]
     if table is not None and not quiet:
-        parts.append(_tables(report, table, width))
+        parts.append(_models(report, table, width, layout))
     if not quiet and (verdict or report.findings or report.problems):
         parts.append(_since(report))
         parts.append(_coverage(report, statistics=statistics))
@@ -60,11 +63,23 @@ def render(
     return painted(chain.from_iterable(parts), width=width, color=color)
 
 
-def _tables(report: Report, table: TableOptions | Literal["usual"], width: int | None) -> Iterator[Text | Styled]:
+def _models(
+    report: Report, table: TableOptions | Literal["usual"], width: int | None, layout: Layout
+) -> Iterator[Text | Styled]:
+    if not report.models:
+        return
+    from convlint.outputs.parts.columns import TableOptions
+
+    options = TableOptions() if table == "usual" else table
+    if layout == "lines" or (layout == "auto" and len(report.models) > 1):
+        from convlint.outputs.parts.model_lines import model_lines
+
+        yield from model_lines(report.models, width, exact=options.exact)
+        yield styled()
+        return
     for model in report.models:
         from convlint.outputs.parts import table as layer_table
 
-        options = layer_table.TableOptions() if table == "usual" else table
         yield from layer_table.texts(model, options, width)
         yield styled()
 
@@ -107,7 +122,7 @@ def _finding(finding: Finding, texts: SourceTexts, width: int | None, *, several
         if related.is_failure:
             place = f"{visible(related.site.path)}:{related.site.line}"
             yield remark(f"first fails at {place}", span_text(texts, related.site))
-    if several and (models := _models(finding)):
+    if several and (models := _models_of(finding)):
         yield remark("model" if len(models) == 1 else "models", listed(models))
     if modules := affected_modules(finding):
         yield remark("modules", modules)
@@ -126,7 +141,7 @@ def _finding(finding: Finding, texts: SourceTexts, width: int | None, *, several
         yield from fix_preview(texts, edits, width)
 
 
-def _models(finding: Finding) -> tuple[str, ...]:
+def _models_of(finding: Finding) -> tuple[str, ...]:
     """The models that were run and have the finding."""
     targets = (finding.target, *(each.target for each in finding.occurrences))
     return tuple(dict.fromkeys(target for target in targets if target))

@@ -31,7 +31,7 @@ def connected(address: str) -> Iterator[Executor]:
     except ImportError as error:
         if (error.name or "").partition(".")[0] not in ("distributed", "dask"):
             raise
-        raise UsageError("a cluster needs Dask: pip install 'convlint[dask]'") from None
+        raise UsageError("a cluster needs Dask: pip install distributed") from None
     where = f"tcp://{address.removeprefix(SCHEME)}"
     try:
         client = Client(where, timeout=_CONNECTING)  # type: ignore[no-untyped-call]

@@ -190,6 +190,12 @@ class CheckRequest(Request):
         choices=("auto", "always", "never"), commands=_REPORTS, advanced=True)
     traceback: bool = switch(OUTPUT, "Print the tracebacks of failures.", commands=_REPORTS, advanced=True)
 
+    table: bool = switch(OUTPUT, "Print the layer table of each model, also of several.", commands=_CHECK)
+    no_table: bool = switch(OUTPUT, "Print one line for each model instead of its layer table.", commands=_CHECK)
+    exact: bool = switch(OUTPUT, "Print totals with all digits: 1,814,073,344 instead of 1.81 G.",
+        commands=_TABLES, advanced=True)
+    classic: bool = switch(OUTPUT, "Print memory as torchsummary estimates it, instead of the measured memory.",
+        commands=_TABLES, advanced=True)
     columns: str | None = option(None, OUTPUT, "NAMES",
         "Columns of the layer table, for example name,params,macs.", commands=_TABLES, advanced=True)
     depth: int | None = option(None, OUTPUT, "N",
@@ -203,6 +209,15 @@ class CheckRequest(Request):
         """The limits that were given, by their names in the settings."""
         names = ("max_params", "max_macs", "max_activation_bytes")
         return {name.replace("_", "-"): limit for name in names if (limit := getattr(self, name)) is not None}
+
+
+class SummaryRequest(CheckRequest):
+    """The options of ``summary``."""
+
+    output_format: str = option("text", OUTPUT, "FORMAT",
+        "Output format: text, json, csv, latex, markdown, or html for the report page.",
+        choices=("text", "json", "csv", "latex", "markdown", "html"))
+    totals: bool = switch(OUTPUT, "Print only the totals: one name and number a line.")
 
 
 class SuggestRequest(CheckRequest):

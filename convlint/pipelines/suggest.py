@@ -48,7 +48,7 @@ def suggest(job: Job, run: RunVersions, options: SuggestOptions, *, live: bool =
     of the model are problems in the report. Raises UsageError if libcst, which edits text, is not installed.
     """
     if not live and find_spec("libcst") is None:
-        raise UsageError("suggest needs libcst: pip install 'convlint[torch]' (or libcst)")
+        raise UsageError("suggest needs libcst: pip install libcst")
     return _Search(job, run, options, live=live).report()
 
 

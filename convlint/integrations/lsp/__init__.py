@@ -19,7 +19,7 @@ def serve(baseline: str | None = None) -> int:
     except ImportError as error:
         if (error.name or "").partition(".")[0] not in ("pygls", "lsprotocol", "cattrs", "attrs"):
             raise
-        raise UsageError("the server needs pygls: pip install 'convlint[lsp]'") from None
+        raise UsageError("the server needs pygls: pip install pygls") from None
     from convlint.integrations.lsp.features import create_server
 
     server = create_server(baseline)

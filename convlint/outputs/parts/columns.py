@@ -127,12 +127,16 @@ class TableOptions:
     ``columns``: names in ``COLUMNS``, or ``share`` for both shares; empty for the default ones.
     ``depth``: deeper modules are collapsed into their parent; 0 is the model.
     ``sort``: a column, numbers descending; implies ``flat``, which lists layers instead of the tree.
+    ``exact``: the totals below the table have all digits. ``classic``: the memory below it is estimated as by
+    torchsummary, instead of measured.
     """
 
     columns: tuple[str, ...] = ()
     depth: int | None = None
     sort: str | None = None
     flat: bool = False
+    exact: bool = False
+    classic: bool = False
 
     def __post_init__(self) -> None:
         if self.depth is not None and self.depth < 0:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from convlint.ir import Model
 from convlint.outputs.parts.columns import MB, Line
 from convlint.outputs.parts.terminal import number_of, one_line
 from convlint.outputs.parts.tree import visible_rows
+from convlint.support.quantities import short_count
 
 Pairs = list[tuple[str, str]]
 
@@ -43,18 +44,34 @@ def stopped(model: Model) -> str:
     return one_line(text)
 
 
-def counts(model: Model) -> Pairs:
-    """Parameters and multiply-accumulates."""
-    totals = model.totals
+def counts(model: Model, *, exact: bool = True) -> Pairs:
+    """Parameters and multiply-accumulates, with all digits or with units."""
+    totals, text = model.totals, number_text(exact=exact)
     frozen = totals.params - totals.trainable_params
-    partial = any(row.macs is None for row in model.layers) or model.status != "complete"
     return [
-        ("Params", f"{totals.params:,} ({totals.trainable_params:,} trainable, {frozen:,} frozen)"),
-        ("MACs", ("at least " if partial else "") + f"{totals.macs:,} (FLOPs = 2 x MACs)"),
+        ("Params", f"{text(totals.params)} ({text(totals.trainable_params)} trainable, {text(frozen)} frozen)"),
+        ("MACs", f"{'at least ' if is_partial(model) else ''}{text(totals.macs)} (FLOPs = 2 x MACs)"),
     ]
 
 
-def classic(model: Model) -> Pairs:
+def number_text(*, exact: bool) -> Callable[[int], str]:
+    """The function that writes a count: with all digits, or with a unit."""
+    return "{:,}".format if exact else short_count
+
+
+def is_partial(model: Model) -> bool:
+    """Return whether the multiply-accumulates of some calls are unknown."""
+    return any(row.macs is None for row in model.layers) or model.status != "complete"
+
+
+def memory(model: Model, *, classic: bool) -> tuple[str, Pairs]:
+    """The title of the memory below a table, and its lines."""
+    if classic:
+        return "Memory as torchsummary estimates it (1 MB = 2**20 bytes):", classic_memory(model)
+    return "Memory in use, measured (1 MB = 2**20 bytes):", measured(model)
+
+
+def classic_memory(model: Model) -> Pairs:
     """Memory as torchsummary and torchinfo estimate it: each output twice, and none is shared or freed."""
     totals = model.totals
     parts = (totals.input_bytes, totals.forward_backward_bytes, totals.params_bytes)

@@ -107,7 +107,7 @@ def _model(model: Model, options: TableOptions) -> Iterator[str]:
     if reason := footer.stopped(model):
         yield f'<div class="error">{_text(reason)}</div>'
     yield _pairs(footer.counts(model))
-    yield f"<details><summary>Memory</summary>{_pairs(footer.classic(model))}<hr>"
+    yield f"<details><summary>Memory</summary>{_pairs(footer.classic_memory(model))}<hr>"
     yield f"{_pairs(footer.measured(model))}</details>"
     yield from (f'<div class="note">{_text(note)}</div>' for note in footer.notes(model, found))
     yield "</div>"

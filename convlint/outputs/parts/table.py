@@ -11,7 +11,7 @@ from convlint.ir import Model, Totals
 from convlint.outputs.parts import footer
 from convlint.outputs.parts.columns import COLUMNS, Line, TableOptions
 from convlint.outputs.parts.terminal import one_line, painted
-from convlint.outputs.parts.tree import lines
+from convlint.outputs.parts.tree import BRANCHES, branches, lines
 from convlint.support.dataclass import dataclass
 
 __all__ = ["TableOptions", "render"]
@@ -43,11 +43,10 @@ def texts(model: Model, options: TableOptions, width: int | None) -> Iterator[Te
     if reason := footer.stopped(model):
         yield Text(reason, "bold red")
     yield Text()
-    yield from (_pair(*pair) for pair in footer.counts(model))
-    yield Text("Memory as torchsummary estimates it (1 MB = 2**20 bytes):", "dim")
-    yield from (_pair(f"  {name}", value) for name, value in footer.classic(model))
-    yield Text("Memory in use, measured:", "dim")
-    yield from (_pair(f"  {name}", value) for name, value in footer.measured(model))
+    yield from (_pair(*pair) for pair in footer.counts(model, exact=options.exact))
+    title, memory = footer.memory(model, classic=options.classic)
+    yield Text(title, "dim")
+    yield from (_pair(f"  {name}", value) for name, value in memory)
     remarks = footer.notes(model, rows)
     if dropped:
         remarks.append(f"columns hidden in this width: {', '.join(dropped)}")
@@ -98,8 +97,8 @@ def _filled(name: str, rows: list[Line], totals: Totals) -> _Filled:
     column = COLUMNS[name]
     cells = [one_line(column.text(line, totals)) for line in rows]
     if name == "name":
-        marks = ["  " * line.indent + FAILED * bool(line.row.failed) for line in rows]
-        cells = [mark + cell for mark, cell in zip(marks, cells, strict=True)]
+        marks = [FAILED * bool(line.row.failed) for line in rows]
+        cells = [branch + mark + cell for branch, mark, cell in zip(branches(rows), marks, cells, strict=True)]
     cells.insert(0, column.title)
     return _Filled(name, cells, max(map(cell_len, cells)))
 
@@ -112,7 +111,7 @@ def _least(columns: list[_Filled]) -> int:
 
 def _cut(text: str, width: int) -> str:
     """``text`` in ``width`` cells without its start, because the end of a module path says more; marks are kept."""
-    kept = text.strip()
+    kept = text.strip(BRANCHES)
     start = FAILED * kept.startswith(FAILED) + ".."
     while kept and cell_len(kept) > width - len(start):
         kept = kept[1:]
@@ -124,5 +123,6 @@ def _styled(line: Line, columns: list[_Filled], cells: list[str]) -> Text:
     text = Text(style=base)
     for n, (column, cell) in enumerate(zip(columns, cells, strict=True)):
         style = "dim" if cell.strip() == "-" else "" if base else _STYLES.get(column.name, "")
-        text.append(GAP * bool(n)).append(cell, style)
+        start = len(cell) - len(cell.lstrip(BRANCHES)) if column.name == "name" else 0
+        text.append(GAP * bool(n)).append(cell[:start], "dim not bold").append(cell[start:], style)
     return text

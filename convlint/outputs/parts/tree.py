@@ -10,6 +10,7 @@ from convlint.outputs.parts.columns import Line, TableOptions
 from convlint.support.dataclass import dataclass, field, replace
 
 ROOT = "(model)"
+BRANCHES = "│├└─ "  # the characters in front of a line of a tree
 
 
 @dataclass(slots=True)
@@ -38,6 +39,19 @@ def lines(model: Model, options: TableOptions) -> list[Line]:
     numbers = bool(known) and not isinstance(keys[id(known[0])], str)
     known.sort(key=lambda line: keys[id(line)], reverse=numbers)  # type: ignore[arg-type,return-value]
     return known + [line for line in found if keys[id(line)] is None]
+
+
+def branches(lines: Sequence[Line]) -> list[str]:
+    """The branches in front of the labels of a tree; empty texts for a list."""
+    found: list[str] = []
+    goes_on: list[bool] = []  # by indentation: whether another line of it follows below, in the same module
+    for line in reversed(lines):
+        depth = line.indent
+        goes_on += [False] * (depth + 1 - len(goes_on))
+        stems = "".join("│ " if below else "  " for below in goes_on[1:depth])
+        found.append(stems + ("├─" if goes_on[depth] else "└─") if depth else "")
+        goes_on = [*goes_on[:depth], True]
+    return found[::-1]
 
 
 def visible_rows(model: Model) -> list[Row]:

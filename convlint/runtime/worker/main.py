@@ -59,7 +59,7 @@ def main() -> NoReturn:
     except ImportError as error:
         text = f"PyTorch cannot be imported: {error}"
         if error.name == "torch":
-            text = "PyTorch is not installed for this Python: pip install 'convlint[torch]'"
+            text = "PyTorch is not installed for this Python: pip install torch"
         missing = Problem("no-torch", text)
     gc.freeze()
     gc.enable()
