@@ -10,7 +10,10 @@ from convlint.pipelines.requests import RuleRequest
 from convlint.support.errors import UsageError
 
 _MOST_COLUMNS = 100  # longer lines are hard to read
-_STYLES = {"markdown.code": "cyan", "markdown.h1": "bold", "markdown.h2": "bold"}  # readable on black and on white
+_STYLES = {  # readable on black and on white
+    **dict.fromkeys(("markdown.h1", "markdown.h2"), "bold"),
+    **dict.fromkeys(("markdown.code", "markdown.link", "markdown.link_url"), "cyan"),
+}
 
 
 def run(request: RuleRequest, _: object = None) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -67,7 +68,7 @@ def test_an_old_name_of_an_option_is_still_accepted(
     new = {"--prove": "--confirm", "--models-of": "--affected-by"}[old]
     for parse in (fast_path.parse, lambda words: by_typer(monkeypatch, words)):
         assert parse(["check", "a.py", old]) == parse(["check", "a.py", new])
-    monkeypatch.setattr(sys, "argv", ["convlint", "check", "--help"])
+    monkeypatch.setattr(sys, "argv", ["convlint", "check", "--help-all"])
     app.run()
     help_text = capsys.readouterr().out
     assert new in help_text
@@ -78,15 +79,31 @@ def test_the_help_lists_every_option_in_its_panel(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for command, (request, _) in app.COMMANDS.items():
-        monkeypatch.setattr(sys, "argv", ["convlint", command, "--help"])
+        monkeypatch.setattr(sys, "argv", ["convlint", command, "--help-all"])
         app.run()
         help_text = capsys.readouterr().out
         assert "<" not in help_text  # no type in the words of typer
         for option in request.options(command).values():
-            _, panel, rest = help_text.partition(f"\n{option.panel}:\n")
+            _, panel, rest = help_text.partition(f"\n{option.panel}:")
             section = rest.partition("\n\n")[0]
             assert panel, option.panel
             assert (option.metavar if option.panel == ARGUMENTS else option.flag) in section
+
+
+def test_the_common_options_of_check_fit_on_a_screen_with_an_example_each(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setattr(sys, "argv", ["convlint", "check", "--help"])
+    app.run()
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) <= 55
+    panels = ("Rule selection", "Files", "Models and inputs", "Fixes", "Output", "Cache and cluster")
+    examples = [line.partition(":  convlint ")[2] for line in lines if line.startswith(panels)]
+    assert len(examples) == len(panels)
+    for example in examples:
+        assert fast_path.parse(shlex.split(example)) is not None
+    assert any(line.startswith("  --help-all") for line in lines)
 
 
 @pytest.mark.parametrize(

@@ -394,3 +394,12 @@ def test_short_formats_are_colored_and_end_with_the_counts(terminal: Terminal, o
     row = next(n for n, line in enumerate(shown.lines) if "warning" in line)
     assert shown.color(row, "warning") == "brown bold"
     assert shown.color(shown.row("Found "), "Found") == "brown bold"
+
+
+def test_the_page_of_a_rule_is_rendered(terminal: Terminal) -> None:
+    shown = terminal("rule", "CVL301", columns=90)
+    assert shown.color(shown.row("Use instead"), "Use instead") == "default bold"
+    assert not any(line.startswith(("#", "```")) for line in shown.lines)
+    assert max(map(len, shown.lines)) <= 90
+    colors = {shown.screen.buffer[row][column].fg for row in range(len(shown.lines)) for column in range(90)}
+    assert "blue" not in colors  # unreadable on black

@@ -19,6 +19,7 @@ from convlint.analysis import cost
 from convlint.ir import Call, Failure, Graph, Layer, Model, Node, Site, Tensor
 from convlint.outputs.parts import table
 from convlint.outputs.parts.columns import COLUMNS, DEFAULT, KEPT_FIRST, TableOptions
+from convlint.outputs.parts.tree import BRANCHES
 
 MAP = (1, 64, 56, 56)
 CONV = 64 * 64 * 9  # weights of a 3x3 convolution from 64 to 64 channels, without bias
@@ -113,8 +114,8 @@ def grid(text: str) -> list[str]:
 
 
 def cells(text: str) -> list[list[str]]:
-    """The cells of each line; those of the first column may hold single spaces."""
-    return [re.split(r" {2,}", line.strip()) for line in grid(text)]
+    """The cells of each line, without branches; those of the first column may hold single spaces."""
+    return [re.split(r" {2,}", line.strip(BRANCHES)) for line in grid(text)]
 
 
 def counts(text: str) -> list[int]:
@@ -136,13 +137,27 @@ def test_tree_folds_equal_blocks_and_ends_with_totals() -> None:
         layer            kind        calls      output  kernel   params         MACs
         ----------------------------------------------------------------------------
         (model)          Net             1  1x64x56x56          118,784  372,506,624
-          stem           Conv2d          1  1x64x56x56     1x1    4,096   12,845,056
-          body           Sequential      1  1x64x56x56          110,592  346,816,512
-            0 .. 2 (x3)  Block           3  1x64x56x56          110,592  346,816,512
-              conv       Conv2d          3  1x64x56x56     3x3  110,592  346,816,512
-              act        ReLU            3  1x64x56x56                -            -
-          head           Conv2d          1  1x64x56x56     1x1    4,096   12,845,056
+        ├─stem           Conv2d          1  1x64x56x56     1x1    4,096   12,845,056
+        ├─body           Sequential      1  1x64x56x56          110,592  346,816,512
+        │ └─0 .. 2 (x3)  Block           3  1x64x56x56          110,592  346,816,512
+        │   ├─conv       Conv2d          3  1x64x56x56     3x3  110,592  346,816,512
+        │   └─act        ReLU            3  1x64x56x56                -            -
+        └─head           Conv2d          1  1x64x56x56     1x1    4,096   12,845,056
 
+        Params: 119 k (119 k trainable, 0 frozen)
+        MACs: 373 M (FLOPs = 2 x MACs)
+        Memory in use, measured (1 MB = 2**20 bytes):
+          Peak inference memory (MB): not measured
+          Saved for backward (MB): not measured
+          Training step (MB): not measured
+        (xN) N equal consecutive layers, added up in one line
+        """)
+
+
+def test_exact_totals_and_the_classic_memory() -> None:
+    text = shown(blocks(), "name", "params", exact=True, classic=True)
+    assert text.endswith(
+        dedent("""\
         Params: 118,784 (118,784 trainable, 0 frozen)
         MACs: 372,506,624 (FLOPs = 2 x MACs)
         Memory as torchsummary estimates it (1 MB = 2**20 bytes):
@@ -150,12 +165,21 @@ def test_tree_folds_equal_blocks_and_ends_with_totals() -> None:
           Forward/backward pass size (MB): 12.25
           Params size (MB): 0.45
           Total (MB): 13.47
-        Memory in use, measured:
-          Peak inference memory (MB): not measured
-          Saved for backward (MB): not measured
-          Training step (MB): not measured
         (xN) N equal consecutive layers, added up in one line
         """)
+    )
+
+
+def test_branches_join_the_modules_of_a_tree() -> None:
+    net = Net()
+    with net.module("a", "A"):
+        with net.module("a.b", "B"):
+            net.conv("a.b.x")
+        net.conv("a.y", kernel=1)
+    with net.module("c", "C"):
+        net.conv("c.z")
+    names = [line.rstrip() for line in grid(shown(net.report(), "name"))]
+    assert names == ["(model)", "├─a", "│ ├─b", "│ │ └─x", "│ └─y", "└─c", "  └─z"]
 
 
 def test_flat_lists_layers_by_their_whole_names() -> None:
@@ -256,7 +280,7 @@ def test_bad_options_say_what_to_write(options: dict[str, Any], message: str) ->
 def test_a_list_adds_up_to_the_totals(column: str, options: dict[str, Any]) -> None:
     total = getattr(blocks().totals, column)
     assert sum(counts(shown(blocks(), column, **options))) == total
-    assert f"{total:,}" in shown(blocks()).split("\n\n")[2]
+    assert f"{total:,}" in shown(blocks(), exact=True).split("\n\n")[2]
 
 
 def test_parameters_of_a_container_are_counted_once() -> None:
@@ -370,7 +394,7 @@ def test_macs_that_were_not_seen_are_a_question_mark() -> None:
         net.scripted("body.1")
     text = shown(net.report(untraced=(("body.1", "a scripted module"),)), "macs")
     assert cells(text) == [["(model)", ">=12,845,056"], ["body", ">=12,845,056"], ["0", "12,845,056"], ["1", "?"]]
-    assert "MACs: at least 12,845,056" in text
+    assert "MACs: at least 12.8 M" in text
     assert "? not traced into; not included in sums" in text
     assert "not traced: body.1: a scripted module" in text
 
@@ -386,8 +410,8 @@ def test_a_partial_table_ends_where_the_run_did() -> None:
     assert lines[2] == "status: partial"
     assert [line.split() for line in lines[6:9]] == [
         ["(model)", f"{4096 + CONV:,}"],
-        ["stem", "4,096"],
-        ["!", "broken", f"{CONV:,}"],
+        ["├─stem", "4,096"],
+        ["└─!", "broken", f"{CONV:,}"],
     ]
     assert lines[9] == (
         "stopped in `broken` at net.py:9:5: RuntimeError: it broke; not reached: 1 layer with 10 parameters"

@@ -13,6 +13,7 @@ from wcwidth import wcswidth
 from convlint.analysis import cost
 from convlint.ir import (
     Edit,
+    Failure,
     Finding,
     Fix,
     Graph,
@@ -516,6 +517,20 @@ def test_without_a_verdict_only_what_went_wrong_is_counted() -> None:
     assert "Could not check everything" in last(Report((), (), (Problem("timeout", "slow"),)))
 
 
+def test_several_models_are_a_line_each() -> None:
+    failure = Failure("forward", "RuntimeError", "too small", Site("net.py", 9, 1, 9, 5))
+    models = (model(), model("net.py:Other", status="partial", failure=failure))
+    out = text.render(Report((), models), layout="auto")
+    assert out.splitlines()[:4] == [
+        "model         params  MACs  peak MB  status",
+        "net.py:Block       0     0        -  complete",
+        "net.py:Other       0   >=0        -  partial",
+        "  stopped at net.py:9:1: RuntimeError: too small",
+    ]
+    assert text.render(Report((), models), layout="tables").count("Peak inference memory (MB)") == 2
+    assert "Peak inference memory" not in text.render(Report((), models[:1]), layout="lines")
+
+
 def test_tables_stand_between_findings_and_verdict() -> None:
     out = text.render(Report((finding(),), (model(),)))
-    assert out.index("CVL103") < out.index("Forward/backward pass size (MB)") < out.index("Found 1")
+    assert out.index("CVL103") < out.index("Peak inference memory (MB)") < out.index("Found 1")
