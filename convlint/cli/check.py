@@ -121,7 +121,7 @@ def _check_files(
 
 
 def _exit_code(outcome: Outcome, config: Config, request: CheckRequest) -> int:
-    code = outcome.report.exit_code(config.fail_on)
+    code = outcome.report.exit_code_at(config.fail_on)
     if code == 2:
         return code
     if request.diff:

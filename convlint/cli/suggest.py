@@ -45,7 +45,7 @@ def run(request: SuggestRequest, worker: Worker | None = None) -> int:
         report = replace(report, problems=(*report.problems, *write_files(report.rewritten)))
     _print(report, request)
     print_tracebacks(report, request)
-    return report.exit_code()
+    return report.exit_code_at()
 
 
 def write_files(rewritten: RewrittenSet) -> list[Problem]:

@@ -36,7 +36,7 @@ def run(request: SummaryRequest, worker: Worker | None = None) -> int:
         _export(report, request)
     else:
         printer.report(report, linted=False)
-    return report.exit_code()
+    return report.exit_code_at()
 
 
 def _export(report: Report, request: SummaryRequest) -> None:

@@ -50,7 +50,7 @@ class Plugin:
             site = finding.site
             if site is None or os.path.abspath(site.path) != os.path.abspath(self._path):
                 continue  # it is reported for its own file
-            if Report((finding,)).exit_code(self._settings.fail_on):
+            if Report((finding,)).exit_code_at(self._settings.fail_on):
                 yield site.line, site.column - 1, f"{finding.code} {headline(finding)}", type(self)
         for problem in linted.problems:  # an exception would end the check of all other files
             yield problem.line or 1, 0, f"CVL902 {problem.message}", type(self)

@@ -111,7 +111,7 @@ class CheckItem(pytest.Item):
 
         width, color = self._terminal
         rendered = text.render(report, table=None, width=width, color=color, files=files).rstrip("\n")
-        if report.exit_code(self.checks.settings.fail_on):
+        if report.exit_code_at(self.checks.settings.fail_on):
             raise FindingsError(rendered)
         if report.findings:
             self.add_report_section("call", MARKER, rendered)

@@ -122,7 +122,7 @@ class Report:
     texts: SourceTexts = field(default_factory=SourceTexts, repr=False, compare=False)
     decided: tuple[Finding, ...] = field(default=(), repr=False, compare=False)
 
-    def exit_code(self, fail_on: Severity = "warning") -> int:
+    def exit_code_at(self, fail_on: Severity = "warning") -> int:
         """0: no findings, 1: findings at ``fail_on`` or worse, 2: something could not be checked."""
         if self.problems:
             return 2

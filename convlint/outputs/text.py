@@ -36,6 +36,7 @@ def render(
     quiet: bool = False,
     infos: tuple[str, ...] = (),
     layout: Layout = "auto",
+    in_python: bool = False,
 ) -> str:
     """The report as text.
 
@@ -50,6 +51,7 @@ def render(
         quiet: whether to print findings and problems only.
         infos: prefixes of the codes whose infos are listed, and not only counted.
         layout: of models: a table each, or a line each; "auto" has a table for a single model.
+        in_python: whether a reader is in Python, where the options of the command line mean nothing.
     """
     findings = _statistics(report) if statistics else _findings(report, width, infos)
     problems = (line for problem in report.problems for line in (problem_line(problem), styled()))
@@ -59,7 +61,7 @@ def render(
     if not quiet and (verdict or report.findings or report.problems):
         parts.append(_since(report))
         parts.append(_coverage(report, statistics=statistics))
-        parts.append([closing_line(report, files, fixed, ALL if statistics else infos)])
+        parts.append([closing_line(report, files, fixed, ALL if statistics else infos, in_python=in_python)])
     return painted(chain.from_iterable(parts), width=width, color=color)
 
 
@@ -181,7 +183,9 @@ def _coverage(report: Report, *, statistics: bool) -> Iterator[Styled]:
         yield styled(one_line(text))
 
 
-def closing_line(report: Report, files: int | None = None, fixed: int = 0, infos: tuple[str, ...] = ALL) -> Styled:
+def closing_line(
+    report: Report, files: int | None = None, fixed: int = 0, infos: tuple[str, ...] = ALL, *, in_python: bool = False
+) -> Styled:
     """The numbers of findings and problems, and the models and modules that were not fully traced."""
     listed_findings = [finding for finding in report.findings if is_listed(finding, infos)]
     unlisted = [finding for finding in report.findings if not is_listed(finding, infos)]
@@ -200,8 +204,11 @@ def closing_line(report: Report, files: int | None = None, fixed: int = 0, infos
         parts.append((f"{none}{where}.", "bold green" if complete else "bold"))
     if fixed:
         parts.append((f" Fixed {number_of(fixed, 'finding')}.", "bold green"))
-    parts.append(_fixable(listed_findings))
-    if unlisted:
+    if not in_python:
+        parts.append(_fixable(listed_findings))
+    if unlisted and in_python:
+        parts.append(f" {number_of(len(unlisted), 'info')} not listed: report.findings has all.")
+    elif unlisted:
         parts.append(_unlisted(unlisted))
     if report.problems:
         problems = number_of(len(report.problems), "problem")

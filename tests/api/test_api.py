@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
+import json
+import re
 import subprocess
 import sys
+import types
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 import convlint
+from convlint.api.python_words import in_python
 from convlint.support.errors import UsageError
 
 
@@ -65,7 +70,7 @@ def test_a_target_is_run_as_on_the_command_line(tmp_path: Path) -> None:
     report = convlint.check(f"{tmp_path / 'net.py'}:net(5)", input=(3, 8, 8), dtype="float64")
     assert [finding.code for finding in report.findings] == ["CVL302"]
     assert report.models[0].totals.params == 3 * 5 + 5
-    assert report.exit_code() == 1
+    assert report.exit_code == 1
 
 
 def test_a_live_model_names_its_findings() -> None:
@@ -91,8 +96,7 @@ def test_options(options: dict[str, Any], codes: list[str]) -> None:
         ((Two(), (3, 0, 8)), {}, "size 0 would make an input without values"),
         ((Two(),), {"device": "cuda"}, "device only applies to targets"),
         ((Two(),), {"select": ["CVL999"]}, "no rule has the code 'CVL999'"),
-        ((Two(),), {"batchsize": 2}, "unknown option batchsize; choose from .*batch_size"),
-        ((Two(),), {"inputs": (3, 8, 8)}, "unknown option inputs; choose from input, "),
+        ((Two(),), {"select": "nothing"}, "^select: no rule has the code"),
         ((Two(),), {"max_params": "many"}, "max_params 'many' is not a number"),
         (("net.py:net",), {"dtype": "int64"}, "dtype 'int64' is unknown"),
         (("net.py:net(1 + x)",), {}, "argument 1 of net is `1 \\+ x`, which is not a literal"),
@@ -105,6 +109,76 @@ def test_what_cannot_be_understood_is_a_usage_error(
 ) -> None:
     with pytest.raises(UsageError, match=message):
         convlint.check(*arguments, **options)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"input_size": (1, 3, 224, 224)}, "'input_size': use input=(3, 224, 224), without the batch"),
+        ({"input_shape": (3, 8, 8)}, "'input_shape': use input=(3, 8, 8), without the batch"),
+        ({"input_data": "x"}, "'input_data': use input=(3, 224, 224), without the batch"),
+        ({"batchsize": 2}, "'batchsize': use batch_size=2"),
+        ({"max_parms": 5}, "'max_parms'; did you mean 'max_params'?"),
+    ],
+)
+def test_an_argument_with_another_name_is_a_type_error_that_says_what_to_write(
+    arguments: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(TypeError, match=re.escape(f"check() got an unexpected keyword argument {message}")):
+        convlint.check(Two(), **arguments)
+
+
+@pytest.mark.parametrize("function", [convlint.check, convlint.summary, convlint.suggest])
+def test_signatures_name_every_argument(function: Callable[..., object]) -> None:
+    parameters = inspect.signature(function).parameters.values()
+    assert not any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters)
+    assert {"input", "batch_size", "timeout"} <= {parameter.name for parameter in parameters}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("pass the input with --input 3,H,W", "pass the input with input=(3, H, W)"),
+        ("pass --input y=3,8,8 or --input 128", "pass input={'y': (3, 8, 8)} or input=(128,)"),
+        ("--timeout sets the limit", "timeout sets the limit"),
+        ("use --device meta", "use device='meta'"),
+        ("--max-memory sets it; use --train", "max_memory sets it; use train=True"),
+    ],
+)
+def test_messages_name_arguments_as_python_does(text: str, words: str) -> None:
+    assert in_python(text) == words
+
+
+def test_a_report_is_data() -> None:
+    report = convlint.summary(Two(), (3, 8, 8))
+    assert report.exit_code == 0
+    assert [row.name for row in report.layers] == [row.name for row in report.models[0].layers]
+    assert report.to_dict()["models"][0]["totals"]["params"] == report.models[0].totals.params
+    assert json.loads(json.dumps(report.to_dict())) == report.to_dict()
+
+
+def test_a_report_as_a_data_frame(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[tuple[Any, Any]] = []
+    fake = types.SimpleNamespace(DataFrame=lambda rows, columns: calls.append((rows, columns)))
+    report = convlint.summary(Two(), (3, 8, 8))
+    monkeypatch.setitem(sys.modules, "pandas", fake)
+    report.to_pandas()
+    ((rows, columns),) = calls
+    assert [row["name"] for row in rows] == [row.name for row in report.layers]
+    assert list(rows[0]) == columns
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(ImportError, match="pip install pandas"):
+        report.to_pandas()
+
+
+def test_infos_are_counted_in_the_words_of_python() -> None:
+    report = convlint.check(nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4)), (3, 8, 8))
+    assert [finding.severity for finding in report] == ["info"]
+    assert report.exit_code == 0
+    assert repr(report).splitlines()[-1].endswith("1 info not listed: report.findings has all.")
+    strict = convlint.check(nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4)), (3, 8, 8), fail_on="info")
+    assert strict.exit_code == 1
+    assert "CVL301 info" in repr(strict)
 
 
 def test_inputs_that_the_model_does_not_take_are_a_problem() -> None:

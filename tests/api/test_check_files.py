@@ -41,7 +41,7 @@ def test_rules_are_selected(fake: Fake) -> None:
 def test_a_missing_file_is_a_problem(fake: Fake) -> None:
     report = convlint.check("gone.py")
     assert [problem.kind for problem in report.problems] == ["missing-file"]
-    assert report.exit_code() == 2
+    assert report.exit_code == 2
 
 
 def test_nothing_is_run_so_that_there_is_no_input(fake: Fake) -> None:

@@ -222,7 +222,7 @@ def test_a_failing_search_leaves_the_findings_and_is_a_problem(monkeypatch: pyte
     report = convlint.check("net.py")
     assert [finding.code for finding in report if finding.severity == "error"] == ["CVL102"]
     assert [problem.kind for problem in report.problems] == ["internal"]
-    assert report.exit_code() == 2
+    assert report.exit_code == 2
 
 
 def test_a_file_outside_of_the_working_directory_is_repaired_as_well(

@@ -135,7 +135,7 @@ def test_a_report_of_suggestions_shows_itself() -> None:
     assert "body.2: CVL501 2 groups\n" in repr(report) == str(report)
     assert "Found" not in repr(report)
     assert "<table" in report._repr_html_()
-    assert report.exit_code() == 0
+    assert report.exit_code == 0
 
 
 def test_a_layer_with_a_forward_of_its_own_stays() -> None:

@@ -71,7 +71,7 @@ def only(answer: JobResult) -> Problem:
     assert "\n" not in problem.message
     assert "Traceback" not in problem.message
     assert problem.target is not None
-    assert Report((), (), answer.problems).exit_code() == 2
+    assert Report((), (), answer.problems).exit_code_at() == 2
     return problem
 
 
