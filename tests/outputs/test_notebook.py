@@ -7,9 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from bench import notebook as notebook_page
+from bench.browser import chromium, executable
+from bench.notebook import STYLES
 from convlint.ir import Edit, Finding, Fix, Graph, Model, Problem, Related, Repair, Report, Row, Site, Totals
 from convlint.outputs.parts import notebook
 from convlint.outputs.parts.columns import TableOptions
+from tests.outputs import reports
 
 ROWS = (
     Row("stem", "Conv2d", 1, (1, 3, 8, 8), (1, 4, 8, 8), params=100, macs=6000),
@@ -66,7 +70,7 @@ def test_table_of_a_model() -> None:
     assert shown.all("td") == [
         *("(model)", "400", "8,000", "100.0", "100.0"),
         *("stem", "100", "6,000", "25.0", "75.0"),
-        *("head", "300", "2,000", "75.0", "25.0"),
+        *("! head", "300", "2,000", "75.0", "25.0"),
     ]
     values = dict(zip(shown.all("div"), shown.all("b"), strict=False))
     assert values["model:"] == "net.py:Net"
@@ -115,6 +119,39 @@ def test_it_needs_nothing_from_elsewhere() -> None:
     assert not Page(html).links
     assert "http" not in html
     assert "@import" not in html
+
+
+def test_infos_are_folded_below_the_others() -> None:
+    found = [Finding("CVL301", "a", "info", "x", None), Finding("CVL103", "b", "error", "y", None)]
+    shown = page(Report(tuple(found)))
+    assert shown.all("b") == ["CVL103 [b]", "CVL301 [a]"]
+    assert shown.all("summary") == ["1 info"]
+
+
+def test_suggestions_with_their_savings_and_the_diff() -> None:
+    shown = page(reports.SUGGESTED)
+    assert shown.all("th")[:4] == ["rewrite", "location", "layers", "params"]
+    assert any("->" in cell for cell in shown.all("td"))
+    assert "Diff" in shown.all("summary")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(executable() is None, reason="no Chromium here")
+@pytest.mark.parametrize("name", STYLES)
+def test_the_styles_of_notebooks_leave_it_readable(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("net.py").write_text("conv(3, 32)\nnorm(16)\n", encoding="utf-8")
+    found = Finding("CVL103", "norm-channels", "error", "`norm` < 32", Site("net.py", 2, 1, 2, 9))
+    file = tmp_path / "notebook.html"
+    html = notebook.render(Report((found,), (MODEL,)))
+    file.write_text(notebook_page.document(html, STYLES[name]), encoding="utf-8")
+    with chromium() as browser, browser.page(file, width=700) as shown:
+        of = "getComputedStyle(document.querySelector('.convlint %s')).%s"
+        assert "monospace" in shown.value(of % ("pre", "fontFamily"))
+        assert shown.value(of % ("pre", "whiteSpace")) == "pre"
+        assert shown.value(of % ("td.l", "textAlign")) == "left"
+        assert shown.value(of % ("td:not(.l)", "textAlign")) == "right"
+        assert shown.value("[...document.querySelectorAll('td')].every(cell => cell.scrollWidth <= cell.clientWidth)")
 
 
 def test_problem() -> None:

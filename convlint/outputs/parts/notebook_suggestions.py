@@ -1,0 +1,46 @@
+"""Suggestions in a notebook: a table of the savings, the totals, and the diff."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from convlint.ir import Report, Suggestion
+from convlint.outputs.parts.html_text import diff_block, pairs, prose, text_of
+from convlint.outputs.suggestions.text import count_change, latency, layer_names, memory, totals, verification
+
+_TITLES = ("rewrite", "location", "layers", "params", "MACs", "memory", "verified")
+_WRAPS = dict.fromkeys((2, 5, 6), " prose")  # the columns of sentences and names
+
+
+def parts(report: Report) -> Iterator[str]:
+    """The suggestions of a report as HTML."""
+    if not report.suggestions:
+        return
+    yield from _table(report.suggestions)
+    if report.rewritten is None:
+        return
+    rows = [*totals(report.rewritten), *(("time", latency(timing)) for timing in report.rewritten.latency)]
+    yield f"<div><b>Together</b>{pairs(rows)}</div>"
+    if report.rewritten.diff:
+        lines = report.rewritten.diff.splitlines()
+        yield f"<details open><summary>Diff</summary>{diff_block(lines, -1)}</details>"
+
+
+def _table(suggestions: Sequence[Suggestion]) -> Iterator[str]:
+    titles = "".join(f'<th class="l" style="text-align:left">{title}</th>' for title in _TITLES)
+    yield f'<div class="scroll"><table><thead><tr>{titles}</tr></thead><tbody>'
+    for suggestion in suggestions:
+        before, after = suggestion.before, suggestion.after
+        chosen = "" if suggestion.chosen else " (not in the diff)"
+        cells = (
+            f'<b class="fix">{suggestion.code}</b> {prose(suggestion.title)}{chosen}',
+            f"<code>{text_of(str(suggestion.site))}</code>" if suggestion.site else "",
+            text_of(layer_names(suggestion.instances)),
+            text_of(count_change(before.params, after.params)),
+            text_of(count_change(before.macs, after.macs)),
+            text_of(memory(suggestion)),
+            text_of(verification(suggestion)),
+        )
+        row = "".join(f'<td class="l{_WRAPS.get(n, "")}" style="text-align:left">{c}</td>' for n, c in enumerate(cells))
+        yield f"<tr>{row}</tr>"
+    yield "</tbody></table></div>"
