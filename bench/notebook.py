@@ -35,8 +35,8 @@ STYLES = {
     "JupyterLab": """
         .output { font: 14px/1.3 Helvetica, Arial, sans-serif }
         .output table { table-layout: fixed; margin: 0 auto 1em auto; font-size: 12px; border-collapse: collapse }
-        .output td, .output th, .output tr { text-align: right; vertical-align: middle; padding: .5em; line-height: normal;
-            white-space: normal; max-width: none; border: none }
+        .output td, .output th, .output tr { text-align: right; vertical-align: middle; padding: .5em;
+            line-height: normal; white-space: normal; max-width: none; border: none }
         .output tbody tr:nth-child(odd) { background: #8881 }
         .output pre { font-family: serif; white-space: pre-wrap; word-break: break-all }
         .output code { background: #ddd; font-family: serif }""",

@@ -10,10 +10,25 @@ import pytest
 from bench import notebook as notebook_page
 from bench.browser import chromium, executable
 from bench.notebook import STYLES
-from convlint.ir import Edit, Finding, Fix, Graph, Model, Problem, Related, Repair, Report, Row, Site, Totals
+from convlint.ir import (
+    Costs,
+    Edit,
+    Finding,
+    Fix,
+    Graph,
+    Model,
+    Problem,
+    Related,
+    Repair,
+    Report,
+    RewrittenSet,
+    Row,
+    Site,
+    Totals,
+)
 from convlint.outputs.parts import notebook
 from convlint.outputs.parts.columns import TableOptions
-from tests.outputs import reports
+from tests.outputs.page_report import DIFF, suggestion
 
 ROWS = (
     Row("stem", "Conv2d", 1, (1, 3, 8, 8), (1, 4, 8, 8), params=100, macs=6000),
@@ -129,10 +144,12 @@ def test_infos_are_folded_below_the_others() -> None:
 
 
 def test_suggestions_with_their_savings_and_the_diff() -> None:
-    shown = page(reports.SUGGESTED)
+    changed = RewrittenSet(Costs(448, 442_368, 65_536, 0), Costs(78, 76_800, 77_824, 0), DIFF)
+    shown = page(Report(models=(MODEL,), suggestions=(suggestion(),), rewritten=changed))
     assert shown.all("th")[:4] == ["rewrite", "location", "layers", "params"]
-    assert any("->" in cell for cell in shown.all("td"))
-    assert "Diff" in shown.all("summary")
+    assert "448 -> 78 (-82.6 %)" in shown.all("td")
+    assert shown.all("summary")[:2] == ["Diff", "Layers before"]
+    assert "+        self.stem = separable(3, 16)" in shown.all("span")
 
 
 @pytest.mark.slow
