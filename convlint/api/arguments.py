@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from convlint.support.dataclass import replace
 from typing import TYPE_CHECKING, TypeAlias, TypeGuard
 
 from convlint.api.python_words import in_python
@@ -18,6 +17,7 @@ from convlint.settings import config
 from convlint.settings.input_shapes import InputSpec, parse_input
 from convlint.settings.jobs import Job
 from convlint.settings.targets import Target, parse_target
+from convlint.support.dataclass import replace
 from convlint.support.errors import UsageError, check_choice
 from convlint.support.quantities import parse_count
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from convlint.support.dataclass import dataclass
 from typing import TYPE_CHECKING, Any
 
 from convlint import ir
+from convlint.support.dataclass import dataclass
 
 if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped]

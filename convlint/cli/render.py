@@ -10,8 +10,8 @@ from convlint.outputs.parts.listing import ALL
 from convlint.outputs.parts.terminal import number_of, terminal
 from convlint.pipelines.check import Outcome
 from convlint.pipelines.requests import CheckRequest
-from convlint.support.dataclass import replace
 from convlint.settings.config import Config
+from convlint.support.dataclass import replace
 from convlint.support.errors import UsageError
 
 if TYPE_CHECKING:
