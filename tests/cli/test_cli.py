@@ -628,3 +628,27 @@ def test_rule_pages(convlint: Convlint) -> None:
 
 def test_version(convlint: Convlint) -> None:
     assert convlint("--version").out.startswith("convlint ")
+
+
+@pytest.mark.slow
+def test_summary_exports_tables_and_numbers(convlint: Convlint) -> None:
+    Path("conv.py").write_text("from torch import nn\ndef net(): return nn.Conv2d(3, 4, 1)\n")
+    target = ("summary", "conv.py:net", "--input", "3,8,8")
+    assert convlint(*target, "--output-format", "csv").out.startswith("model,name,kind,calls,")
+    assert "params 16\n" in convlint(*target, "--totals").out
+    assert convlint(*target, "--totals", "--output-format", "csv").code == 2
+    assert "is unknown" in convlint(*target, "--output-format", "sarif").err
+
+
+@pytest.mark.slow
+def test_several_models_are_a_line_each_unless_tables_are_requested(convlint: Convlint) -> None:
+    Path("conv.py").write_text("from torch import nn\ndef net(n=4): return nn.Conv2d(3, n, 1)\n")
+    models = ("check", "conv.py:net", "conv.py:net(8)", "--input", "3,8,8")
+    assert [line.split() for line in convlint(*models).out.splitlines()[:3]] == [
+        ["model", "params", "MACs", "peak", "MB", "status"],
+        ["conv.py:net", "16", "768", "0.00", "complete"],
+        ["conv.py:net(8)", "32", "1,536", "0.00", "complete"],
+    ]
+    assert convlint(*models, "--table").out.count("Peak inference memory (MB)") == 2
+    assert "Peak inference" not in convlint("check", "conv.py:net", "--input", "3,8,8", "--no-table").out
+    assert convlint(*models, "--quiet").out == ""
