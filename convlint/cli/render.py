@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from convlint.outputs.parts.columns import TableOptions
     from convlint.outputs.text import Layout
 
+_ASCII_BRANCHES = str.maketrans("│├└─", "||`-")
+
 
 class Printer:
     """Prints reports as the options say.
@@ -124,7 +126,8 @@ class Printer:
 
             output_file.write(text, self._request.output_file)
         else:
-            (stream or sys.stdout).write(text)
+            stream = stream or sys.stdout
+            stream.write(_in_encoding(text, stream))
 
     def _diff(self, outcome: Outcome) -> None:
         from convlint.cli import output_file
@@ -137,6 +140,15 @@ class Printer:
         if outcome.changes and not self._request.quiet:
             fixed, files = len(outcome.fixed), len(outcome.changes)
             print(f"Would fix {number_of(fixed, 'finding')} in {number_of(files, 'file')}.", file=sys.stderr)
+
+
+def _in_encoding(text: str, stream: TextIO) -> str:
+    """The text with branches of ASCII where the terminal has no others."""
+    try:
+        "│├└─".encode(stream.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return text.translate(_ASCII_BRANCHES)
+    return text
 
 
 def print_tracebacks(report: Report, request: CheckRequest) -> None:

@@ -652,3 +652,14 @@ def test_several_models_are_a_line_each_unless_tables_are_requested(convlint: Co
     assert convlint(*models, "--table").out.count("Peak inference memory (MB)") == 2
     assert "Peak inference" not in convlint("check", "conv.py:net", "--input", "3,8,8", "--no-table").out
     assert convlint(*models, "--quiet").out == ""
+
+
+@pytest.mark.slow
+def test_branches_are_ascii_where_the_terminal_has_no_others() -> None:
+    Path("conv.py").write_text("from torch import nn\ndef net(): return nn.Sequential(nn.Conv2d(3, 4, 1), nn.ReLU())\n")
+    command = [sys.executable, "-m", "convlint", "summary", "conv.py:net", "--input", "3,8,8"]
+    done = subprocess.run(
+        command, env=os.environ | {"PYTHONIOENCODING": "ascii"}, capture_output=True, text=True, check=False
+    )
+    assert "|-0 " in done.stdout
+    assert "`-1 " in done.stdout
