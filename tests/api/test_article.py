@@ -56,7 +56,8 @@ def test_summary_from_python(row: Row) -> None:
 @each_row
 def test_summary_from_the_command_line(row: Row) -> None:
     command = [sys.executable, "-m", "convlint", "summary", f"fixtures/{row.target}"]
-    done = subprocess.run([*command, "--input", "64,224,224", "--classic", "--exact"], cwd=ROOT, capture_output=True, text=True, check=True)
+    command += ["--input", "64,224,224", "--classic", "--exact"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     numbers = re.findall(r"[\d,.]*\d", done.stdout)
     assert {f"{count:,}" for count in row.params} <= set(numbers)
     assert f"{sum(row.params):,}" in numbers
