@@ -10,7 +10,7 @@ from convlint.outputs.parts.columns import Line, TableOptions
 from convlint.support.dataclass import dataclass, field, replace
 
 ROOT = "(model)"
-BRANCHES = "│├└─ "  # the characters in front of a line of a tree
+BRANCHES = "│├└─ "  # the characters before a line of a tree
 
 
 @dataclass(slots=True)
@@ -42,7 +42,7 @@ def lines(model: Model, options: TableOptions) -> list[Line]:
 
 
 def branches(lines: Sequence[Line]) -> list[str]:
-    """The branches in front of the labels of a tree; empty texts for a list."""
+    """The branches before the labels of a tree; empty texts for a list."""
     found: list[str] = []
     goes_on: list[bool] = []  # by indentation: whether another line of it follows below, in the same module
     for line in reversed(lines):
