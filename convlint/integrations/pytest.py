@@ -110,7 +110,8 @@ class CheckItem(pytest.Item):
         from convlint.outputs import text
 
         width, color = self._terminal
-        rendered = text.render(report, table=None, width=width, color=color, files=files).rstrip("\n")
+        infos = ("CVL",) if self.checks.settings.fail_on == "info" else ()
+        rendered = text.render(report, table=None, width=width, color=color, files=files, infos=infos).rstrip("\n")
         if report.exit_code_at(self.checks.settings.fail_on):
             raise FindingsError(rendered)
         if report.findings:
