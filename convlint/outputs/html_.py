@@ -14,7 +14,20 @@ from convlint.outputs.page.document import document
 from convlint.outputs.parts.log_commands import json_without_commands
 
 # Files of the page's script, in the order in which they run.
-_JS = ("dom", "prepare", "layout", "graph", "costs", "memory", "table", "cards", "details", "main")
+_JS = (
+    "dom",
+    "prepare",
+    "layout",
+    "graph_controls",
+    "export",
+    "graph",
+    "costs",
+    "memory",
+    "table",
+    "cards",
+    "details",
+    "main",
+)
 
 
 def render(report: Report) -> str:

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from lxml import etree
 
 import convlint
 from bench import page as bench
@@ -256,6 +257,104 @@ def test_lines_go_down_and_no_two_boxes_overlap(browser: Browser, folder: Path, 
         for line in path.split("M")[1:]:
             numbers = [float(number) for number in re.findall(r"-?[\d.]+", line)]
             assert numbers[1] <= numbers[-1]
+
+
+def button(page: Page, name: str) -> None:
+    """Press a button of the graph."""
+    page.value(f"[...document.querySelectorAll('#graph button')].find(one => one.textContent === {name!r}).click()")
+
+
+@needs_chromium
+def test_left_to_right_lines_go_right_and_no_two_boxes_overlap(browser: Browser, folder: Path, net: Report) -> None:
+    with opened(browser, folder, net, width=6000, height=1600) as page:
+        page.click("#graph .segmented button:last-child")
+        button(page, "\N{RIGHTWARDS ARROW}")
+        sizes = "['left', 'top', 'width', 'height'].map(name => parseFloat(one.style[name]))"
+        placed = page.value(f"[...document.querySelectorAll('.window .box')].map(one => {sizes})")
+        assert len(placed) > 5
+        for n, (x, y, width, height) in enumerate(placed):
+            assert (width, height) == (210, 50)
+            for left, top, wide, high in placed[:n]:
+                assert x >= left + wide or left >= x + width or y >= top + high or top >= y + height
+        path = page.value("document.querySelector('.lines .line').getAttribute('d')")
+        for line in path.split("M")[1:]:
+            numbers = [float(number) for number in re.findall(r"-?[\d.]+", line)]
+            assert numbers[0] <= numbers[-2]
+
+
+@needs_chromium
+def test_fit_shows_the_whole_graph_and_the_wheel_zooms_at_the_pointer(
+    browser: Browser, folder: Path, net: Report
+) -> None:
+    with opened(browser, folder, net) as page:
+        button(page, "Fit")
+        window = "document.querySelector('.window')"
+        assert page.value(f"{window}.scrollHeight <= {window}.clientHeight + 1")
+        assert page.value(f"{window}.scrollWidth <= {window}.clientWidth + 1")
+        scale = "new DOMMatrix(getComputedStyle(document.querySelector('.canvas')).transform).a"
+        before = page.value(scale)
+        wheel = "{deltaY: -50, ctrlKey: %s, bubbles: true, cancelable: true, clientX: 300, clientY: 300}"
+        page.value(f"{window}.dispatchEvent(new WheelEvent('wheel', {wheel % 'false'})), 0")
+        assert page.value(scale) == before
+        page.value(f"{window}.dispatchEvent(new WheelEvent('wheel', {wheel % 'true'})), 0")
+        assert page.value(scale) > before
+
+
+@needs_chromium
+def test_the_search_goes_through_the_boxes(browser: Browser, folder: Path, net: Report) -> None:
+    with opened(browser, folder, net) as page:
+        page.click("#graph .segmented button:nth-child(1)")
+        field = "document.querySelector('#graph input')"
+        page.value(f"{field}.value = 'body conv2d', {field}.dispatchEvent(new Event('input')), {field}.focus()")
+        chosen = "[...document.querySelectorAll('.window [aria-selected=true]')].map(one => one.title)"
+        assert page.value(chosen) == ["Conv2d body.0.conv"]
+        assert texts(page, "#graph output")[0].startswith("1 of ")
+        page.press("Enter")
+        (second,) = page.value(chosen)
+        assert second.startswith("Conv2d body.")
+        assert second != "Conv2d body.0.conv"
+        page.press("Shift+Enter")
+        assert page.value(chosen) == ["Conv2d body.0.conv"]
+
+
+@needs_chromium
+def test_a_chip_brings_its_box_into_view(browser: Browser, folder: Path, net: Report) -> None:
+    with opened(browser, folder, net) as page:
+        page.value("document.querySelector('#findings .modules button').click()")
+        name = texts(page, "#findings .modules button")[0]
+        place = page.value("document.querySelector('[aria-selected=true]').getBoundingClientRect().toJSON()")
+        assert page.value("document.querySelector('[aria-selected=true]').title").endswith(name)
+        assert 0 <= place["top"] < place["bottom"] <= 800
+
+
+@needs_chromium
+@pytest.mark.parametrize("kind", ["SVG", "PNG"])
+def test_what_is_open_is_saved_as_a_picture(browser: Browser, folder: Path, evil: Report, kind: str) -> None:
+    with opened(browser, folder, evil) as page:
+        saved = "URL.createObjectURL = (blob) => { window.saved = blob; return '#'; }, 0"
+        page.value(saved)
+        button(page, kind)
+        page.wait_for("window.saved")
+        if kind == "PNG":
+            bytes_ = page.value("window.saved.arrayBuffer().then((data) => [...new Uint8Array(data)].slice(0, 8))")
+            assert bytes(bytes_) == b"\x89PNG\r\n\x1a\n"
+            return
+        root = etree.fromstring(page.value("window.saved.text()").encode())
+        names = {element.tag.rpartition("}")[2] for element in root.iter()}
+        assert names == {"svg", "rect", "path", "text"}
+        written = [element.text or "" for element in root.iter() if element.tag.endswith("text")]
+        assert any("<img src=x" in text for text in written)
+        assert any(text == "1x3x32x32" for text in written)
+
+
+@needs_chromium
+def test_the_full_screen_ends_with_escape(browser: Browser, folder: Path, net: Report) -> None:
+    with opened(browser, folder, net) as page:
+        button(page, "Full screen")
+        place = page.value("document.querySelector('#graph').getBoundingClientRect().toJSON()")
+        assert (place["left"], place["top"]) == (0, 0)
+        page.press("Escape")
+        assert not page.value("document.body.classList.contains('full')")
 
 
 @needs_chromium
@@ -615,5 +714,14 @@ def test_a_thousand_layers_are_painted_at_once_and_usable(browser: Browser, fold
         assert page.value("document.activeElement.title") == "output"
         page.press("ArrowUp")
         assert page.value("document.activeElement.title") == "Linear head"
+        assert not page.value("document.querySelector('.minimap').hasAttribute('hidden')")
+        page.value("document.querySelector('.window').scrollTo(0, 0)")
+        middle = "{pointerId: 1, clientX: box.left + box.width / 2, clientY: box.top + box.height / 2, bubbles: true}"
+        page.value(
+            "{ const map = document.querySelector('.minimap'); const box = map.getBoundingClientRect(); "
+            "map.setPointerCapture = () => {}; "
+            f"map.dispatchEvent(new PointerEvent('pointerdown', {middle})); }}"
+        )
+        assert page.value("document.querySelector('.window').scrollTop") > 10_000
         page.click("#layers + *, #layers > button")
         assert page.value("document.querySelectorAll('#layers tbody tr').length") == 1000

@@ -1,6 +1,7 @@
 // Cards of findings and suggestions, and excerpts of source.
 
 const CARDS = 100; // findings that are shown at first
+const BEFORE_GRAPH = 6; // ... where the graph of the model follows
 
 function excerpt(report, site, severity, around = 2) {
   const text = site && report.sources[site.path];
@@ -16,9 +17,24 @@ function excerpt(report, site, severity, around = 2) {
     if (!inside) parts[2] = parts[2].slice(indentation);
     return el("span", { class: inside ? "at" : null },
       el("span", { class: "number" }, String(number).padStart(String(last + around).length)),
-      parts[0], parts[1] && el("mark", { class: severity }, parts[1]), parts[2], "\n");
+      python(parts[0]), parts[1] && el("mark", { class: severity }, python(parts[1])), python(parts[2]), "\n");
   });
   return lines.length ? el("pre", { class: "source", tabindex: "0", "aria-label": `Source at ${place(site)}` }, lines) : null;
+}
+
+// Python with its comments, strings, numbers and keywords in colors. A part of a line is enough: strings end with it.
+const TOKENS = /(#.*)|([rbfRBF]{0,2}(?:"(?:\\.|[^"\\])*"?|'(?:\\.|[^'\\])*'?))|\b(\d[\w.]*)|\b(and|as|assert|async|await|break|class|continue|def|del|elif|else|except|finally|for|from|if|import|in|is|lambda|not|or|pass|raise|return|try|while|with|yield|None|True|False|self)\b/g;
+const TOKEN_KINDS = ["comment", "string", "figure", "keyword"];
+
+function python(text) {
+  const parts = [];
+  let last = 0;
+  for (const match of text.matchAll(TOKENS)) {
+    const kind = TOKEN_KINDS[match.slice(1).findIndex((group) => group !== undefined)];
+    parts.push(text.slice(last, match.index), el("i", { class: kind }, match[0]));
+    last = match.index + match[0].length;
+  }
+  return [...parts, text.slice(last)];
 }
 
 const indent = (line) => line.length - line.trimStart().length;
@@ -38,9 +54,11 @@ function findingCard(report, finding, show) {
     el("p", {}, prose(finding.message)),
     finding.path && el("p", { class: "place" }, el("code", {}, place(finding))),
     excerpt(report, finding, finding.severity),
-    finding.related.map((end) => [el("p", {}, prose(end.message), " ", el("code", {}, place(end))), excerpt(report, end, "info", 0)]),
+    finding.related.length > 0 && el("details", { class: "related" },
+      el("summary", {}, finding.related.length === 1 ? prose(finding.related[0].message) : `${count(finding.related.length)} related places`),
+      finding.related.map((end) => [el("p", {}, finding.related.length > 1 && [prose(end.message), " "], el("code", {}, place(end))), excerpt(report, end, "info", 0)])),
     finding.confidence !== "high" && el("p", { class: "note" }, `confidence: ${finding.confidence}`),
-    witness && el("p", {}, "witness: ", el("code", {}, witness.call), ` fails: ${witness.error}`,
+    witness && el("p", {}, "witness: ", el("code", {}, witness.call), " fails: ", prose(witness.error),
       witness.control && [el("br"), "control: ", el("code", {}, witness.control), " works"]),
     finding.repairs.length ? repairs(report, finding) : fix && el("p", { class: "fix" }, `${fix.applicability === "display" ? "help" : `${fix.applicability} fix`}: `, prose(fix.title)),
     show ? moduleButtons(instances(finding), show) : modules(finding));
@@ -88,15 +106,15 @@ function moduleButtons(names, show) {
   if (!names.length) return null;
   const more = names.length > 6 ? ` and ${count(names.length - 6)} more` : "";
   return el("p", { class: "modules" }, names.slice(0, 6).map((name) =>
-    button({ onclick: (event) => show(name, null, event.detail === 0) }, name || "(model)")), more);
+    button({ onclick: (event) => show(name, null, event.detail === 0, true) }, name || "(model)")), more);
 }
 
-function findingCards(report, findings, show) {
+function findingCards(report, findings, show, first = CARDS) {
   const all = bySeverity(findings).map((finding) => [finding, `${finding.code} ${finding.name} ${finding.message} ${finding.path} ${finding.module}`.toLowerCase()]);
   const list = el("div", { class: "cards" });
   const filter = el("input", { type: "search", placeholder: "Filter findings", "aria-label": "Filter findings", oninput: () => refilled() });
   const more = button({ onclick: () => refilled(Infinity) });
-  function refilled(most = CARDS) {
+  function refilled(most = first) {
     const terms = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
     const wanted = all.filter(([, text]) => terms.every((term) => text.includes(term)));
     refill(list, ...wanted.slice(0, most).map(([finding]) => findingCard(report, finding, show)));
@@ -115,7 +133,7 @@ function suggestionCard(report, suggestion, show) {
   });
   return el("article", { class: "card cheaper" },
     el("h3", {}, el("span", { class: "badge cheaper" }, "suggestion"), ` ${suggestion.code} `, el("small", {}, suggestion.name)),
-    el("p", {}, suggestion.title),
+    el("p", {}, prose(suggestion.title)),
     suggestion.path && el("p", { class: "place" }, el("code", {}, place(suggestion))),
     el("table", { class: "amounts" }, el("thead", {}, el("tr", {}, el("td"), el("th", { scope: "col" }, "before"), el("th", { scope: "col" }, "after"))), el("tbody", {}, amounts)),
     suggestion.diff && el("pre", { class: "diff", tabindex: "0", "aria-label": "Diff" }, suggestion.diff.split("\n").map((line) =>

@@ -22,7 +22,7 @@ function details(tables, panel, name, box, show) {
     el("header", {},
       el("h2", { tabindex: "-1" }, box?.kind || owner?.kind || layer?.kind || "module", el("small", {}, name || "(model)")),
       button({ class: "close", "aria-label": "Close details", onclick: close }, "\u00d7")),
-    failed && el("p", { class: "card error" }, failed),
+    failed && el("p", { class: "card error" }, prose(failed)),
     el("dl", {}, attributes(tables, box, layer, owner).map(([title, value]) => [el("dt", {}, title), el("dd", {}, value)])),
     findings.map((finding) => findingCard(report, finding, null)),
     (tables.suggestions.get(name) || []).map((suggestion) => suggestionCard(report, suggestion, null)),

@@ -32,8 +32,9 @@ const svg = (tag, properties, ...children) =>
   fill(document.createElementNS("http://www.w3.org/2000/svg", tag), properties, children);
 const button = (properties, ...children) => el("button", { type: "button", ...properties }, ...children);
 
-// A text in which the parts in backticks are code.
-const prose = (text) => text.split(/`([^`]*)`/).map((part, n) => (n % 2 ? el("code", {}, part) : part));
+// A text with the Markdown that messages use: code in backticks, and **bold**. All of it becomes text nodes.
+const prose = (text) => String(text).split(/`([^`]*)`/).map((part, n) => (n % 2 ? el("code", {}, part) : emphasized(part)));
+const emphasized = (text) => text.split(/\*\*(\w[^*`\n]*)\*\*/).map((part, n) => (n % 2 ? el("strong", {}, part) : part));
 
 // --- numbers
 

@@ -2,7 +2,7 @@
 
 const AT_FIRST = 40; // boxes that are open at first, at most
 const BEYOND = 300; // pixels drawn around the visible part
-const ZOOMS = [0.25, 0.4, 0.6, 0.8, 1, 1.25];
+const ZOOM = { least: 0.05, most: 2, step: 1.25 };
 
 function graphView(tables, select) {
   const root = tables.boxes[0];
@@ -16,6 +16,7 @@ function graphView(tables, select) {
   }, space);
   let drawn = null;
   let zoom = 1;
+  let flow = FLOWS.down;
   let current = root.inside[0]; // the box that takes part in the tab order
   let selected = null;
 
@@ -34,11 +35,12 @@ function graphView(tables, select) {
   }
 
   function redraw() {
-    drawn = flattened(arrange(root, (box) => open.has(box.id)));
+    drawn = flattened(arrange(root, (box) => open.has(box.id), flow), flow);
     drawn.at = new Map(drawn.boxes.map((placed) => [placed.box.id, placed]));
     drawn.order = drawn.boxes.map((placed) => placed.box);
     if (!drawn.at.has(current?.id)) current = drawn.order.findLast((box) => contains(box, current)) ?? drawn.order[0];
     for (const [id, element] of elements) if (!drawn.at.has(id)) drop(id, element);
+    map.draw(drawn);
     resized();
   }
 
@@ -70,20 +72,18 @@ function graphView(tables, select) {
     const ids = new Set(wanted.map((placed) => placed.box.id));
     for (const [id, element] of elements) if (!ids.has(id)) drop(id, element);
     for (const placed of wanted) put(placed);
-    const seen = drawn.lines.filter((line) => line.top < bottom && line.bottom > top);
-    const heads = seen.filter((line) => line.arrow).map(({ arrow: [x, y] }) => `M${x - 4} ${y - 7}L${x} ${y - 1}L${x + 4} ${y - 7}z`);
+    const [first, last] = drawn.sideways ? [left, right] : [top, bottom];
+    const seen = drawn.lines.filter((line) => line.start < last && line.end > first);
+    const heads = seen.filter((line) => line.arrow).map(({ arrow }) => arrowHead(arrow, drawn.sideways));
     refill(lines,
       svg("path", { class: "line", d: seen.map((line) => line.path).join("") }),
       svg("path", { class: "head", d: heads.join("") }),
-      ...drawn.labels.filter((label) => label.y > top && label.y < bottom).map(shapeLabel),
+      ...drawn.labels.filter((label) => label.along > first && label.along < last).map(shapeLabel),
     );
+    map.mark(window_, zoom);
   }
 
-  function shapeLabel({ x, y, tensors }) {
-    const shapes = [...new Set([...tensors].map((id) => tables.model.tensors[id]))];
-    const more = shapes.length > 1 ? ` +${shapes.length - 1}` : "";
-    return svg("text", { x, y }, shapes[0] + more);
-  }
+  const shapeLabel = ({ x, y, tensors }) => svg("text", { x, y }, labelText(tables, tensors));
 
   function put(placed) {
     const { box, x, y, width, height } = placed;
@@ -108,7 +108,7 @@ function graphView(tables, select) {
 
   function boxElement(box, isOpen) {
     const group = box.inside.length > 0;
-    const text = group && !isOpen ? insideOf(box) : box.tag;
+    const text = textIn(tables, box, isOpen);
     const share = tables.model.totals.macs ? box.totalMacs / tables.model.totals.macs : 0;
     const classes = [isOpen ? "frame" : "box", group ? "group" : `family-${box.family || "other"}`, box.severity, box.cheaper && "cheaper"];
     return el("div", {
@@ -126,12 +126,6 @@ function graphView(tables, select) {
         el("b", {}, box.kind || "list"), el("span", { class: "name" }, box.label), badge(box)),
       !isOpen && el("div", { class: "tag" }, text),
       !isOpen && share >= 0.005 && el("div", { class: "share", title: `${percent(share, 1)} of the MACs`, style: { width: `${100 * Math.min(share, 1)}%` } }));
-  }
-
-  function insideOf(box) {
-    const module = tables.module.get(box.module);
-    const listed = box.kind && module ? `${short(module.params)} params` : "";
-    return [plural(box.calls, "call"), listed].filter(Boolean).join(", ");
   }
 
   const spokenState = (box) => (box.failed ? "fails" : box.findings.length ? plural(box.findings.length, "finding") : "");
@@ -182,6 +176,7 @@ function graphView(tables, select) {
     paint();
   }
 
+  // Open what contains a box, and scroll the window to it.
   function reveal(box) {
     selected = box;
     for (let outer = box.outer; outer; outer = outer.outer) open.add(outer.id);
@@ -234,17 +229,28 @@ function graphView(tables, select) {
   }, { passive: true });
   new ResizeObserver(() => paint()).observe(window_);
 
-  function zoomed(to) {
-    const middle = (window_.scrollTop + window_.clientHeight / 2) / zoom;
-    const center = (window_.scrollLeft + window_.clientWidth / 2) / zoom;
-    zoom = to;
+  // Zoom, and keep a point of the window where it is.
+  function zoomed(to, x = window_.clientWidth / 2, y = window_.clientHeight / 2) {
+    const [left, top] = [(window_.scrollLeft + x) / zoom, (window_.scrollTop + y) / zoom];
+    zoom = clamp(to, ZOOM.least, ZOOM.most);
     resized();
-    window_.scrollTop = middle * zoom - window_.clientHeight / 2;
-    window_.scrollLeft = center * zoom - window_.clientWidth / 2;
+    window_.scrollLeft = left * zoom - x;
+    window_.scrollTop = top * zoom - y;
     paint();
   }
 
-  const step = (by) => zoomed(ZOOMS[clamp(ZOOMS.indexOf(zoom) + by, 0, ZOOMS.length - 1)]);
+  function turned(to) {
+    flow = FLOWS[to];
+    redraw();
+    if (current) goTo(current);
+  }
+
+  const fit = () => zoomed(Math.min(window_.clientWidth / drawn.width, window_.clientHeight / drawn.height, 1));
+  const map = minimap((x, y) => {
+    window_.scrollLeft = x * zoom - window_.clientWidth / 2;
+    window_.scrollTop = y * zoom - window_.clientHeight / 2;
+  });
+  movable(window_, (factor, x, y) => zoomed(zoom * factor, x, y));
   const depths = [[1, "1"], [2, "2"], [3, "3"], [Infinity, "all"]];
   const toolbar = el("div", { class: "toolbar" },
     el("span", { class: "note" }, "Open to depth"),
@@ -253,13 +259,20 @@ function graphView(tables, select) {
       redraw();
       goTo(current);
     }),
+    search(tables, reveal),
     el("span", { class: "gap" }),
-    button({ "aria-label": "Zoom out", onclick: () => step(-1) }, "\u2212"),
-    button({ "aria-label": "Zoom in", onclick: () => step(1) }, "+"));
+    segmented("Direction", [["down", "\u2193"], ["right", "\u2192"]], "down", turned),
+    button({ "aria-label": "Zoom out", onclick: () => zoomed(zoom / ZOOM.step) }, "\u2212"),
+    button({ "aria-label": "Zoom in", onclick: () => zoomed(zoom * ZOOM.step) }, "+"),
+    button({ onclick: fit, title: "Show the whole graph" }, "Fit"),
+    fullScreen(() => element, () => paint()),
+    button({ title: "Save what is open as SVG", onclick: () => saveSvg(tables, drawn) }, "SVG"),
+    button({ title: "Save what is open as PNG", onclick: () => savePng(tables, drawn) }, "PNG"));
   openTo(3, AT_FIRST);
+  const element = section("graph", "Graph", toolbar, el("div", { class: "holder" }, window_, map.element), legend());
 
   return {
-    element: section("graph", "Graph", toolbar, window_, legend()),
+    element,
     reveal,
     start: () => {
       redraw();
@@ -267,6 +280,19 @@ function graphView(tables, select) {
       paint();
     },
   };
+}
+
+// The text of a box: what is in it if it is closed.
+function textIn(tables, box, isOpen) {
+  if (!box.inside.length || isOpen) return box.tag;
+  const module = tables.module.get(box.module);
+  const listed = box.kind && module ? `${short(module.params)} params` : "";
+  return [plural(box.calls, "call"), listed].filter(Boolean).join(", ");
+}
+
+function labelText(tables, tensors) {
+  const shapes = [...new Set([...tensors].map((id) => tables.model.tensors[id]))];
+  return shapes[0] + (shapes.length > 1 ? ` +${shapes.length - 1}` : "");
 }
 
 const contains = (outer, box) => {

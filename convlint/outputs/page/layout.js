@@ -9,20 +9,27 @@ const LANE = 10;
 const ALIGNED = 12; // times that rows are moved towards their neighbors
 const MOST_LANES = 5000; // with more, lines are drawn straight to their ends
 
-function arrange(group, isOpen) {
-  const parts = new Map(group.inside.map((box) => [box.id, itemOf(box, isOpen)]));
+// Directions of a drawing. The layout is computed as if it went down: y along the lines, x across them. ``head`` is the
+// space along the lines, and ``side`` that across them, for the title of an open box.
+const FLOWS = {
+  down: { sideways: false, box: BOX, gap: GAP.y, head: HEAD, side: 0, least: BOX.width + 2 * PAD },
+  right: { sideways: true, box: { width: BOX.height, height: BOX.width }, gap: 110, head: 0, side: HEAD, least: 0 },
+};
+
+function arrange(group, isOpen, flow) {
+  const parts = new Map(group.inside.map((box) => [box.id, itemOf(box, isOpen, flow)]));
   const { rows, links } = ranked(group, parts);
   threaded(rows);
-  positioned(rows, group.outer !== null);
+  const framed = group.outer !== null;
+  positioned(rows, framed, flow);
   const bounds = rows.flat().filter((item) => item.width);
   const left = Math.min(...bounds.map((item) => item.x));
-  for (const row of rows) for (const item of row) item.x += PAD - left;
+  for (const row of rows) for (const item of row) item.x += PAD - left + (framed ? flow.side : 0);
   const width = Math.max(...bounds.map((item) => item.x + item.width)) + PAD;
   const [first, last] = [rows[0][0], rows.at(-1)[0]];
-  const framed = group.outer !== null;
   return {
     items: [...parts.values()], links,
-    width: Math.max(width, framed ? BOX.width + 2 * PAD : 0),
+    width: Math.max(width, framed ? flow.least : 0),
     height: rows.at(-1).bottom + (framed ? 0 : PAD),
     into: clamp(first.port ? first.x : width / 2, PAD, width - PAD),
     out: clamp(last.port ? last.x : width / 2, PAD, width - PAD),
@@ -31,11 +38,11 @@ function arrange(group, isOpen) {
 
 const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 
-function itemOf(box, isOpen) {
+function itemOf(box, isOpen, flow) {
   if (!box.inside.length || !isOpen(box)) {
-    return { box, ...BOX, into: BOX.width / 2, out: BOX.width / 2, up: [], down: [] };
+    return { box, ...flow.box, into: flow.box.width / 2, out: flow.box.width / 2, up: [], down: [] };
   }
-  const inner = arrange(box, isOpen);
+  const inner = arrange(box, isOpen, flow);
   const { width, height, into, out } = inner;
   return { box, inner, width, height, into, out, up: [], down: [] };
 }
@@ -102,19 +109,19 @@ function threaded(rows) {
   }
 }
 
-function positioned(rows, framed) {
+function positioned(rows, framed, flow) {
   let top = framed ? 0 : PAD;
   rows.forEach((row, n) => {
     const height = Math.max(...row.map((item) => item.height));
     const edge = n === 0 || n === rows.length - 1;
-    if (n === 1) top = framed ? HEAD + GAP.port / 2 : PAD;
+    if (n === 1) top = framed ? flow.head + GAP.port / 2 : PAD;
     for (const item of row) {
-      item.y = item.port && n === 0 && framed ? HEAD : top;
+      item.y = item.port && n === 0 && framed ? flow.head : top;
       if (item.lane) item.height = height;
     }
     row.bottom = top + height;
     for (const item of row) item.bottom = Math.max(row.bottom, item.y);
-    top = row.bottom + (edge ? 0 : n === rows.length - 2 ? (framed ? GAP.port : 0) : GAP.y);
+    top = row.bottom + (edge ? 0 : n === rows.length - 2 ? (framed ? GAP.port : 0) : flow.gap);
     spread(row, row.map(() => 0), row.map(() => 1));
   });
   for (let n = 0; n < 3; n += 1) {
@@ -174,13 +181,17 @@ function spread(row, ideals, weights) {
   }
 }
 
-// The nested result as flat lists in coordinates of the whole drawing.
-function flattened(layout) {
-  const drawn = { boxes: [], lines: [], labels: [], width: layout.width, height: layout.height };
+// The nested result as flat lists in coordinates of the whole drawing; ``start`` and ``end`` of a line are along it.
+function flattened(layout, { sideways }) {
+  const at = (x, y) => (sideways ? [y, x] : [x, y]);
+  const [width, height] = at(layout.width, layout.height);
+  const drawn = { boxes: [], lines: [], labels: [], width, height, sideways };
   const visit = (inner, left, top, height) => {
     for (const item of inner.items) {
       const [x, y] = [left + item.x, top + item.y];
-      drawn.boxes.push({ box: item.box, x, y, width: item.width, height: item.height, open: Boolean(item.inner) });
+      const [boxX, boxY] = at(x, y);
+      const [boxWidth, boxHeight] = at(item.width, item.height);
+      drawn.boxes.push({ box: item.box, x: boxX, y: boxY, width: boxWidth, height: boxHeight, open: Boolean(item.inner) });
       if (item.inner) visit(item.inner, x, y, item.height);
     }
     const labelled = new Set();
@@ -191,14 +202,20 @@ function flattened(layout) {
       const bend = top + (from.bottom ?? from.y);
       const y2 = to.port ? top + height : top + to.y;
       const middle = (bend + y2) / 2;
-      const curve = x1 === x2 ? `V${y2}` : `C${x1} ${middle} ${x2} ${middle} ${x2} ${y2}`;
-      drawn.lines.push({ path: `M${x1} ${y1}V${bend}${curve}`, top: y1, bottom: y2, arrow: to.box ? [x2, y2] : null });
+      const curve = x1 === x2 ? `L${at(x2, y2)}` : `C${at(x1, middle)} ${at(x2, middle)} ${at(x2, y2)}`;
+      drawn.lines.push({ path: `M${at(x1, y1)}L${at(x1, bend)}${curve}`, start: y1, end: y2, arrow: to.box ? at(x2, y2) : null });
       if (from.box && !to.port && !labelled.has(from)) {
         labelled.add(from);
-        drawn.labels.push({ x: x1 + 6, y: y1 + 13, tensors });
+        const [x, y] = sideways ? [y1 + 4, x1 - 5] : [x1 + 6, y1 + 13];
+        drawn.labels.push({ x, y, along: y1, tensors });
       }
     }
   };
   visit(layout, 0, 0, layout.height);
   return drawn;
+}
+
+// The head of an arrow that ends at a point.
+function arrowHead([x, y], sideways) {
+  return sideways ? `M${x - 7} ${y - 4}L${x - 1} ${y}L${x - 7} ${y + 4}z` : `M${x - 4} ${y - 7}L${x} ${y - 1}L${x + 4} ${y - 7}z`;
 }

@@ -16,7 +16,7 @@ function verdict() {
 function problems() {
   if (!report.problems.length) return null;
   return section("problems", "Could not be checked", report.problems.map((problem) => el("article", { class: "card problem" },
-    el("h3", {}, el("span", { class: "badge problem" }, problem.kind)), el("p", {}, problem.message),
+    el("h3", {}, el("span", { class: "badge problem" }, problem.kind)), el("p", {}, prose(problem.message)),
     (problem.path || problem.target) && el("p", { class: "place" }, el("code", {}, problem.path ? `${problem.path}${problem.line ? `:${problem.line}` : ""}` : problem.target)))));
 }
 
@@ -40,30 +40,31 @@ function overview(model) {
   ];
   return el("section", { class: "overview", "aria-label": "Totals" },
     el("dl", { class: "about" }, model.about.map(([name, value]) => [el("dt", {}, name), el("dd", {}, value)])),
-    model.stopped && el("p", { class: "card error" }, model.stopped),
+    model.stopped && el("p", { class: "card error" }, prose(model.stopped)),
     el("div", { class: "tiles" }, tiles.map(([title, value, exact]) =>
       el("div", { class: "tile" }, el("span", { class: "note" }, title), el("b", {}, value), el("small", {}, exact)))),
     el("details", {}, el("summary", {}, "Exact numbers and notes"),
       el("dl", { class: "about" }, model.counts.map(([name, value]) => [el("dt", {}, name), el("dd", {}, value)])),
-      model.notes.map((note) => el("p", { class: "note" }, note))));
+      model.notes.map((note) => el("p", { class: "note" }, prose(note)))));
 }
 
 function showModel(model) {
   const tables = prepare(report, model);
-  const select = (name, box, byKey) => {
+  const select = (name, box, byKey, scrollPage) => {
     const target = box || boxOf(tables, name);
     trigger = document.activeElement;
     if (target?.outer) graph.reveal(target);
     details(tables, panel, name, box || (target?.op && !tables.layers.has(name) ? target : null), select);
-    if (byKey) panel.querySelector("h2").focus();
+    if (scrollPage && target?.outer) graph.element.scrollIntoView({ behavior: "instant" }); // the panel has moved it
+    if (byKey) panel.querySelector("h2").focus({ preventScroll: true });
   };
-  const emptyView = { element: null, start: () => {} };
+  const emptyView = { element: null, start: () => {}, reveal: () => {} };
   const graph = model.boxes.length > 1 ? graphView(tables, select) : emptyView;
   const views = [graph, costsView(tables, select), memoryView(tables, select), tableView(tables, select)];
   const findings = findingsOf(report, model);
   const sections = [
     overview(model),
-    findings.length > 0 && section("findings", "Findings", findingCards(report, findings, select)),
+    findings.length > 0 && section("findings", "Findings", findingCards(report, findings, select, BEFORE_GRAPH)),
     graph.element, views[1].element, views[2].element, suggestions(select), views[3].element,
   ].filter(Boolean);
   document.getElementById("model")?.remove();
