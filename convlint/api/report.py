@@ -54,7 +54,7 @@ class Report(ir.Report):
         if self.suggested:
             from convlint.outputs.suggestions import text as suggestions
 
-            return suggestions.render(self).rstrip("\n")
+            return suggestions.render(self).rstrip("\n").replace("--explain lists why", "report.refusals says why")
         from convlint.outputs import text
 
         files = None if self.files is None else len(self.files)
