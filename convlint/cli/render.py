@@ -87,7 +87,7 @@ class Printer:
         if output_format == "grouped":
             from convlint.outputs import grouped
 
-            self._put(grouped.render(report, color=color, infos=infos), stream)
+            self._put(grouped.render(report, width=width, color=color, infos=infos), stream)
             return
         if output_format != "text":
             from convlint.outputs import renderer

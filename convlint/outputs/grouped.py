@@ -11,12 +11,13 @@ from convlint.outputs.parts.terminal import Styled, one_line, painted, styled, v
 from convlint.outputs.text import COLORS, closing_line
 
 
-def render(report: Report, *, color: bool = False, infos: tuple[str, ...] = ALL) -> str:
+def render(report: Report, *, width: int | None = None, color: bool = False, infos: tuple[str, ...] = ALL) -> str:
     """Each file with its findings in columns, then problems, then the verdict.
 
-    ``infos``: prefixes of the codes whose infos are listed, and not only counted.
+    ``width``: cells of the terminal; None for no limit. ``infos``: prefixes of the codes whose infos are listed, not
+    only counted.
     """
-    return painted(_lines(report, infos), width=None, color=color)
+    return painted(_lines(report, infos), width=width, color=color)
 
 
 def _lines(report: Report, infos: tuple[str, ...]) -> Iterator[Styled]:
