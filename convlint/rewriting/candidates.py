@@ -118,10 +118,10 @@ def _fitting(
 
 
 def _change(use: LayerUse, form: Replacement, kind: Kind) -> LayerChange:
-    """The costs before and after; a frozen layer that saves nothing for backward does not do so afterwards."""
+    """The costs before and after; a frozen layer saves no map for backward, because its weight gets no gradient."""
     after = kind.costs(use, form)
-    if use.before.saved_bytes == 0:
-        after = replace(after, saved_bytes=0)
+    if use.layer.params and not use.layer.trainable_params:
+        after = replace(after, saved_bytes=use.before.saved_bytes)
     return LayerChange(use.layer.name, form, use.before, after)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import combinations
 
 from convlint.ir import Edit, Site
@@ -22,17 +22,27 @@ _READ = frozenset({"in_channels", "out_channels", "kernel_size", "stride", "padd
 
 
 def drafts(
-    edited: EditedCall, base: str, layer_class: Writer, converter: Writer, *, all_fit: bool, fits: Sequence[bool]
+    edited: EditedCall,
+    base: str,
+    layer_class: Writer,
+    converter: Writer,
+    *,
+    all_fit: bool,
+    fits: Sequence[bool],
+    own: Iterable[str] = (),
 ) -> Iterator[Draft]:
     """Drafts that call another class, for all layers of the call or under a condition, or else convert its result.
 
     ``layer_class`` and ``converter`` write the helpers for some parameters; ``fits`` says which of the other layers of
-    the call may be rewritten too. Later drafts serve what the first ones do not: sizes that are tuples, and code that
-    reads numbers of the layer.
+    the call may be rewritten too. The classes ``own`` of the file come first. Later drafts serve what the first ones do
+    not: sizes that are tuples, and code that reads numbers of the layer.
     """
     call = edited.call
     passed = _passed(edited) if not edited.through and is_class_call(call, base) else None
     read = frozenset(map(attribute, _read_attributes(call) & _READ))
+    for name in own if passed is not None else ():
+        for draft in _class_drafts(edited, Helper(name, ""), all_fit=all_fit, fits=fits):
+            yield Draft(tuple(Edit(edit.site, edit.text) for edit in draft.edits))
     for more in dict.fromkeys((frozenset(), frozenset({TUPLES}), read, read | {TUPLES})):
         if passed is None:
             break

@@ -10,6 +10,7 @@ from convlint.rewriting import conv_calls
 from convlint.rewriting import layer_class as text
 from convlint.rewriting.base import Draft, EditedCall, Helper, Kind, KindOptions
 from convlint.rewriting.layer_use import STEM_CHANNELS, LayerArguments, LayerUse
+from convlint.rewriting.own_classes import separable_classes
 from convlint.support.dataclass import dataclass
 
 CLASS = "DepthwiseSeparableConv2d"
@@ -109,6 +110,7 @@ class DepthwiseSeparable(Kind):
             partial(_converter, form),
             all_fit=all_fit,
             fits=[self.fits(other, form, kind_options) for other in edited.others],
+            own=separable_classes(edited.call) if form.pairs == 1 else (),
         )
 
     def title(self, form: Replacement) -> str:
