@@ -115,3 +115,35 @@ def test_a_factorized_layer_takes_numbers() -> None:
     names: dict[str, Any] = {}
     exec(after, names)  # noqa: S102 - a text of this test
     assert names["net"](torch.rand(1, 32, 12, 14)).shape == (1, 64, 12, 14)
+
+
+OWN = """\
+class Separable(nn.Module):
+    def __init__(self, nin, nout, kernel_size, {}):
+        super().__init__()
+        self.dw = nn.Conv2d(nin, nin, kernel_size, padding=padding, groups=nin, bias=False)
+        self.pw = nn.Conv2d(nin, nout, kernel_size=1)
+
+
+"""
+
+
+def test_a_depthwise_separable_class_of_the_file_is_used_if_it_takes_the_arguments() -> None:
+    text = "\n\ndef f(i):\n    return nn.Conv2d(i, 64, 3, padding=1)\n"
+    before = HEAD + text
+    for parameters, used in (("padding=0", True), ("stride=1", False), ("*, padding", True)):
+        after = rewritten_call(before.replace("def f", OWN.format(parameters) + "def f"))
+        assert ("return Separable(i, 64, 3, padding=1)" in after) == used
+        assert ("class DepthwiseSeparableConv2d" in after) != used
+
+
+def rewritten_call(text: str) -> str:
+    """The file after its last call of Conv2d was rewritten."""
+    calls = [n for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Call) and "Conv2d" in ast.unparse(n.func)]
+    last = max(calls, key=lambda call: call.lineno)
+    texts = SourceTexts({"net.py": text.encode()})
+    call = call_sites.at(lines.span("net.py", last, lines.split(text)), texts)
+    assert call is not None
+    use: Any = LayerUse(None, DENSE, None, ())  # type: ignore[arg-type]
+    draft = next(of_code("CVL502").drafts(EditedCall(call.site, call, (use,), ()), Replacement("CVL502"), all_fit=True))
+    return edits.apply(text.encode(), helpers.edits("net.py", text, [draft])).decode()

@@ -66,3 +66,13 @@ def test_groups_that_nothing_mixes_are_not_proposed(here: Project) -> None:
     found = refusals(here, "    return nn.Sequential(a, b)\n", "--kind", "grouped")
     assert list(found) == ["1"]
     assert found["1"].startswith("it brings CVL307: ")
+
+
+@pytest.mark.slow
+def test_layers_whose_input_another_layer_saves_are_rewritten_too(here: Project) -> None:
+    layers = "nn.Conv2d(32, 32, 3), nn.ReLU(), nn.Conv2d(32, 32, 3), nn.Conv2d(32, 9, 1)"
+    text = f"def net():\n    return nn.Sequential({layers})\n"
+    here.write("net.py", HEAD + text)
+    arguments = ("--input", "32,12,12", "--kind", "depthwise-separable", "--output-format", "json")
+    chosen = [one["instances"] for one in here.suggest("net.py:net", *arguments).document["suggestions"]]
+    assert sorted(chosen) == [["0"], ["2"]]
