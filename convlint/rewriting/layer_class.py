@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Sequence
 
 LINE = 100  # characters of a line that is written into a user's file
@@ -52,10 +53,9 @@ def call(head: str, arguments: Sequence[str], tail: str = ")", indent: int = 8) 
     line = f"{space}{head}{', '.join(arguments)}{tail}"
     if len(line) <= LINE:
         return f"{line}\n"
-    inner = f"{space}    {', '.join(arguments)}"
-    if len(inner) > LINE:
-        inner = "\n".join(f"{space}    {argument}," for argument in arguments)
-    return f"{space}{head}\n{inner}\n{space}{tail}\n"
+    inside = f"{space}    "
+    inner = textwrap.wrap(", ".join(arguments), LINE, initial_indent=inside, subsequent_indent=inside)
+    return "\n".join([f"{space}{head}", *inner, f"{space}{tail}", ""])
 
 
 def definition(name: str, about: str, parameters: Sequence[str], body: str) -> str:
