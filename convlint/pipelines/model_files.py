@@ -53,6 +53,12 @@ class ModelFiles:
         return {(f.site.path, f.site.line) for f in self._findings() if f.claim is not None and f.site is not None}
 
     @property
+    def followed(self) -> list[Finding]:
+        """The findings with repairs that static analysis verified, errors first."""
+        found = [each for each in self._findings() if any(repair.verified for repair in each.repairs)]
+        return sorted(found, key=lambda finding: finding.severity != "error")
+
+    @property
     def problems(self) -> list[Problem]:
         """The failures of static analysis itself."""
         return [each for linted in self._linted.values() for each in linted.problems if each.kind == "internal"]

@@ -52,22 +52,25 @@ class FailedRun:
             return [*findings], []
         places = {(f.site.path, f.site.line) for f in findings if f.claim is not None and f.site is not None}
         suspected = places | (files.suspected if files else set())
+        followed = files.followed if files else []
         found: Repaired | None = None
         if self.job.device == "cpu" and self._is_large():
-            found = self._without_values(start, run, lint, suspected)
+            found = self._without_values(start, run, lint, suspected, followed)
         if found is None:
-            found = self._search(_Versions(self._trial_job(), run), start, lint, suspected)
+            found = self._search(_Versions(self._trial_job(), run), start, lint, suspected, followed)
         return findings_of(self.graph, findings, found), [found.graph] if found.graph else []
 
-    def _search(self, versions: _Versions, start: Outcome, lint: Lint, suspected: Collection[Place]) -> Repaired:
+    def _search(
+        self, versions: _Versions, start: Outcome, lint: Lint, suspected: Collection[Place], followed: Sequence[Finding]
+    ) -> Repaired:
         texts = SourceTexts()
         path = self.job.target.path
         folders = (self.job.root, os.getcwd(), *((package_folder(path),) if path else ()))
         seconds = max(_SHARE * self.seconds, _LEAST)
-        return search(start, Slicer(texts, *folders), RunTrials(texts, versions, lint, seconds), suspected)
+        return search(start, Slicer(texts, *folders), RunTrials(texts, versions, lint, seconds), suspected, followed)
 
     def _without_values(
-        self, start: Outcome, run: RunVersions, lint: Lint, suspected: Collection[Place]
+        self, start: Outcome, run: RunVersions, lint: Lint, suspected: Collection[Place], followed: Sequence[Finding]
     ) -> Repaired | None:
         """The repairs found on the meta device; None if the model fails differently there, or with real values."""
         versions = _Versions(replace(self._trial_job(), device="meta"), run)
@@ -77,7 +80,7 @@ class FailedRun:
         graph = without_consequences(graph)
         if outcome(graph, lint(graph)).failing != start.failing:
             return None
-        found = self._search(versions, start, lint, suspected)
+        found = self._search(versions, start, lint, suspected, followed)
         if not found.edits:
             return found
         trials = RunTrials(SourceTexts(), _Versions(self._trial_job(), run), lint, 0.0)

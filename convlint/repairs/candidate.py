@@ -19,7 +19,8 @@ class Candidate:
     ``vote`` is None for an argument that its layer does not accept. Where nothing is written yet, ``number`` is None,
     ``call`` the call to which the edit adds an argument, and ``words`` describe it. ``also`` are edits of other places
     that write the same number. ``generality`` is positive for a change inside a class or helper that may be right for
-    other arguments too, and larger for an expression that is written there already.
+    other arguments too, and larger for an expression that is written there already. ``followed`` if static analysis
+    verified the edit too, which knows other calls and other arguments than those of a run.
     """
 
     edit: Edit
@@ -32,13 +33,18 @@ class Candidate:
     words: str = ""
     also: tuple[Edit, ...] = ()
     generality: int = 0
+    followed: bool = False
 
     def is_equal_to(self, other: Candidate) -> bool:
         """Return whether this repair is as likely as another, of the other end of a conflict."""
         if self.vote is None or other.vote is None:
             return False
         same_end = (self.vote.label, self.vote.frames) == (other.vote.label, other.vote.frames)
-        return self.rank == other.rank and not same_end and self.edit.site != other.edit.site
+        return (
+            (self.rank, self.followed) == (other.rank, other.followed)
+            and not same_end
+            and self.edit.site != other.edit.site
+        )
 
     @property
     def edits(self) -> tuple[Edit, ...]:

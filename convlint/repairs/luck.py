@@ -26,7 +26,7 @@ _MOST_NUMBERS = 4  # numbers of the call that are changed
 
 def rivals(chosen: Candidate, candidates: Sequence[Candidate]) -> list[Candidate]:
     """The repairs inside what a call builds that could be meant instead of one of its arguments, or of a default."""
-    if chosen.number is None:
+    if chosen.number is None or chosen.followed:
         return []
     level = _level(chosen.number)
     inside = [each for each in candidates if each.generality and each.number and _level(each.number) < level]

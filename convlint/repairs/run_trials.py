@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from fractions import Fraction
 
 from convlint.analysis.diagnosis import without_consequences
-from convlint.ir import Edit, Finding, Graph
+from convlint.ir import Edit, Finding, Graph, Site
 from convlint.repairs.candidate import Candidate
 from convlint.repairs.findings import repaired
 from convlint.repairs.outcomes import conflicts, is_failing, outcome
@@ -114,7 +116,9 @@ class Repaired:
     graph: Graph | None
 
 
-def search(start: Outcome, slicer: Slicer, trials: RunTrials, suspected: Collection[Place]) -> Repaired:
+def search(
+    start: Outcome, slicer: Slicer, trials: RunTrials, suspected: Collection[Place], followed: Sequence[Finding] = ()
+) -> Repaired:
     """Search for the repairs of a failing run.
 
     Args:
@@ -122,10 +126,17 @@ def search(start: Outcome, slicer: Slicer, trials: RunTrials, suspected: Collect
         slicer: follows numbers through the files of the project.
         trials: runs the model after edits.
         suspected: lines of classes that fail for some arguments.
+        followed: findings of static analysis. Their verified repairs are tried first, because it knows more than a run:
+            other calls, and other arguments of a class.
     """
 
     def propose(conflict: Conflict) -> list[Candidate]:
-        return proposed(conflict, slicer, suspected) if conflict.finding.severity == "error" else []
+        if conflict.finding.severity != "error":
+            return []
+        found = proposed(conflict, slicer, suspected)
+        first = list(_followed(conflict, found, followed))
+        known = [_key(each.edits) for each in first]
+        return [*first, *(each for each in found if _key(each.edits) not in known)]
 
     def expect(candidates: Sequence[Candidate]) -> None:
         trials.expected = [candidate.edits for candidate in candidates]
@@ -134,6 +145,29 @@ def search(start: Outcome, slicer: Slicer, trials: RunTrials, suspected: Collect
     edits = tuple(edit for cause in causes if cause.repair is not None for edit in cause.repair.edits)
     after = trials(edits) if edits else None
     return Repaired(tuple(causes), edits, after is not None and not after.failing, trials.graph(edits))
+
+
+def _followed(conflict: Conflict, proposals: Sequence[Candidate], findings: Sequence[Finding]) -> Iterator[Candidate]:
+    """The repairs of static analysis that are proposed for a conflict, or that are of a line which is part of it."""
+    lines = {_line(site) for site in conflict.frames}
+    for finding in findings:
+        for repair in finding.repairs if finding.site is not None else ():
+            same = next((each for each in proposals if _key(each.edits) == _key(repair.edits)), None)
+            if same is not None:
+                yield replace(same, followed=True)
+            elif not lines.isdisjoint(_line(site) for site in (finding.site, *(e.site for e in repair.edits)) if site):
+                first, *also = repair.edits
+                edit = Candidate(first, None, None, Fraction(0), (), (), call=finding.site, words=repair.title)
+                yield replace(edit, also=tuple(also), followed=True)
+
+
+def _line(site: Site) -> Place:
+    return os.path.abspath(site.path), site.line
+
+
+def _key(edits: Sequence[Edit]) -> list[tuple[Place, int, str]]:
+    """Edits as they compare, whichever way their path is written."""
+    return [(_line(edit.site), edit.site.column, edit.text) for edit in edits]
 
 
 def findings_of(graph: Graph, findings: Sequence[Finding], found: Repaired) -> list[Finding]:

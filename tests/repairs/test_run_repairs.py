@@ -127,6 +127,72 @@ class Net(nn.Module):
         return self.up(x)
 """
 
+INSTANCE_NORM_OF_THE_INPUT = f"""{HEAD}
+class Step(nn.Module):
+    def __init__(self, into, out):
+        super().__init__()
+        self.conv = nn.Conv2d(into, out, 3, bias=False)
+        self.norm = nn.InstanceNorm2d(into, affine=True)  # <- out
+
+    def forward(self, x):
+        return self.norm(self.conv(x))
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.steps = nn.Sequential(Step(3, 12), Step(12, 12), Step(12, 20))
+
+    def forward(self, x):
+        return self.steps(x)
+"""
+
+DECODER_OF_ANOTHER_WIDTH = f"""{HEAD}
+class Decoder(nn.Module):
+    def __init__(self, code):
+        super().__init__()
+        self.open = nn.Linear(code, 48)
+
+    def forward(self, z):
+        return self.open(z).view(-1, 3, 4, 4)
+
+
+class Net(nn.Module):
+    def __init__(self, code=12):
+        super().__init__()
+        self.encode = nn.Linear(3072, code)
+        self.decode = Decoder(code * 3)  # <- code
+
+    def forward(self, x):
+        return self.decode(self.encode(x.flatten(1)))
+"""
+
+ADDEND_THAT_IS_MISSING = f"""{HEAD}
+class Dense(nn.Module):
+    def __init__(self, width, out, count=2):
+        super().__init__()
+        self.width = width // 2
+        self.into = nn.Conv2d(width, 2 * self.width, 1)
+        self.steps = nn.ModuleList(nn.Conv2d(self.width, self.width, 1) for _ in range(count))
+        self.out = nn.Conv2d((count + 1) * self.width, out, 1)  # <- (count + 1) * self.width + self.width
+
+    def forward(self, x):
+        parts = list(self.into(x).chunk(2, 1))
+        parts.extend(step(parts[-1]) for step in self.steps)
+        return self.out(torch.cat(parts, 1))
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Conv2d(3, 16, 3)
+        self.a = Dense(16, 16)
+        self.b = Dense(16, 8, 3)
+
+    def forward(self, x):
+        return self.b(self.a(self.stem(x)))
+"""
+
 PROGRAMS = {
     "a block that is built for another width": BLOCK_OF_ANOTHER_WIDTH,
     "layers of a comprehension": LAYERS_OF_A_COMPREHENSION,
@@ -134,6 +200,9 @@ PROGRAMS = {
     "a width that is a float": WIDTH_THAT_IS_A_FLOAT,
     "groups with a term too many": GROUPS_WITH_A_TERM_TOO_MANY,
     "output padding without a stride": OUTPUT_PADDING_WITHOUT_A_STRIDE,
+    "an instance norm of the width of the input": INSTANCE_NORM_OF_THE_INPUT,
+    "a decoder that is built for another width, and not one that is right only for this call": DECODER_OF_ANOTHER_WIDTH,
+    "an addend that is missing, which only the class shows": ADDEND_THAT_IS_MISSING,
 }
 
 

@@ -1,10 +1,10 @@
-"""The checks with which norms refuse a tensor of another dimension, before any function of torch is called."""
+"""The checks with which norms refuse a tensor of another dimension or width, before any function of torch is called."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import Any, cast
 
 from torch import Tensor, nn
 from torch.nn.modules import batchnorm, instancenorm
@@ -23,7 +23,26 @@ def recorded(refuse: Refuse) -> Iterator[None]:
         for cls in (*vars(batchnorm).values(), *vars(instancenorm).values()):
             if isinstance(cls, type) and issubclass(cls, nn.Module) and _CHECK in vars(cls):
                 stack.enter_context(patched(cls, _CHECK, _recording(vars(cls)[_CHECK], refuse)))
+        norm = instancenorm._InstanceNorm
+        stack.enter_context(patched(norm, "forward", _left_to_the_function(norm.forward)))
         yield
+
+
+def _left_to_the_function(forward: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """Return ``forward`` of an instance norm, in which the function of torch refuses what has another width."""
+
+    def without_check(module: Any, input: Any) -> Tensor:
+        if not in_run() or not isinstance(input, Tensor) or not module.affine:
+            return forward(module, input)
+        module._check_input_dim(input)
+        dimension = input.dim() - module._get_no_batch_dim()
+        if input.size(dimension) == module.num_features:
+            return forward(module, input)
+        if dimension == 0:
+            return cast("Tensor", module._handle_no_batch_input(input))
+        return cast("Tensor", module._apply_instance_norm(input))
+
+    return without_check
 
 
 def _recording(check: Callable[..., None], refuse: Refuse) -> Callable[..., None]:
