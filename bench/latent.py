@@ -4,7 +4,8 @@ One channel expression in the constructor of a class of timm or torchvision is r
 judges every mutant with many arguments (``bench.latent_classes``): it fails for some of those with which the original
 works, for all, or for none. convlint checks the file of each mutant. A mutant counts as found if the file gets an error
 or a warning that it did not have, among them that a width is ignored (CVL205), and as found at its line if the first of
-them is at the edited call. Findings in the original files are listed: each must be confirmed by a run.
+them is at the edited call. The class is then run with the arguments of the finding, before and after its repair, as
+``check --confirm`` does. Findings in the original files are listed: each must be confirmed by a run.
 """
 
 from __future__ import annotations
@@ -14,14 +15,14 @@ import pickle
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 
-from bench import children, corpus, latent_classes, sections
+from bench import children, corpus, latent_classes, latent_runs, sections
 from bench.latent_classes import Judged, Mutant, Original
 from bench.markdown import table
-from convlint.ir import Finding
+from convlint.ir import Finding, Proof, Verdict
 from convlint.pipelines.file_linter import lint_text
 from convlint.source_text.texts import SourceTexts
 from convlint.static import Project
@@ -34,12 +35,14 @@ _SECONDS = 60.0  # for the classes of one module, and for the mutants of one cla
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """The result of convlint for one mutant."""
+    """The result of convlint for one mutant; ``verdict`` is that of a run, if the finding claims something."""
 
     judged: Judged
     is_found: bool
     is_at_line: bool
     is_verified: bool
+    verdict: Verdict | None = None
+    reason: str = ""
 
 
 def originals(cache: Path | None = None, modules: Sequence[str] | None = None) -> Iterator[Original]:
@@ -105,10 +108,26 @@ class Checker:
         site = new[0].site if new else None
         at_line = site is not None and site.line <= mutant.line <= max(site.end_line, site.line)
         verified = bool(new and new[0].repairs and new[0].repairs[0].verified)
-        return Score(judged, bool(new), at_line, verified)
+        claims = [each for each in new if each.claim is not None]
+        found = Score(judged, bool(new), at_line, verified)
+        if not claims:
+            return found
+        proof = latent_runs.proof(mutant.original.module, path, mutant.apply(source), claims[0])
+        return replace(found, verdict=proof.verdict, reason=proof.reason)
 
 
-def page(scores: Sequence[Score], classes: int, original: Sequence[Finding], folder: Path) -> str:
+_COLUMNS = (
+    "mutant",
+    ">mutants",
+    ">found",
+    ">at the edited line",
+    ">with a verified repair",
+    ">confirmed by a run",
+    ">refuted by a run",
+)
+
+
+def page(scores: Sequence[Score], classes: int, original: Sequence[tuple[Finding, Proof]], folder: Path) -> str:
     """Return the section of the page."""
     rows = []
     for verdict, words in (("latent", "fails for some arguments"), ("fails", "fails for all arguments")):
@@ -117,19 +136,32 @@ def page(scores: Sequence[Score], classes: int, original: Sequence[Finding], fol
             found=sum(s.is_found for s in of),
             line=sum(s.is_at_line for s in of),
             verified=sum(s.is_verified for s in of),
+            run=sum(s.verdict == "fails" for s in of),
+            refuted=sum(s.verdict == "works" for s in of),
         )
-        rows.append((words, len(of), count["found"], count["line"], count["verified"]))
+        rows.append((words, len(of), *(count[key] for key in ("found", "line", "verified", "run", "refuted"))))
     listed = [
-        (each.site and f"{Path(each.site.path).relative_to(folder)}:{each.site.line}", each.code, each.message)
-        for each in original
+        (
+            each.site and f"{Path(each.site.path).relative_to(folder)}:{each.site.line}",
+            each.code,
+            each.message,
+            _shown(run),
+        )
+        for each, run in original
     ]
     return (
         f"Written by `python -m bench.latent --write`: {len(scores)} mutants of {classes} classes of "
         f"{corpus.versions()}, seed {SEED}; mutants that fail for no arguments are left out.\n\n"
-        + table(("mutant", ">mutants", ">found", ">at the edited line", ">with a verified repair"), rows)
+        + table(_COLUMNS, rows)
         + "\n\nLatent defects that are reported in the original files of these classes:\n\n"
-        + table(("line", "rule", "message"), listed)
+        + table(("line", "rule", "message", "run"), listed)
     )
+
+
+def _shown(proof: Proof) -> str:
+    """What a run showed, for a cell of a table."""
+    witness = proof.witness
+    return f"`{witness.call}` fails: {witness.error}" if witness else f"{proof.verdict}: {proof.reason}"
 
 
 def measure(count: int | None, per_class: int, seed: int, cache: Path | None) -> tuple[list[Judged], int]:
@@ -164,17 +196,18 @@ def main() -> None:
         for each in sorted(mutants, key=lambda each: each.mutant.original.path):
             score = checker.score(each)
             scores.append(score)
+            if options.verbose and score.is_found and score.verdict != "fails":
+                print("not confirmed", each.mutant.original.name, each.mutant.line, score.verdict, score.reason)
             if options.verbose and not score.is_at_line:
                 mutant = each.mutant
                 place = f"{mutant.original.path}:{mutant.line} {mutant.original.name}"
                 print("missed" if not score.is_found else "elsewhere", place, mutant.before, "->", mutant.after)
-        paths = sorted({each.mutant.original.path for each in mutants})
-        original = [
-            finding
-            for path in paths
-            for finding in checker.findings(path, (folder / path).read_text(encoding="utf-8"))
-            if "CVL2" < finding.code < "CVL205"
-        ]
+        original = []
+        modules = {each.mutant.original.path: each.mutant.original.module for each in mutants}
+        for path, module in sorted(modules.items()):
+            source = (folder / path).read_text(encoding="utf-8")
+            found = [each for each in checker.findings(path, source) if "CVL2" < each.code < "CVL205"]
+            original += [(each, latent_runs.proof(module, path, source, each)) for each in found]
         text = page(scores, classes, original, folder)
     print(text)
     if options.write:

@@ -184,7 +184,7 @@ def judged(chosen: Sequence[Mutant]) -> list[Judged]:
 
 def _judged(mutant: Mutant) -> Judged | None:
     original = mutant.original
-    cls = _load(original.module, mutant.apply(source_of(original.module)))[original.name]
+    cls = load(original.module, mutant.apply(source_of(original.module)))[original.name]
     fails: list[str] = []
     works: list[str] = []
     for call, shapes in original.works[:MOST_CALLS]:
@@ -209,7 +209,8 @@ def _mistakes_a_type(cls: type, kwargs: dict[str, Any]) -> bool:
     return False
 
 
-def _load(module: str, source: str) -> dict[str, Any]:
+def load(module: str, source: str) -> dict[str, Any]:
+    """Execute a module with another text. Only for a process of its own."""
     real = importlib.import_module(module)
     loaded = types.ModuleType(module)
     loaded.__file__, loaded.__package__, loaded.__spec__ = real.__file__, real.__package__, real.__spec__

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import combinations
 
+from convlint.analysis.width_names import is_width_name
 from convlint.ir import Site
 from convlint.latent.arguments import NOT_WIDTHS
 from convlint.latent.following import Followed
@@ -76,7 +77,7 @@ def repairs(failed: Followed, slicer: Slicer) -> list[ClassRepair]:
             for written in numbers:
                 if written.role == "default" or not _is_inside(written, classes):
                     continue
-                if _is_in_another_class(written, frames, failed):
+                if _is_in_another_class(written, frames, failed) or _is_count(written.node, number):
                     continue
                 for text, fits, composed in _texts(failed, number, _sharpened(failed, number, written, numbers)):
                     if text != written.text:
@@ -96,6 +97,12 @@ def repairs(failed: Followed, slicer: Slicer) -> list[ClassRepair]:
             repair.written.place.depth,
         ),
     )
+
+
+def _is_count(node: ast.expr, number: LayerNumber) -> bool:
+    """Return whether a name is that of a number of heads, a kernel or another number that is no width."""
+    name = node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
+    return number.label != "groups" and NOT_WIDTHS.search(name) is not None and not is_width_name(name)
 
 
 def _written(slicer: Slicer, number: LayerNumber, frames: Sequence[Site], change: Change) -> Sequence[WrittenNumber]:

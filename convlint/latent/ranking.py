@@ -60,16 +60,21 @@ _OUTPUT = re.compile(r"^out|^oup|^c_?out$|_out$|^channels?$")
 
 
 def has_named_ends(after: Sequence[Followed]) -> bool:
-    """Return whether the input and the output of a class have the different widths that are named after them."""
+    """Return whether the input and the output of a class have the different widths that are named after them.
+
+    Without a name for the output, it may have that of any other parameter.
+    """
     works = [each for each in after if each.outcome == "works"]
-    if not works or _fits_names(works) < _ENDS:
+    if not works:
         return False
-    numbers = _numbers(_widest(works))
-    one, other = (next((numbers[n] for n in numbers if end.search(n)), None) for end in (_INPUT, _OUTPUT))
-    return one != other
-
-
-_ENDS = 2
+    widest = _widest(works)
+    numbers = _numbers(widest)
+    names_of_input = [name for name in numbers if _INPUT.search(name)] or list(numbers)
+    if not names_of_input or numbers[names_of_input[0]] not in _widths(widest, _ends(widest)[0]):
+        return False
+    given = numbers[names_of_input[0]]
+    names_of_output = [name for name in numbers if _OUTPUT.search(name)][:1] or list(numbers)
+    return any(numbers[name] in _widths(widest, _ends(widest)[1]) for name in names_of_output if numbers[name] != given)
 
 
 def _widest(after: Sequence[Followed]) -> Followed:
@@ -90,14 +95,19 @@ def _fits_names(after: Sequence[Followed]) -> int:
     numbers = _numbers(widest)
     if not numbers:
         return 0
-    steps = widest.path.execution.steps
+    inputs, outputs = _ends(widest)
     names_of_input = [name for name in numbers if _INPUT.search(name)] or list(numbers)[:1]
-    inputs = [tensor for step in steps if step.op == "input" for tensor in step.outputs]
     has_input = any(numbers[name] in _widths(widest, inputs) for name in names_of_input[:1])
     names_of_output = [name for name in numbers if _OUTPUT.search(name)]
-    outputs = [tensor for step in steps if step.op == "output" for tensor in step.inputs]
     has_output = any(numbers[name] in _widths(widest, outputs) for name in names_of_output[:1])
     return has_input + has_output
+
+
+def _ends(followed: Followed) -> tuple[list[Tensor], list[Tensor]]:
+    """The inputs and the outputs of a class."""
+    steps = followed.path.execution.steps
+    inputs = [tensor for step in steps if step.op == "input" for tensor in step.outputs]
+    return inputs, [tensor for step in steps if step.op == "output" for tensor in step.inputs]
 
 
 def _widths(followed: Followed, tensors: Sequence[Tensor]) -> set[object]:
