@@ -122,7 +122,7 @@ class Timing:
 
     @property
     def verdict(self) -> Literal["faster", "slower", "no difference"]:
-        """What the turns show: a sign test at a confidence of 99 %; without turns, both figures must agree."""
+        """Judge the turns by a sign test at a confidence of 99 %; without turns, both figures must agree."""
         if self.wins is None:
             differences = [after - before for before, after in zip(self.before, self.after, strict=True)]
             return "slower" if min(differences) > 0 else "faster" if max(differences) < 0 else "no difference"

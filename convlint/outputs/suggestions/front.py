@@ -10,7 +10,7 @@ HEAD = ("set", "layers", "parameters", "MACs", "training memory", "weight error"
 
 
 def headline(report: Report) -> str | None:
-    """Sum up the rewritten model in one line; None without one."""
+    """The totals of the rewritten model in one line; None without one."""
     rewritten = report.rewritten
     if rewritten is None:
         return None
@@ -57,7 +57,7 @@ def training_memory(before: Costs, after: Costs) -> str:
 
 
 def time_verdict(timings: tuple[Timing, ...]) -> str:
-    """What was measured, for each memory layout."""
+    """The verdict for each memory layout."""
     if not timings:
         return "time not measured: fewer MACs may be slower"
     return "time " + ", ".join(f"{percent_of_time(timing)} ({timing.layout})" for timing in timings)
