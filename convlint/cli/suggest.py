@@ -95,6 +95,11 @@ def _print(report: Report, request: SuggestRequest) -> None:
 
         output_file.write(markdown.render(report, explain=request.explain), request.output_file)
         return
+    if request.output_format == "html":
+        from convlint.outputs.suggestions import page
+
+        output_file.write(page.render(report), request.output_file)
+        return
     from convlint.outputs.parts.terminal import terminal
     from convlint.outputs.suggestions import text as suggestions
 

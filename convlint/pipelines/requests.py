@@ -249,7 +249,7 @@ class SuggestRequest(CheckRequest):
     weights: str | None = option(None, REWRITES, "FILE", "Checkpoint of the model to convert, .pt or .safetensors.")
     save_weights: str | None = option(None, REWRITES, "FILE", "Write the converted checkpoint to this file.")
     output_format: str = option("text", OUTPUT, "FORMAT",
-        "Output format: text, json, diff or markdown.", choices=("text", "json", "diff", "markdown"))
+        "Output format: text, json, diff, markdown or html.", choices=("text", "json", "diff", "markdown", "html"))
 
 
 class SweepRequest(CheckRequest):

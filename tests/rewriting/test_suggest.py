@@ -118,15 +118,17 @@ def test_one_call_is_rewritten_for_all_the_layers_that_it_builds(here: Project) 
         from torch import nn
         def block(a, b):
             return nn.Conv2d(a, b, 3, padding=1)
+        def mixed(a, b):
+            return nn.Sequential(block(a, b), nn.Conv2d(b, b, 1))
         def net():
-            return nn.Sequential(*[block(32, 32) for _ in range(3)], block(32, 64))
+            return nn.Sequential(*[mixed(32, 32) for _ in range(3)], mixed(32, 64))
         """
     here.write("net.py", "\n".join(line[8:] for line in text.splitlines()))
     arguments = ("net.py:net", "--input", "32,30,30", "--kind", "grouped")
     (one,) = suggestions(here.suggest(*arguments, "--output-format", "json"))
-    assert (one["instances"], one["line"], one["title"]) == (["0", "1", "2", "3"], 3, "2 groups")
+    assert (one["instances"], one["line"], one["title"]) == (["0.0", "1.0", "2.0", "3.0"], 3, "2 groups")
     here.apply(one["diff"])
-    assert {layer.groups for layer in here.load("net.py")["net"]()} == {2}
+    assert {layer[0].groups for layer in here.load("net.py")["net"]()} == {2}
 
 
 # --- formats

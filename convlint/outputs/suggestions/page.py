@@ -1,0 +1,74 @@
+"""Suggestions as one HTML file that needs no network: the sum, the sets as a plot and a table, and the diff."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from html import escape
+
+from convlint.ir import Report, RewrittenSet, SetEstimate
+from convlint.outputs.suggestions import front
+from convlint.outputs.suggestions.text import placed
+
+_WIDTH, _HEIGHT, _MARGIN = 640, 320, 56  # of the plot, in pixels
+_STYLE = """\
+body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:60rem;padding:0 1rem;color:#1b1f24;background:#fff}
+table{border-collapse:collapse}td,th{padding:.2rem .8rem;text-align:left;border-bottom:1px solid #d0d7de}
+pre{overflow:auto;padding:1rem;background:#f6f8fa}.breaks{color:#cf222e}svg{max-width:100%}text{font-size:12px}
+@media(prefers-color-scheme:dark){body{color:#e6edf3;background:#0d1117}pre{background:#161b22}svg{color:#e6edf3}}"""
+
+
+def render(report: Report) -> str:
+    """The page of a report, in ASCII."""
+    title = "convlint suggest: " + ", ".join(model.target for model in report.models)
+    head = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(title)}</title><style>{_STYLE}</style>'
+    policy = "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
+    page = "\n".join([head, policy, f"<h1>{escape(title)}</h1>", *_body(report), "</html>", ""])
+    return page.encode("ascii", "xmlcharrefreplace").decode()
+
+
+def _body(report: Report) -> Iterator[str]:
+    for problem in report.problems:
+        yield f'<p class="breaks">problem [{escape(problem.kind)}]: {escape(problem.message)}</p>'
+    rewritten = report.rewritten
+    if rewritten is None:
+        yield "<p>Nothing to rewrite.</p>"
+        return
+    yield f"<p><strong>{escape(front.headline(report) or '')}</strong></p>"
+    yield from _plot(rewritten)
+    yield from _table(rewritten)
+    if rewritten.works:
+        yield f"<p>Works as before: {escape(', '.join(rewritten.works))}</p>"
+    for each in rewritten.consequences:
+        yield f'<p class="{each.kind}">{each.kind}: {escape(placed(each))}</p>'
+    yield f"<pre>{escape(rewritten.diff)}</pre>"
+
+
+def _table(rewritten: RewrittenSet) -> Iterator[str]:
+    yield f"<table><tr>{''.join(f'<th>{cell}</th>' for cell in front.HEAD)}</tr>"
+    for row in front.rows(rewritten):
+        yield f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>"
+    yield "</table>"
+
+
+def _plot(rewritten: RewrittenSet) -> Iterator[str]:
+    """The original and each set as a point: parameters against the error of the weights, or multiply-accumulates."""
+    original = SetEstimate("original", (), 0, rewritten.before, 0.0)
+    sets = [original, *rewritten.front]
+    errors = all(each.weight_error is not None for each in sets)
+    label = "mean error of the converted weights" if errors else "multiply-accumulates"
+    heights = [(each.weight_error or 0.0) if errors else float(each.totals.macs) for each in sets]
+    widest, highest = max(each.totals.params for each in sets) or 1, max(heights) or 1.0
+    yield f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" width="{_WIDTH}" role="img" aria-label="Sets of rewrites">'
+    bottom, left = _HEIGHT - _MARGIN, _MARGIN
+    axes = f"M{left} 16V{bottom}H{_WIDTH - 16}"
+    yield f'<path d="{axes}" fill="none" stroke="currentColor"/>'
+    yield f'<text x="{_WIDTH - 16}" y="{bottom + 36}" text-anchor="end" fill="currentColor">parameters</text>'
+    yield f'<text x="{left}" y="12" fill="currentColor">{label}</text>'
+    for each, height in zip(sets, heights, strict=True):
+        x = left + each.totals.params / widest * (_WIDTH - left - 120)
+        y = bottom - height / highest * (bottom - 40)
+        color = "#1a7f37" if each.chosen else "#0969da"
+        text = f"{each.name}, {front.short(each.totals.params)}"
+        yield f'<circle cx="{x:.1f}" cy="{y:.1f}" r="5" fill="{color}"/>'
+        yield f'<text x="{x + 8:.1f}" y="{y - 6:.1f}" fill="currentColor">{escape(text)}</text>'
+    yield "</svg>"

@@ -1,0 +1,51 @@
+"""The HTML page of suggestions: one file with the sum, a plot of the sets, and the diff."""
+
+from __future__ import annotations
+
+from xml.etree import ElementTree as ET
+
+from convlint.ir import Consequence, Costs, Report, RewrittenSet, SetEstimate, Timing
+from convlint.ir.suggestions import is_certain
+from convlint.outputs.suggestions import front, page
+
+BEFORE, AFTER = Costs(381_000, 387_000_000, 0, 100), Costs(56_000, 53_000_000, 0, 186)
+SETS = (
+    SetEstimate("depthwise-separable", ("CVL502",), 3, AFTER, chosen=True),
+    SetEstimate("grouped", ("CVL501",), 3, Costs(100_000, 90_000_000, 0, 100)),
+)
+TIMING = Timing("model", "cpu", "contiguous", 1, 40, (0.002, 0.003), (0.001, 0.002), 40)
+BREAKS = Consequence("breaks", "Net.fuse() <works> for the original")
+
+
+def report(*timings: Timing) -> Report:
+    rewritten = RewrittenSet(BEFORE, AFTER, "-a < b\n+\xe9\n", latency=timings, consequences=(BREAKS,), front=SETS)
+    return Report(rewritten=rewritten)
+
+
+def test_the_first_line_sums_up() -> None:
+    assert front.headline(report()) == (
+        "381 k -> 56.0 k parameters (-85 %), 387 M -> 53.0 M MACs (-86 %), training memory +86 %, "
+        "time not measured: fewer MACs may be slower"
+    )
+    assert str(front.headline(report(TIMING))).endswith("time faster: -50 % (contiguous)")
+    assert front.headline(Report()) is None
+
+
+def test_the_sets_are_points_of_a_plot_and_rows_of_a_table() -> None:
+    text = page.render(report())
+    assert text.isascii()
+    assert "http" not in text.replace("http-equiv", "")
+    start, end = text.index("<svg"), text.index("</svg>") + len("</svg>")
+    plot = ET.fromstring(text[start:end])  # noqa: S314 - convlint's own
+    assert len(plot.findall("circle")) == 1 + len(SETS)
+    assert text.count("<tr>") == 1 + len(SETS)
+    assert "&lt;works&gt;" in text
+    assert "-a &lt; b" in text
+
+
+def test_a_verdict_needs_turns_that_chance_does_not_explain() -> None:
+    assert TIMING.verdict == "faster"
+    assert Timing("model", "cpu", "contiguous", 1, 40, (1, 1), (1, 1), 22).verdict == "no difference"
+    assert Timing("model", "cpu", "contiguous", 1, 40, (1, 1), (1, 1), 2).verdict == "slower"
+    assert is_certain(0, 8)
+    assert not is_certain(0, 7)
