@@ -193,6 +193,9 @@ def suggest(
     measure: bool = False,
     weights: str | None = None,
     save_weights: str | None = None,
+    max_error: float | None = None,
+    data: str | None = None,
+    recalibrate: bool = False,
     input_file: str | None = None,
     batch_size: int | None = None,
     device: str | None = None,
@@ -223,7 +226,12 @@ def suggest(
         measure=measure,
         weights=weights,
         save_weights=save_weights,
+        max_error=max_error,
+        data=data,
+        recalibrate=recalibrate,
     )
+    if data is not None and not isinstance(model_or_target, str):
+        raise UsageError("data needs a target such as net.py:Net, because a live model has no source to rewrite")
     settings = config.discover()
     options = {
         "input_file": input_file,

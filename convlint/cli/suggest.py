@@ -35,6 +35,9 @@ def run(request: SuggestRequest, worker: Worker | None = None) -> int:
         measure=request.measure,
         weights=request.weights,
         save_weights=request.save_weights,
+        max_error=request.max_error,
+        data=request.data,
+        recalibrate=request.recalibrate,
     )
     output_file.require_writable(request.output_file)
     settings = config.discover()

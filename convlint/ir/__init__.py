@@ -29,22 +29,27 @@ if TYPE_CHECKING:
     from convlint.ir.graph import Graph, Status
     from convlint.ir.nodes import Argument, Call, Failure, Layer, MergedBatch, Node, Scope, Shape, Tensor
     from convlint.ir.suggestions import (
-        BuiltLayer,
-        ChannelOrder,
         Consequence,
         Costs,
+        DataEvidence,
         IntermediateLayers,
         LayerChange,
-        ModelVersion,
-        OtherCall,
         Refusal,
-        ReorderedState,
         Replacement,
         RewrittenSet,
         SetEstimate,
         Suggestion,
         Timing,
         Verification,
+    )
+    from convlint.ir.versions import (
+        BuiltLayer,
+        ChannelOrder,
+        ModelVersion,
+        OtherCall,
+        ReorderedState,
+        StudiedCall,
+        StudiedForm,
         VersionRun,
     )
 else:
@@ -54,9 +59,9 @@ else:
         none of them, and defining them takes as long as analyzing the file.
         """
         if name in __all__:
-            from convlint.ir import claims, costs, graph, nodes, suggestions
+            from convlint.ir import claims, costs, graph, nodes, suggestions, versions
 
-            for part in (claims, graph, nodes, suggestions, costs):
+            for part in (claims, graph, nodes, suggestions, versions, costs):
                 globals().update({n: v for n, v in vars(part).items() if n in __all__})
             return globals()[name]
         raise AttributeError(f"module 'convlint.ir' has no attribute {name!r}")
@@ -74,6 +79,7 @@ __all__ = [
     "Consequence",
     "Costs",
     "Coverage",
+    "DataEvidence",
     "EarlierReport",
     "Edit",
     "Failure",
@@ -108,6 +114,8 @@ __all__ = [
     "Site",
     "Status",
     "Stopped",
+    "StudiedCall",
+    "StudiedForm",
     "Suggestion",
     "Tensor",
     "Timing",

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import comb
-from typing import Any, Literal
+from typing import Literal
 
-from convlint.ir.graph import Graph
 from convlint.ir.nodes import Shape
-from convlint.ir.problem import Problem
 from convlint.source_text.site import Edit, Site
 from convlint.support.dataclass import dataclass, field
 
@@ -231,12 +229,34 @@ class SetEstimate:
 
 
 @dataclass(frozen=True, slots=True)
+class DataEvidence:
+    """The result of running the original and the converted model on data of the user.
+
+    ``output_errors`` are those of the converted model, and of it with norm statistics estimated again: the relative
+    error ``|y - y'| / |y|`` of all outputs. ``metrics`` has one more value before them, of the original.
+    ``complete``: the loader ended by itself. ``layer_errors`` are those of the outputs of rewritten layers,
+    ``sensitivity`` the output error of the model if only this layer is converted.
+    """
+
+    loader: str
+    samples: int
+    complete: bool
+    output_errors: tuple[float, ...] = ()
+    metric: str = ""
+    metrics: tuple[float, ...] = ()
+    layer_errors: Mapping[str, float] = field(default_factory=dict)
+    sensitivity: Mapping[str, float] = field(default_factory=dict)
+    norms: int = 0
+    checkpoint: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class RewrittenSet:
     """The chosen suggestions applied together, and the measured totals of the model before and after.
 
     ``files`` holds the bytes of each file before and after. ``goal`` says which total was to be reached, and whether
-    it was. ``works`` names what was tried besides running and training, and works as before. ``front`` compares the set
-    with those of single kinds.
+    it was, ``data`` is the result of running on the user's data. ``works`` names what was tried besides running and
+    training, and works as before. ``front`` compares the set with those of single kinds.
     """
 
     before: Costs
@@ -246,99 +266,7 @@ class RewrittenSet:
     verified: Verification | None = None
     latency: tuple[Timing, ...] = ()
     goal: str | None = None
+    data: DataEvidence | None = None
     works: tuple[str, ...] = ()
     consequences: tuple[Consequence, ...] = ()
     front: tuple[SetEstimate, ...] = ()
-
-
-# --- messages between the command line and the worker
-
-
-@dataclass(frozen=True, slots=True)
-class ReorderedState:
-    """Parameters and buffers of a layer that follow the channel order of another layer.
-
-    For each of ``names`` that the layer has: ``state.index_select(dim, permutation)``, where ``permutation[new]`` is
-    the old channel.
-    """
-
-    layer: str
-    names: tuple[str, ...]
-    dim: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class ChannelOrder:
-    """The state to reorder when a convolution reads, or outputs, its channels in another order.
-
-    None where the order has to stay.
-    """
-
-    layer: str
-    inputs: tuple[ReorderedState, ...] | None = None
-    outputs: tuple[ReorderedState, ...] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ModelVersion:
-    """A version of a project's source text, to build and run.
-
-    ``texts`` replace files on disk (bytes as latin-1). ``other_calls`` are targets to build besides the model.
-    ``replacements`` by layer: with ``weights``, a checkpoint of the original is converted accordingly, loaded, and
-    written to ``save``; ``channel_orders`` may be used for it. With ``runs``, that many calls of the original and of
-    this version are timed. ``probes`` are tried with the model, see ``PROBES``. A ``trial`` is only built and recorded,
-    with stand-ins for what fails.
-    """
-
-    texts: Mapping[str, str] = field(default_factory=dict)
-    other_calls: tuple[str, ...] = ()
-    replacements: Mapping[str, Replacement] = field(default_factory=dict)
-    channel_orders: tuple[ChannelOrder, ...] = ()
-    weights: str | None = None
-    save: str | None = None
-    runs: int = 0
-    trial: bool = False
-    probes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class BuiltLayer:
-    """A convolution or linear layer that another constructor call built: its site and numbers."""
-
-    site: Site
-    kind: str
-    attrs: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class OtherCall:
-    """The result of another constructor call: how far it came, and its output shapes.
-
-    ``built`` has one entry for all layers of the same site and numbers.
-    """
-
-    target: str
-    stage: Literal["failed", "built", "ran"]
-    outputs: tuple[str, ...] = ()
-    error: str = ""
-    built: tuple[BuiltLayer, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class VersionRun:
-    """The result of running a version.
-
-    ``training_error`` says why there was no training step, ``untrained`` are the parameters that it gave no gradient.
-    ``libraries`` are the modules that were imported from outside of the project. ``probes`` has the error of each probe
-    that was tried, "" if it works.
-    """
-
-    graph: Graph | None = None
-    problems: tuple[Problem, ...] = ()
-    training_error: str | None = None
-    untrained: tuple[str, ...] = ()
-    other_calls: tuple[OtherCall, ...] = ()
-    libraries: tuple[str, ...] = ()
-    weight_errors: Mapping[str, float] = field(default_factory=dict)
-    timings: tuple[Timing, ...] = ()
-    probes: Mapping[str, str] = field(default_factory=dict)

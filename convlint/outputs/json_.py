@@ -171,6 +171,7 @@ def _rewritten(rewritten: ir.RewrittenSet) -> dict[str, Any]:
         "verified": _verified(rewritten.verified) if rewritten.verified else None,
         "latency": _latency(rewritten.latency),
         "goal": rewritten.goal,
+        "data": _record(rewritten.data) if rewritten.data else None,
         "works": list(rewritten.works),
         "front": [_set(each) for each in rewritten.front],
         "consequences": [{"kind": c.kind, "message": c.message, **_span(c.site)} for c in rewritten.consequences],

@@ -9,6 +9,7 @@ from convlint.ir import ChannelOrder, Graph, ModelVersion, Problem, Timing, Vers
 from convlint.rewriting import channel_order
 from convlint.rewriting.candidates import Candidate
 from convlint.rewriting.drafts import EditedFiles
+from convlint.rewriting.options import SuggestOptions
 from convlint.rewriting.other_calls import other_calls
 from convlint.rewriting.project import Project
 from convlint.rewriting.unsupported import matches_pattern
@@ -119,6 +120,23 @@ class VersionRunner:
             ChannelOrder(name, channel_order.input_order(graph, name), channel_order.output_order(graph, name))
             for name in run
             if name
+        )
+
+    def note(self, problems: Iterable[Problem]) -> None:
+        """Add problems of a run."""
+        self.problems += (self._named(problem) for problem in problems)
+
+    def on_data(
+        self, candidates: Sequence[Candidate], options: SuggestOptions, save: str | None = None
+    ) -> ModelVersion:
+        """The original converted on the user's data with the forms of some candidates."""
+        return ModelVersion(
+            replacements={change.layer: change.replacement for c in candidates for change in c.changes},
+            channel_orders=self._channel_orders(candidates),
+            weights=self.weights,
+            save=save,
+            data=options.data,
+            recalibrate=options.recalibrate,
         )
 
     def save_weights(self, version: ModelVersion, path: str) -> None:

@@ -243,11 +243,19 @@ class SuggestRequest(CheckRequest):
         "Choose the cheapest rewrites that bring the model down to this many parameters, for example 5M.")
     target_macs: str | None = option(None, REWRITES, "N",
         "Choose the cheapest rewrites that bring the model down to this many multiply-accumulates, for example 1G.")
+    max_error: float | None = option(None, REWRITES, "SHARE",
+        "Choose for each layer the smallest form with at most this relative error of its outputs (of its weights "
+        "without --data), for example 10%.", parse=_share)
     explain: bool = switch(REWRITES, "Explain why each unchanged layer was not rewritten.")
     write: bool = switch(REWRITES, "Write the rewritten files.")
     measure: bool = switch(REWRITES, "Measure the latency of layers and model before and after.")
     weights: str | None = option(None, REWRITES, "FILE", "Checkpoint of the model to convert, .pt or .safetensors.")
     save_weights: str | None = option(None, REWRITES, "FILE", "Write the converted checkpoint to this file.")
+    data: str | None = option(None, REWRITES, "LOADER",
+        "Function that yields batches or (input, target), for example data.py:loader; the new weights are fitted on "
+        "them, and errors are measured. Needs --weights.")
+    recalibrate: bool = switch(REWRITES,
+        "Estimate the statistics of norms again by forward passes over --data; weights do not change.")
     output_format: str = option("text", OUTPUT, "FORMAT",
         "Output format: text, json, diff, markdown or html.", choices=("text", "json", "diff", "markdown", "html"))
 

@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from convlint.analysis import cost
 from convlint.ir import (
     Costs,
+    DataEvidence,
     Graph,
     LayerChange,
     Model,
@@ -24,7 +25,7 @@ from convlint.ir import (
     Verification,
     VersionRun,
 )
-from convlint.pipelines import run_models
+from convlint.pipelines import run_models, size_search
 from convlint.pipelines.consequences import Consequences
 from convlint.pipelines.model_versions import RunVersions, VersionRunner, sum_of_layers
 from convlint.rewriting.base import Draft
@@ -75,6 +76,7 @@ class _Proposal:
 class _Search:
     def __init__(self, job: Job, run: RunVersions, options: SuggestOptions, *, live: bool) -> None:
         self.live = live
+        self.searched = False  # the candidates were chosen for their size and error already
         self.options = options
         self.versions = VersionRunner(job, run, options.weights)
         self.refused: list[Refusal] = []
@@ -87,6 +89,10 @@ class _Search:
         model = cost.model_report(graph)
         totals = _totals(model)
         found = self._candidates(graph, totals)
+        if self.options.weights and not self.live and (self.options.goal or self.options.max_error is not None):
+            searched = size_search.search(self.versions, found, self.options, graph, totals)
+            if searched is not None:
+                found, self.searched = searched, True
         proposals = self._estimated(found)
         if self.options.weights is not None or self.options.prove_all:
             proposals = self._verified(proposals)
@@ -193,7 +199,8 @@ class _Search:
         its own, and those that fail are replaced.
         """
         limit: int | None = None
-        while chosen := best_set([each.suggestion for each in proposals], totals, self.options.goal)[:limit]:
+        goal = Goal() if self.searched else self.options.goal
+        while chosen := best_set([each.suggestion for each in proposals], totals, goal)[:limit]:
             parts = [each for each in proposals if each.suggestion in chosen]
             rewrite = apply_drafts([part.draft for part in parts], self.versions.project)
             rewritten = rewrite if isinstance(rewrite, str) else self._verify_set(rewrite, parts, totals)
@@ -240,7 +247,8 @@ class _Search:
         self.linted = _findings(self.versions.original.graph, run.graph, parts)
         if self.linted:
             return next(iter(self.linted.values()))
-        if self.options.save_weights is not None:
+        data = self._on_data(parts, version)
+        if self.options.save_weights is not None and data is None:
             self.versions.save_weights(replace(version, probes=()), self.options.save_weights)
         after = _totals(cost.model_report(run.graph))
         timings = self.versions.measure(replace(version, probes=()), self.options.runs)
@@ -254,9 +262,25 @@ class _Search:
             verified=verified,
             latency=tuple(timing for timing in timings if timing.subject == "model"),
             goal=_goal(self.options.goal, after),
+            data=data,
             works=works,
             consequences=broken,
         )
+
+    def _on_data(self, parts: Sequence[_Proposal], version: ModelVersion) -> DataEvidence | None:
+        """Convert the model on the user's data, and load the saved checkpoint; None, and a problem, if that fails."""
+        if self.options.data is None:
+            return None
+        asked = self.versions.on_data([part.candidate for part in parts], self.options, self.options.save_weights)
+        runs = self.versions.run_versions([replace(asked, sensitivity=True)])
+        if runs is None:
+            return None
+        self.versions.note(runs[0].problems)
+        if asked.save is not None and runs[0].evidence is not None:
+            again = replace(version, weights=asked.save, replacements={}, channel_orders=(), other_calls=(), probes=())
+            loaded = self.versions.run_versions([again])
+            self.versions.note(loaded[0].problems if loaded else ())
+        return runs[0].evidence
 
 
 def _attributes(parts: Sequence[_Proposal]) -> set[str]:

@@ -20,7 +20,8 @@ class SuggestOptions:
     """Options of a search for rewrites.
 
     ``kinds``: names, all if empty; ``min_saving``: share of the model's parameters or MACs that a suggestion must
-    save; ``runs``: timed calls of ``--measure``, 0 for none; ``prove_all``: run alternatives too.
+    save; ``runs``: timed calls of ``--measure``, 0 for none; ``prove_all``: run alternatives too. ``max_error``: the
+    largest relative error of a layer's outputs on ``data``, a loader of the user, or else of its weights.
     """
 
     kinds: tuple[str, ...] = ()
@@ -33,6 +34,9 @@ class SuggestOptions:
     weights: str | None = None
     save_weights: str | None = None
     prove_all: bool = False
+    max_error: float | None = None
+    data: str | None = None
+    recalibrate: bool = False
 
 
 def parse(
@@ -47,6 +51,9 @@ def parse(
     measure: bool,
     weights: str | None,
     save_weights: str | None,
+    max_error: float | None = None,
+    data: str | None = None,
+    recalibrate: bool = False,
 ) -> SuggestOptions:
     """Check and convert the values of a user. Raises UsageError for invalid or contradicting ones."""
     for name in kinds:
@@ -64,6 +71,9 @@ def parse(
         runs=_RUNS if measure else 0,
         weights=weights,
         save_weights=save_weights,
+        max_error=max_error,
+        data=data,
+        recalibrate=recalibrate,
     )
     if kind_options.groups is not None and kind_options.groups < 2:
         raise UsageError(f"--groups {kind_options.groups}: expected auto or a number of at least 2")
@@ -75,6 +85,13 @@ def parse(
         raise UsageError("--min-saving must be a share of the model, for example 5% or 0.05")
     if options.save_weights and not options.weights:
         raise UsageError("--save-weights requires --weights FILE, the checkpoint to convert")
+    for name, given in (("--max-error", max_error is not None), ("--data", data is not None)):
+        if given and not options.weights:
+            raise UsageError(f"{name} requires --weights FILE, the trained weights to convert")
+    if max_error is not None and not 0 < max_error < 1:
+        raise UsageError("--max-error must be a share between 0% and 100%, for example 10%")
+    if recalibrate and data is None:
+        raise UsageError("--recalibrate requires --data, the batches to estimate the statistics of norms on")
     if options.weights and kind_options.between not in ("none", "norm"):
         raise UsageError(
             f"--between {kind_options.between} adds an activation that the trained weights do not have: "

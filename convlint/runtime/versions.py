@@ -25,6 +25,7 @@ from convlint.ir import BuiltLayer, Graph, ModelVersion, OtherCall, Problem, Ver
 from convlint.rewriting.kinds import kinds
 from convlint.runtime import consequences, model_run
 from convlint.runtime.build import construction_sites, load_target, overlay
+from convlint.runtime.data import evidence
 from convlint.runtime.failures import ProblemError, failure_of, one_line
 from convlint.runtime.inputs.make_inputs import Inputs
 from convlint.runtime.isolation import silent
@@ -162,6 +163,9 @@ def _run_version(version: ModelVersion, job: Job) -> VersionRun:
         inputs = model_run.inputs_of(model, job)
     if version.runs:
         return VersionRun(timings=timing.timings(model, inputs, version.replacements, version.runs))
+    if version.study or version.data is not None:
+        with silent():
+            return evidence.run(model, version, job)
     return replace(_run(model, inputs, version, job), libraries=tuple(_libraries(before)))
 
 

@@ -9,7 +9,7 @@ from convlint.ir import Consequence, Model, Refusal, Report, RewrittenSet, Sugge
 from convlint.outputs.parts.columns import MB
 from convlint.outputs.parts.excerpt import excerpt
 from convlint.outputs.parts.terminal import Styled, number_of, one_line, painted, styled, visible
-from convlint.outputs.suggestions import front
+from convlint.outputs.suggestions import data, front
 from convlint.outputs.text import problem_line, remark
 from convlint.source_text.texts import SourceTexts
 
@@ -195,6 +195,8 @@ def totals(rewritten: RewrittenSet) -> Iterator[tuple[str, str]]:
     yield "saved for backward", _size_change(before.saved_bytes, after.saved_bytes)
     if rewritten.goal:
         yield "goal", rewritten.goal
+    if rewritten.data is not None:
+        yield from data.lines(rewritten.data)
 
 
 def _size_change(before: int | None, after: int | None) -> str:

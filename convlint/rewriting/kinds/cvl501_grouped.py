@@ -84,6 +84,14 @@ class Grouped(Kind):
             return Replacement(self.code, groups=kind_options.groups)
         return Replacement(self.code, groups=auto_groups([use.arguments for use in uses]), width=MIN_WIDTH)
 
+    def alternatives(
+        self, uses: Sequence[LayerUse], kind_options: KindOptions, graph: Graph
+    ) -> tuple[Replacement, ...]:
+        """Powers of two from 2 to 32 groups, unless a number was given."""
+        if kind_options.groups is not None:
+            return super().alternatives(uses, kind_options, graph)
+        return tuple(Replacement(self.code, groups=groups, width=4) for groups in (2, 4, 8, 16, 32))
+
     def fits(self, arguments: LayerArguments, form: Replacement, kind_options: KindOptions) -> bool:
         """Return whether the groups divide its channels and are wide enough."""
         channels = (arguments.in_channels, arguments.out_channels)

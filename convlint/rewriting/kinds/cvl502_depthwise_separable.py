@@ -11,9 +11,9 @@ from convlint.rewriting import layer_class as text
 from convlint.rewriting.base import Draft, EditedCall, Helper, Kind, KindOptions
 from convlint.rewriting.layer_use import STEM_CHANNELS, LayerArguments, LayerUse
 from convlint.rewriting.own_classes import separable_classes
-from convlint.support.dataclass import dataclass
+from convlint.support.dataclass import dataclass, replace
 
-CLASS = "DepthwiseSeparableConv2d"
+SEARCHED_PAIRS = range(2, 9)
 # Feature maps between the two convolutions: those computed, and those that autograd saves. A ReLU saves its output,
 # which the pointwise convolution reads too; a PReLU also saves its input.
 _MAPS: dict[IntermediateLayers, tuple[int, int]]
@@ -78,6 +78,20 @@ class DepthwiseSeparable(Kind):
         code = self.code if kind_options.pairs == 1 else "CVL505"
         return Replacement(code, pairs=kind_options.pairs, between=kind_options.between)
 
+    def alternatives(
+        self, uses: Sequence[LayerUse], kind_options: KindOptions, graph: Graph
+    ) -> tuple[Replacement, ...]:
+        """From one to eight pairs, unless a number above one was given."""
+        if kind_options.pairs > 1:
+            return super().alternatives(uses, kind_options, graph)
+        between = kind_options.between
+        others = (Replacement("CVL505", pairs=pairs, between=between) for pairs in SEARCHED_PAIRS)
+        return (Replacement(self.code, between=between), *others)
+
+    def fits(self, arguments: LayerArguments, form: Replacement, kind_options: KindOptions) -> bool:
+        """Return whether so many pairs save parameters of a layer with these arguments."""
+        return self.refusal(arguments, replace(kind_options, pairs=form.pairs)) is None
+
     def costs(self, use: LayerUse, form: Replacement) -> Costs:
         """``T(k²C + CD)`` weights, as many MACs per output pixel, and T more maps of C channels.
 
@@ -123,19 +137,28 @@ class DepthwiseSeparable(Kind):
         return f"{form.pairs} depthwise separable pairs{between}" if form.pairs > 1 else f"depthwise separable{between}"
 
     def expression(self, form: Replacement) -> str:
-        return "separable(layer)"
+        return f"{_function_name(form.pairs)}(layer)"
 
     def helpers(self, form: Replacement) -> tuple[Helper, Helper]:
         """The class with all parameters, and the function that converts a dense convolution to it."""
         return _layer(form, text.EVERY), _converter(form, text.EVERY)
 
 
+def _class_name(pairs: int) -> str:
+    """The name of the class; layers with different numbers of pairs may stand in one file."""
+    return f"DepthwiseSeparable{pairs if pairs > 1 else ''}Conv2d"
+
+
+def _function_name(pairs: int) -> str:
+    return f"separable{pairs if pairs > 1 else ''}"
+
+
 def _layer(form: Replacement, parameters: frozenset[str]) -> Helper:
-    return Helper.written(CLASS, _ClassText(form.pairs, form.between), parameters)
+    return Helper.written(_class_name(form.pairs), _ClassText(form.pairs, form.between), parameters)
 
 
 def _converter(form: Replacement, parameters: frozenset[str]) -> Helper:
-    return Helper.written("separable", _ConverterText(form.pairs), parameters)
+    return Helper.written(_function_name(form.pairs), _ConverterText(form.pairs), parameters)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +189,7 @@ class _ClassText:
             body += text.call("self.activation = nn.PReLU(", [middle, *tensors])
         body += text.call("self.pointwise = nn.Conv2d(", pointwise)
         body += text.attributes(parameters, "depthwise")
-        return text.definition(CLASS, about, text.conv_parameters(parameters), body)
+        return text.definition(_class_name(self.pairs), about, text.conv_parameters(parameters), body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,11 +203,11 @@ class _ConverterText:
         if self.pairs > 1:
             cost = f"{self.pairs} * ({cost})"
         arguments = text.of_layer("conv", parameters)
-        return f'''def separable(conv):
+        return f'''def {_function_name(self.pairs)}(conv):
     """Return `conv` as depthwise separable, or as it is if that saves nothing or it reads an image."""
     if not isinstance(conv, nn.Conv2d) or conv.in_channels <= {STEM_CHANNELS} or conv.groups > 1:
         return conv
     window = conv.kernel_size[0] * conv.kernel_size[1]
     if window == 1 or {cost} >= window * conv.out_channels:
         return conv
-{text.call(f"return {CLASS}(", arguments, indent=4)}'''
+{text.call(f"return {_class_name(self.pairs)}(", arguments, indent=4)}'''

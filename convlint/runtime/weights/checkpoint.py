@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from math import sqrt
 from typing import Any
 
@@ -35,6 +35,29 @@ def load_into(model: nn.Module, version: ModelVersion) -> dict[str, float]:
     state, put_back = _unwrapped(read(version.weights), version.weights)
     names = dict(model.named_modules(remove_duplicate=False))
     state, errors = convert(state, version.replacements, version.channel_orders, names)
+    _load(model, state, version.weights)
+    if version.save is not None:
+        state = {name: state[name] for name in model.state_dict()}
+        save(version.save, put_back(state, bare=version.save.endswith(".safetensors")))
+    return errors
+
+
+def load_reordered(
+    model: nn.Module, path: str, forms: Mapping[str, Replacement], orders: Iterable[ChannelOrder]
+) -> Callable[..., Any]:
+    """Load a checkpoint into the original model, with the channels in the order that groups need.
+
+    Returns the function that puts a state dict in place of the one in the checkpoint; see ``_unwrapped``.
+    """
+    state, put_back = _unwrapped(read(path), path)
+    _put_in_order(state, forms, orders)
+    _load(model, state, path)
+    restore: Callable[..., Any] = put_back
+    return restore
+
+
+def _load(model: nn.Module, state: State, path: str) -> None:
+    """Load a state dict into a model. Raises ProblemError if it does not fit exactly."""
     try:
         result = model.load_state_dict(state, strict=False)
         wrong = [f"missing {name}" for name in result.missing_keys]
@@ -43,12 +66,8 @@ def load_into(model: nn.Module, version: ModelVersion) -> dict[str, float]:
         wrong = _resized(state, model.state_dict()) or [one_line(error)]
     if wrong:
         more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
-        text = f"{version.weights} does not match the model: {'; '.join(wrong[:3])}{more}"
-        raise ProblemError("checkpoint", text, version.weights)
-    if version.save is not None:
-        state = {name: state[name] for name in model.state_dict()}
-        save(version.save, put_back(state, bare=version.save.endswith(".safetensors")))
-    return errors
+        text = f"{path} does not match the model: {'; '.join(wrong[:3])}{more}"
+        raise ProblemError("checkpoint", text, path)
 
 
 def _resized(state: State, own: State) -> list[str]:
@@ -194,16 +213,16 @@ def _global(weight: Tensor, form: Replacement) -> tuple[State, Tensor]:
 
 
 def _tucker(weight: Tensor, form: Replacement) -> tuple[State, Tensor]:
-    parts = ranks.tucker(weight, form, _ranks(weight, form))
+    parts = ranks.tucker(weight, form, ranks_of(weight, form))
     return parts, ranks.dense_of_tucker(parts, form)
 
 
 def _low_rank(weight: Tensor, form: Replacement) -> tuple[State, Tensor]:
-    parts = ranks.low_rank(weight, form, _ranks(weight, form))
+    parts = ranks.low_rank(weight, form, ranks_of(weight, form))
     return parts, ranks.dense_of_low_rank(parts, form)
 
 
-def _ranks(weight: Tensor, form: Replacement) -> tuple[int, ...]:
+def ranks_of(weight: Tensor, form: Replacement) -> tuple[int, ...]:
     """The ranks of a form for the layer with this weight."""
     first, second = weight.shape[0], weight.shape[1] * form.groups
     channels = (first, second) if ranks.is_transposed(form) else (second, first)

@@ -1,0 +1,1 @@
+"""Fit and judge rewritten models on data of the user."""
