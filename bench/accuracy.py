@@ -13,6 +13,7 @@ import tempfile
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -34,6 +35,7 @@ EPOCHS, RATE, SMALL_RATE = 4, 0.1, 0.02
 KINDS = ("tucker", "low-rank", "depthwise-separable", "grouped")
 AUTOMATIC = "convlint, automatic"
 Score = tuple[float, float, float]  # converted, recalibrated, after one epoch
+Method = Callable[[], tuple[nn.Module, nn.Module | None]]
 Scores = dict[tuple[int, str], list[tuple[int, Score]]]  # by size and method: parameters and accuracies
 
 
@@ -83,15 +85,14 @@ def one_seed(seed: int, scores: Scores) -> tuple[float, int]:
         torch.save((data[0][some], data[1][some]), "images.pt")
         torch.save(model.state_dict(), "dense.pt")
         for size in SIZES:
-            methods: dict[str, Callable[[], tuple[nn.Module, nn.Module | None]]] = {
-                AUTOMATIC: lambda size=size: automatic(model, size, batches)
-            }
+            methods: dict[str, Method] = {AUTOMATIC: partial(automatic, model, size, batches)}
             for kind in KINDS:
-                for fitted in (True, False) if kind in ("tucker", "depthwise-separable") else (True,):
-                    name = f"convlint {kind}" + ("" if fitted else ", nearest weights")
-                    methods[name] = lambda k=kind, s=size, f=fitted: (_kind(model, k, s, batches, fitted=f), None)
+                methods[f"convlint {kind}"] = partial(_kind, model, kind, size, batches, fitted=True)
+                if kind in ("tucker", "depthwise-separable"):
+                    nearest = partial(_kind, model, kind, size, batches, fitted=False)
+                    methods[f"convlint {kind}, nearest weights"] = nearest
             for name, make in PEERS.items():
-                methods[name] = lambda m=make, s=size: (largest(lambda share: m(model, share), s), None)
+                methods[name] = partial(_peer, model, make, size)
             for name, build in methods.items():
                 converted, final = build()
                 final = final or net.recalibrated(converted, [x for x, _ in parts])
@@ -103,7 +104,11 @@ def one_seed(seed: int, scores: Scores) -> tuple[float, int]:
     return net.accuracy(model, tests), net.size_of(model)
 
 
-def _kind(model: nn.Module, kind: str, size: int, batches: list[Batch], *, fitted: bool) -> nn.Module:
+def _peer(model: nn.Module, make: Callable[[nn.Module, float], nn.Module], size: int) -> tuple[nn.Module, None]:
+    return largest(partial(make, model), size), None
+
+
+def _kind(model: nn.Module, kind: str, size: int, batches: list[Batch], *, fitted: bool) -> tuple[nn.Module, None]:
     """All layers in one kind at a size: its share is found with the nearest weights."""
     shares: list[float] = []
 
@@ -113,13 +118,13 @@ def _kind(model: nn.Module, kind: str, size: int, batches: list[Batch], *, fitte
 
     found = largest(make, size)
     if not fitted:
-        return found
+        return found, None
     share = next(
         share
         for share in shares
         if net.size_of(of_kind(model, kind, share, batches, fitted=False)) == net.size_of(found)
     )
-    return of_kind(model, kind, share, batches, fitted=True)
+    return of_kind(model, kind, share, batches, fitted=True), None
 
 
 TEXT = """\

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable
+from importlib import import_module
 
 import torch
 from torch import Tensor, nn
@@ -50,9 +51,7 @@ Images = tuple[Tensor, Tensor]
 
 def images(seed: int, *, train: bool, times: int = 4) -> Images:
     """Digits of scikit-learn, 8x8, at random places of 12x12 pixels with noise: 1,200 of them, or the 597 others."""
-    from sklearn.datasets import load_digits
-
-    digits = load_digits()
+    digits = import_module("sklearn.datasets").load_digits()
     x = torch.tensor(digits.images, dtype=torch.float32) / 16
     y = torch.tensor(digits.target)
     order = torch.randperm(len(x), generator=torch.Generator().manual_seed(0))
@@ -105,7 +104,7 @@ def recalibrated(model: nn.Module, batches: Iterable[Tensor]) -> nn.Module:
     for module in model.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.reset_running_stats()
-            module.momentum = None  # type: ignore[assignment]
+            module.momentum = None
             module.train()
     with torch.no_grad():
         for images in batches:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from importlib import import_module
 
 import torch
 from torch import nn
@@ -34,10 +35,8 @@ def largest(make: Callable[[Share], nn.Module], size: int) -> nn.Module:
 
 def tensorly_tucker(model: nn.Module, share: Share) -> nn.Module:
     """Tucker-2 of tensorly with this share of the channels as both ranks, in all layers."""
-    import tensorly
-    from tensorly.decomposition import partial_tucker
-
-    tensorly.set_backend("pytorch")
+    import_module("tensorly").set_backend("pytorch")
+    partial_tucker = import_module("tensorly.decomposition").partial_tucker
     made = copy.deepcopy(model)
     for name in CONVS:
         conv = getattr(made, name)
@@ -50,7 +49,7 @@ def tensorly_tucker(model: nn.Module, share: Share) -> nn.Module:
         )
         with torch.no_grad():
             for layer, weight in zip(layers, (into.T[:, :, None, None], core, out[:, :, None, None]), strict=True):
-                layer.weight.copy_(weight)
+                nn.Module.get_parameter(layer, "weight").copy_(weight)
         setattr(made, name, layers)
     return made
 
@@ -66,8 +65,7 @@ def spatial_svd(model: nn.Module, share: Share) -> nn.Module:
 
 def torch_pruning(model: nn.Module, share: Share) -> nn.Module:
     """Torch-Pruning's magnitude pruner, which removes whole channels and leaves this share of them."""
-    import torch_pruning
-
+    torch_pruning = import_module("torch_pruning")
     made = copy.deepcopy(model)
     pruner = torch_pruning.pruner.MagnitudePruner(
         made,

@@ -50,6 +50,7 @@ def _record(
     | ir.Problem
     | ir.Occurrence
     | ir.Coverage
+    | ir.DataEvidence
     | ir.Stopped,
 ) -> dict[str, Any]:
     """All fields of a record by name, as docs/schema.json lists them; tuples become lists."""
