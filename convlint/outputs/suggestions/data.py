@@ -10,7 +10,7 @@ _MAX_LAYERS = 6
 
 
 def lines(found: DataEvidence) -> Iterator[tuple[str, str]]:
-    """What was fitted and measured, and how to go on with training."""
+    """The measurements, and how to go on with training."""
     more = "" if found.complete else "; the loader yields more"
     yield "data", f"weights fitted to the outputs of each layer on {found.samples:,} samples of {found.loader}{more}"
     if found.norms:

@@ -145,7 +145,7 @@ class DepthwiseSeparable(Kind):
 
 
 def _class_name(pairs: int) -> str:
-    """The name of the class; layers with different numbers of pairs may stand in one file."""
+    """The name of the class; a file may have layers with different numbers of pairs."""
     return f"DepthwiseSeparable{pairs if pairs > 1 else ''}Conv2d"
 
 

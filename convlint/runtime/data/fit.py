@@ -90,6 +90,17 @@ def _solved(matrix: Tensor, right: Tensor) -> Tensor:
     return solution.T
 
 
+def _balanced(left: Tensor, right: Tensor) -> tuple[Tensor, Tensor]:
+    """Factors with the product of ``left`` (..., m, r) and ``right`` (..., r, n), orthogonal and of equal magnitude."""
+    one, first = torch.linalg.qr(left)
+    two, second = torch.linalg.qr(right.mT)
+    u, values, v = torch.linalg.svd(first @ second.mT, full_matrices=False)
+    root = values.sqrt()
+    missing = left.shape[-1] - values.shape[-1]  # a rank above the sizes of the product
+    made = (one @ u) * root[..., None, :], (root[..., None] * v) @ two.mT
+    return nn.functional.pad(made[0], (0, missing)), nn.functional.pad(made[1], (0, 0, 0, missing))
+
+
 def _roots(covariance: Tensor) -> tuple[Tensor, Tensor]:
     """The square root of a covariance (..., n, n), and its inverse."""
     values, vectors = torch.linalg.eigh(covariance)
@@ -119,7 +130,10 @@ def _tucker(weight: Tensor, xx: Tensor, yx: Tensor, _: Tensor, form: Replacement
             wanted = torch.einsum("dck,rc->drk", target.view(out, into, size), reduce).flatten(1)
             best = _solved(reduced, wanted)
             outputs = decomposition.leading(best @ torch.linalg.cholesky(_regular(reduced)), s)
-        core = outputs.T @ best  # (S, R * K)
+        # Orthonormal rows, as of the nearest weights: other scales would make training slow.
+        basis, mixing = torch.linalg.qr(reduce.T)
+        reduce = basis.T
+        core = torch.einsum("srk,qr->sqk", (outputs.T @ best).view(s, r, size), mixing).flatten(1)  # (S, R * K)
         whole = torch.einsum("drk,rc->dck", (outputs @ core).view(out, r, size), reduce)
         dense[rows, columns] = whole.flatten(1)
         parts["reduce"].append(reduce)
@@ -163,6 +177,8 @@ def _spatial(
         reduced = torch.einsum("ra,ajbl,sb->rjsl", first, gram, first).reshape(each * two, each * two)
         wanted = torch.einsum("daj,ra->drj", target, first).flatten(1)
         second = _solved(reduced, wanted).view(out, each, two)
+        rows_of_second, first = _balanced(second.transpose(1, 2).reshape(out * two, each), first)
+        second = rows_of_second.view(out, two, each).transpose(1, 2)
         whole = torch.einsum("drj,ra->daj", second, first).flatten(1)
         back = torch.empty_like(whole)
         back[:, index] = whole
@@ -192,6 +208,8 @@ def _separable(weight: Tensor, xx: Tensor, yx: Tensor, _: Tensor, form: Replacem
         joint = torch.einsum("oct,odu,ckdl->ctkdul", weights, weights, gram)
         right_side = torch.einsum("oct,ock->ctk", weights, target).reshape(1, -1)
         filters = _solved(joint.reshape(right_side.shape[1], -1), right_side).view(into, pairs, size)
+    by_channel, filters = _balanced(mixing.view(out, into, pairs).transpose(0, 1), filters)
+    mixing = by_channel.transpose(0, 1).reshape(out, into * pairs)
     dense = torch.einsum("dct,ctk->dck", mixing.view(out, into, pairs), filters).flatten(1)
     last = "linear.weight" if form.code == "CVL504" else "pointwise.weight"
     return {"depthwise.weight": filters, last: mixing}, dense
