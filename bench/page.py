@@ -130,7 +130,7 @@ def picture(browser: Browser, file: Path) -> None:
         page = Path(folder) / "report.html"
         page.write_text(html_.render(convlint.check(PICTURED)), encoding="ascii")
         with browser.page(page, width=1200, height=760) as shown:
-            shown.click("#graph [aria-label=Smaller]")
+            shown.click("#graph [aria-label='Zoom out']")
             shown.value("[...document.querySelectorAll('#findings .modules button')][0].click()")
             shown.value("document.getElementById('graph').scrollIntoView({behavior: 'instant'})")
             shown.screenshot(file)
