@@ -100,7 +100,7 @@ def repairs(failed: Followed, slicer: Slicer) -> list[ClassRepair]:
 
 
 def _is_count(node: ast.expr, number: LayerNumber) -> bool:
-    """Return whether a name is that of a number of heads, a kernel or another number that is no width."""
+    """Return whether a name is that of a number of heads, a kernel or another count, and not of a width."""
     name = node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
     return number.label != "groups" and NOT_WIDTHS.search(name) is not None and not is_width_name(name)
 

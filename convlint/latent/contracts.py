@@ -74,7 +74,7 @@ def is_of_another_kind(failed: Followed) -> bool:
 
 
 def doubtful(first: Followed, admitted: Sequence[Followed], every: Sequence[Followed]) -> list[Followed]:
-    """Those that work, and failures that may be no contract after all: of a class whose code goes on behind a sum, or
+    """Those that work, and failures that may be no contract after all: of a class with layers after a sum, or one
     whose groups are the channels of the wrong end of a layer.
 
     A layer with as many groups as input channels may require that these divide its output channels; the widths that
