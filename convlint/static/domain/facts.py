@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from math import inf
 
 from convlint import symbolic
+from convlint.analysis.width_names import is_width_name
 from convlint.static.domain.values import Condition, Num, Value
 from convlint.support.dataclass import dataclass, field
 from convlint.symbolic import Atom, Dim, Symbol
@@ -184,6 +185,17 @@ class Knowledge:
             self.bind(symbol, self.defaults[symbol])
         reduced = self.reduced(number)
         return reduced if type(reduced) is int else None
+
+    def settle_count(self, number: Dim) -> None:
+        """Let a parameter without default, that only counts something, be 2 if that is possible."""
+        linear = _one_symbol(self.reduced(number))
+        if linear is None:
+            return
+        symbol, _, _ = linear
+        low, high = self.limits.get(symbol, (-inf, inf))
+        is_count = symbol.scope != FRESH and not symbol.opaque and symbol not in self.widths
+        if is_count and symbol not in self.defaults and low <= 2 <= high and not is_width_name(symbol.name):
+            self.state(symbolic.symbol(symbol.name, symbol.scope), 2)
 
     def holds_at_defaults(self, condition: Condition) -> bool:
         """Return whether a condition holds at the defaults; without one, flags are set and numbers differ."""

@@ -109,9 +109,14 @@ def _may_use_models(node: ast.AST) -> bool:
     return cached(node, "may_use_models", lambda: any(_may_give_a_model(callee) for callee in callees(node)))
 
 
-def _may_pass_models(node: ast.AST) -> bool:
-    """Return whether code passes something named like a class to a function, as ``build(ResNet, ...)`` does."""
-    return cached(node, "may_pass_models", lambda: any(map(_may_give_a_model, _passed_first(node))))
+def _may_pass_models(module: SourceModule, node: ast.AST) -> bool:
+    """Return whether code passes a class to a function, as ``build(ResNet, ...)`` does."""
+    return cached(node, "may_pass_models", lambda: any(_names_a_class(module, name) for name in _passed_first(node)))
+
+
+def _names_a_class(module: SourceModule, name: ast.Name) -> bool:
+    definition = module.bindings.get(name.id, [None])[-1]
+    return isinstance(definition, ast.ClassDef) or (definition is not None and _may_give_a_model(name))
 
 
 def _calls_a_user(module: SourceModule) -> Reachability[ast.FunctionDef]:
@@ -123,7 +128,7 @@ def _calls_a_user(module: SourceModule) -> Reachability[ast.FunctionDef]:
             if isinstance(definition, ast.FunctionDef):
                 yield definition
 
-    return Reachability(called, lambda function: _may_use_models(function) or _may_pass_models(function))
+    return Reachability(called, lambda each: _may_use_models(each) or _may_pass_models(module, each))
 
 
 def callees(node: ast.AST) -> Iterator[ast.expr]:

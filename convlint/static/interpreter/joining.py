@@ -45,14 +45,24 @@ def joined_values(interpreter: Interpreter, first: Outcome, second: Outcome, unk
         return _joined_tensors(interpreter, first, second) or unknown
     if type(one) in PLAIN and type(one) is type(other) and is_small(one) and one == other:
         return one
-    if type(one) in _CALLABLE and type(other) in _CALLABLE and _depth(one) + _depth(other) < _DEEPEST:
+    if _may_be_either(one, other) and _depth(one) + _depth(other) < _DEEPEST:
         return Either(one, other, unknown)
     return unknown
+
+
+def _may_be_either(one: Value, other: Value) -> bool:
+    """Return whether two values can be called, or one of them is a module and the other None."""
+    if one is None or other is None:
+        module = other if one is None else one
+        return type(module) is Instance and module.is_module
+    return type(one) in _CALLABLE and type(other) in _CALLABLE
 
 
 def call_either(either: Either, call: Call) -> Value:
     """Call one of two modules, of which it is not known which. What one of them rejects, the other may be there for."""
     interpreter, steps = call.interpreter, call.interpreter.execution.steps
+    if either.first is None or either.second is None:  # a program that works calls the other
+        return interpreter.call(either.second if either.first is None else either.first, call)
     start = len(steps)
     with interpreter.execution.hypothetical():
         first = outcome(interpreter, interpreter.call(either.first, call))

@@ -16,6 +16,7 @@ from convlint.static.domain.values import (
     UNKNOWN,
     Builtin,
     Condition,
+    Either,
     Library,
     Real,
     Tensor,
@@ -202,6 +203,9 @@ def _contains(interpreter: Interpreter, left: Value, right: Value) -> Value:
 def _is(left: Value, right: Value) -> Value:
     if type(left) is Unknown or type(right) is Unknown:
         return UNKNOWN
+    if type(left) is Either:
+        first, second = _is(left.first, right), _is(left.second, right)
+        return first if first is second else UNKNOWN
     if left is None or right is None or isinstance(right, bool):
         return left is right
     return left is right or (isinstance(left, Library | Class | Builtin) and left == right)

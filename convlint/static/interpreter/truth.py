@@ -12,6 +12,7 @@ from convlint.static.domain.values import (
     Bound,
     Builtin,
     Condition,
+    Either,
     Library,
     Num,
     Partial,
@@ -42,6 +43,9 @@ def known(interpreter: Interpreter, value: Value) -> bool | None:
         return None
     if kind in _ALWAYS_TRUE:
         return True
+    if kind is Either:
+        first, second = known(interpreter, value.first), known(interpreter, value.second)
+        return first if first is second else None
     if kind is Instance:
         return _of_object(value)
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from convlint.static.domain.execution import Execution
 from convlint.static.domain.facts import FRESH
+from convlint.static.domain.objects import Instance
 from convlint.static.domain.values import Shape, Tensor, Value, as_number, symbols_of
 from convlint.static.torch_shapes.arguments import Attrs, frozen, is_sequence
 from convlint.static.torch_shapes.arguments import size as size_of
@@ -114,6 +115,17 @@ def _note_width(run: Execution, attrs: Attrs, *values: Value) -> None:
         attrs["num_features"] = lengths[0]
 
 
+def _own_norm(run: Execution, *values: Value) -> Instance | None:
+    """Return the module that runs if it is a norm of torch, derived from it, that applies its own statistics."""
+    owner = run.owner
+    if run.layer is not None or owner is None or "Norm" not in (owner.kind or ""):
+        return run.layer
+    own = [owner.attrs.get(name) for name in ("running_mean", "weight")]
+    return (
+        owner if any(type(value) is Tensor and value is mine for value, mine in zip(values, own, strict=True)) else None
+    )
+
+
 _BATCH = "input, running_mean, running_var, weight=None, bias=None, training=False, momentum=0.1, eps=1e-05"
 
 
@@ -125,7 +137,11 @@ def _batch_norm(run: Execution, op: str, input: Tensor, running_mean: Value, wei
         "training": training is True,
     }
     _note_width(run, attrs, running_mean, weight)
-    return normalize_channels(run, op, input, attrs)
+    outer, run.layer = run.layer, _own_norm(run, running_mean, weight)
+    try:
+        return normalize_channels(run, op, input, attrs)
+    finally:
+        run.layer = outer
 
 
 @operation(

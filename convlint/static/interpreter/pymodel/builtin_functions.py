@@ -54,9 +54,16 @@ def _filter(call: Call) -> Value:
 
 
 def _range(call: Call) -> Value:
-    result = range(*[concrete(call.interpreter, value) for value in call.args])
+    result = range(*[_bound(call, value) for value in call.args])
     len(result)  # raises OverflowError where no list could be as long
     return result
+
+
+def _bound(call: Call, value: Value) -> int:
+    """Return a bound of a range. A number of blocks without a default is 2: the first block, and one like the rest."""
+    if type(value) is Dim:
+        call.interpreter.execution.settle_count(value)
+    return concrete(call.interpreter, value)
 
 
 def _enumerate(call: Call) -> Value:
