@@ -8,13 +8,29 @@ from convlint.source_text.texts import SourceTexts
 from convlint.static import Project, check_file
 
 NET = """\
+import functools
 import itertools
+import re
 import torch
+from collections import deque
+from einops import einsum, rearrange, reduce, repeat
+from einops.layers.torch import Rearrange
 from fractions import Fraction
+from mmcv.cnn import ConvModule, build_conv_layer
 from torch import nn
 from torch.ao.quantization import DeQuantStub, QuantStub
 from torch.utils.checkpoint import checkpoint_sequential
 from elsewhere import flag
+
+
+def block(width):
+    yield nn.Conv2d(width, width, 1)
+    yield nn.ReLU()
+
+
+def blocks(width, number):
+    for _ in range(number):
+        yield from block(width)
 
 
 class Net(nn.Module):
@@ -41,6 +57,62 @@ FOLLOWED = {
         "self.blocks = nn.Sequential(*[nn.Conv2d(a, b, 1) for a, b in itertools.pairwise((16, 8, 16))])",
         "x = self.blocks(x)",
     ),
+    "blocks that a generator yields": ("self.blocks = nn.Sequential(*blocks(16, 2))", "x = self.blocks(x)"),
+    "a repeated number": ("self.conv = nn.Conv2d(16, *itertools.repeat(16, 1), 1)", "x = self.conv(x)"),
+    "rows of unequal columns": (
+        (
+            "rows = itertools.zip_longest((16, 16), (1,), fillvalue=3); "
+            "self.blocks = nn.Sequential(*itertools.starmap(lambda c, k: nn.Conv2d(c, c, k, 1, k // 2), rows))"
+        ),
+        "x = self.blocks(x)",
+    ),
+    "an iterator without an end": (
+        (
+            "kinds = itertools.cycle([nn.ReLU, nn.GELU]); "
+            "self.blocks = nn.Sequential(*[k() for k, _ in zip(kinds, itertools.islice(itertools.count(), 3))])"
+        ),
+        "x = self.blocks(x)",
+    ),
+    "a fold": (
+        "self.blocks = functools.reduce(nn.Sequential, [nn.Conv2d(16, 16, 1), nn.Conv2d(16, 16, 1)])",
+        "x = self.blocks(x)",
+    ),
+    "sorted by a key": (
+        "self.conv = nn.Conv2d(16, sorted({'a': 16, 'b': 8}.items(), key=lambda item: item[1])[-1][1], 1)",
+        "x = self.conv(x)",
+    ),
+    "the largest by a key": (
+        "self.conv = nn.Conv2d(16, max([('a', 16), ('b', 8)], key=lambda item: item[1])[1], 1)",
+        "x = self.conv(x)",
+    ),
+    "a quotient and a remainder": ("q, r = divmod(35, 2); self.conv = nn.Conv2d(16, q - r, 1)", "x = self.conv(x)"),
+    "two ends of a list": ("self.conv = nn.Conv2d(16, deque([16, 8]).popleft(), 1)", "x = self.conv(x)"),
+    "a number in a text": (
+        "self.conv = nn.Conv2d(16, int(re.match(r'k(\\d+)_c(\\d+)', 'k3_c16').group(2)), 1)",
+        "x = self.conv(x)",
+    ),
+    "rearranged axes": ("pass", "x = rearrange(rearrange(x, 'b c h w -> b (h w) c'), 'b (h w) c -> b c h w', h=8)"),
+    "a layer that rearranges": (
+        "self.mix = nn.Sequential(Rearrange('b c h w -> b h w c'), nn.Linear(16, 16), Rearrange('b h w c -> b c h w'))",
+        "x = self.mix(x)",
+    ),
+    "space to depth": (
+        "self.conv = nn.Conv2d(64, 16, 1)",
+        "x = self.conv(rearrange(x, 'b c (h p) (w q) -> b (c p q) h w', p=2, q=2))",
+    ),
+    "a reduced and repeated tensor": (
+        "pass",
+        (
+            "y = repeat(reduce(x, 'b c h w -> b 1 1 1', 'mean'), 'b 1 1 1 -> b c h w', c=8, h=8, w=8); "
+            "x = torch.cat([x[:, :8], y], 1)"
+        ),
+    ),
+    "einops' einsum": (
+        "self.weight = nn.Parameter(torch.ones(16, 16))",
+        "x = einsum(x, self.weight, 'b inner h w, inner outer -> b outer h w')",
+    ),
+    "mmcv's convolution": ("self.conv = ConvModule(16, 16, 3, padding=1, norm_cfg={'type': 'BN'})", "x = self.conv(x)"),
+    "mmcv's builder": ("self.conv = build_conv_layer({'type': 'Conv2d'}, 16, 16, 1)", "x = self.conv(x)"),
     "a fraction": ("self.conv = nn.Conv2d(16, int(Fraction(2, 3) * 24), 1)", "x = self.conv(x)"),
     "a width or the default": ("self.conv = nn.Conv2d(16, width or 16, 1)", "x = self.conv(x)"),
     "an activation that may be left out": ("self.act = nn.ReLU() if flag() else nn.Identity()", "x = self.act(x)"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from typing import TYPE_CHECKING
 
 from convlint.static.domain.objects import Children, Class, Function, Instance, Scope, Super, site_of
@@ -60,6 +61,8 @@ def get(interpreter: Interpreter, value: Value, name: str, node: ast.expr, scope
         return Bound(Library(f"numpy.ndarray.{name}"), value)
     if kind in methods.METHODS and name in methods.METHODS[kind]:
         return Bound(Builtin(f"{kind.__name__}.{name}"), value)
+    if kind is re.Match and name in ("group", "groups", "groupdict"):
+        return Bound(Builtin(f"match.{name}"), value)
     if name == "value" and kind in _VALUES:
         return value  # of a member of an enumeration, for which its value stands
     if kind is Function:

@@ -125,7 +125,7 @@ _LONGEST = 64
 
 
 class Returned:
-    """What a call returned: the shapes of its tensors, and other values as they are."""
+    """The result of a call: the shapes of its tensors, and other values as they are."""
 
     def __init__(self, value: Value) -> None:
         self._value = value

@@ -22,7 +22,7 @@ from convlint.static.domain.values import (
     has_more,
     joined,
 )
-from convlint.static.interpreter import attributes, displays, input_mappings, special_methods, truth
+from convlint.static.interpreter import attributes, displays, generators, input_mappings, special_methods, truth
 from convlint.static.interpreter.assignment import assign
 from convlint.static.interpreter.call import Call
 from convlint.static.interpreter.definitions import make_function
@@ -276,6 +276,5 @@ HANDLERS: dict[type, ExpressionHandler] = {
     ast.Lambda: make_function,
     ast.Starred: lambda interpreter, node, scope: evaluate(interpreter, node.value, scope),
     ast.Await: _unsupported,
-    ast.Yield: _unsupported,
-    ast.YieldFrom: _unsupported,
+    **generators.HANDLERS,
 }

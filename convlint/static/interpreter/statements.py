@@ -10,7 +10,7 @@ from convlint.static.domain.execution import Raised
 from convlint.static.domain.objects import Function, Instance, Scope
 from convlint.static.domain.origins import unknown_from
 from convlint.static.domain.values import ANY_KEY, LONGEST, UNKNOWN, InputItems, Unknown, Value, has_more
-from convlint.static.interpreter import definitions, input_mappings, truth
+from convlint.static.interpreter import definitions, generators, input_mappings, truth
 from convlint.static.interpreter.assignment import assign
 from convlint.static.interpreter.call import Call
 from convlint.static.interpreter.dispatch import (
@@ -38,9 +38,11 @@ def run_function(interpreter: Interpreter, function: Function, scope: Scope) -> 
     node = function.node
     if isinstance(node, ast.Lambda):
         return evaluate(interpreter, node.body, scope)
-    if isinstance(node, ast.AsyncFunctionDef) or (function.scope.module.text.yields and is_generator(node)):
-        return interpreter.record_gap("generator functions are not supported", node, scope)
+    if isinstance(node, ast.AsyncFunctionDef):
+        return interpreter.record_gap("coroutines are not supported", node, scope)
     scope.names["__class__"] = function.owner
+    if function.scope.module.text.yields and is_generator(node):
+        return generators.run(interpreter, node, scope)
     end = execute_block(interpreter, node.body, scope)
     return None if end is None else end.value
 

@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import Any
 
 COMPUTED = {
-    **{name: name for name in ("math", "numpy", "os")},
+    **{name: name for name in ("einops", "math", "numpy", "os", "re")},
     **dict.fromkeys(("json", "toml", "tomli", "tomllib", "yaml"), "data_files"),
 }
 """The file in ``computed`` for a library."""
@@ -34,6 +34,7 @@ FOLLOWED = {
     **dict.fromkeys(("transformers.configuration_utils", "transformers.modeling_utils"), "transformers"),
     **dict.fromkeys(("mmengine", "mmengine.config", "mmengine.model", "mmengine.registry"), "mmengine"),
     **dict.fromkeys(("mmcv", "mmcv.runner", "mmcv.utils", "mmcv.runner.base_module"), "mmengine"),
+    **dict.fromkeys(("mmcv.cnn", "mmcv.cnn.bricks"), "mmcv_cnn"),
     "einops.layers.torch": "einops_layers",
     **dict.fromkeys(("packaging.version", "distutils.version", "pkg_resources"), "versions"),
 }

@@ -94,11 +94,20 @@ def _tuple(call: Call) -> Value:
     return tuple(_items(call)) if call.args else ()
 
 
+def _keys(call: Call, items: list[Value]) -> list[Value]:
+    """Return what ``key=`` makes of each item; raises TypeError if they have no known order."""
+    function = call.kwargs.get("key")
+    keys = [call.interpreter.call(function, call.with_args([item], {})) for item in items] if function else items
+    if has_more(items) or not all(type(key) in (int, str, float) for key in keys):
+        raise TypeError
+    return keys
+
+
 def _sorted(call: Call) -> Value:
     items = _items(call)
-    if call.kwargs.get("key") or not all(type(value) in (int, str, float) for value in items):
-        return UNKNOWN
-    return sorted(items, reverse=bool(call.kwargs.get("reverse")))
+    keys = _keys(call, items)
+    order = sorted(range(len(items)), key=keys.__getitem__, reverse=bool(call.kwargs.get("reverse")))
+    return [items[position] for position in order]
 
 
 def _set(call: Call) -> Value:
@@ -127,6 +136,9 @@ def _sum(call: Call) -> Value:
 def _extreme(*, largest: bool) -> NativeFunction:
     def extreme(call: Call) -> Value:
         values = _items(call) if len(call.args) == 1 else list(call.args)
+        if call.kwargs.keys() == {"key"} and values:
+            keys = _keys(call, values)
+            return values[keys.index(max(keys) if largest else min(keys))]
         if call.kwargs or not values:
             return UNKNOWN
         if all(type(value) in (int, float, str) for value in values):
@@ -161,6 +173,11 @@ def to_integer(name: str, compute: Callable[..., int]) -> NativeFunction:
         return UNKNOWN
 
     return function
+
+
+def _divmod(call: Call) -> Value:
+    number, divisor = call.args
+    return divmod(number, divisor) if type(number) is type(divisor) is int and divisor else UNKNOWN
 
 
 def _float(call: Call) -> Value:
@@ -263,6 +280,7 @@ FUNCTIONS: dict[str, NativeFunction] = {
     "round": to_integer("round", round),
     "float": _float,
     "abs": lambda call: abs(call.args[0]) if type(call.args[0]) in (int, float) else UNKNOWN,
+    "divmod": _divmod,
     "bool": _bool,
     "any": _any_all(wanted=True),
     "all": _any_all(wanted=False),

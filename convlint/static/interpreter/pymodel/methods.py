@@ -12,7 +12,7 @@ from convlint.static.interpreter.operators import is_short_format
 from convlint.static.interpreter.pymodel import containers, module_containers
 from convlint.static.interpreter.pymodel.native import NativeFunction, call_native, concrete
 
-OWNERS = ("list.", "dict.", "str.", "tuple.", "module.")  # how the name of a method begins
+OWNERS = ("list.", "dict.", "str.", "tuple.", "module.", "match.")  # how the name of a method begins
 
 
 def call_method(name: str, call: Call) -> Value:
@@ -32,7 +32,7 @@ def call_method(name: str, call: Call) -> Value:
         return module_containers.call_method(method, owner, call.with_args(call.args[1:]))
     if kind == "str" and not all(type(value) in (str, int, float, bool) for value in call.args):
         return UNKNOWN
-    if kind not in ("str", "tuple"):
+    if kind not in ("str", "tuple", "match"):
         return call.interpreter.call_unknown(call)
     if not all(map(is_small, call.args)) or (method == "format" and not is_short_format(owner)):
         return UNKNOWN
@@ -40,9 +40,9 @@ def call_method(name: str, call: Call) -> Value:
         result = getattr(owner, method)(*call.args[1:], **call.kwargs)
     except Exception:  # noqa: BLE001 - the program would raise here, so the value is unknown
         return UNKNOWN
-    if type(result) in (str, list, tuple):
+    if type(result) in (str, list, tuple, dict):
         return result if len(result) <= LONGEST else UNKNOWN
-    return result if type(result) in (int, bool) else UNKNOWN
+    return result if type(result) in (int, bool, type(None)) else UNKNOWN
 
 
 def _extend(call: Call) -> Value:

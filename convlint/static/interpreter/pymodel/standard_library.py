@@ -16,6 +16,7 @@ from convlint.static.interpreter.pymodel.library_callers import CALLERS
 from convlint.static.interpreter.pymodel.native import NativeFunction, concrete, whole_value
 from convlint.symbolic import Dim
 
+_ENDLESS = 256  # items of an iterator without an end
 _CHECKPOINT_OPTIONS = frozenset({"use_reentrant", "preserve_rng_state", "context_fn", "determinism_check", "debug"})
 
 
@@ -89,6 +90,31 @@ def _star_mapped(call: Call) -> Value:
     return [call.interpreter.call(function, call.with_args(row, {})) for row in rows]
 
 
+def _counted(call: Call) -> Value:
+    """``itertools.count(start, step)``: as many numbers as a sequence may have, which other iterables end."""
+    start = concrete(call.interpreter, call.argument(0, "start", 0))
+    step = concrete(call.interpreter, call.argument(1, "step", 1))
+    return [start + step * position for position in range(_ENDLESS)]
+
+
+def _cycled(call: Call) -> Value:
+    """``itertools.cycle(values)``."""
+    items = containers.items_of(call.interpreter, call.args[0])
+    return UNKNOWN if has_more(items) else list(itertools.islice(itertools.cycle(items), _ENDLESS))
+
+
+def _reduced(call: Call) -> Value:
+    """``functools.reduce(function, values, initial)``."""
+    function, values, *initial = call.args
+    items = containers.items_of(call.interpreter, values)
+    if has_more(items) or not (items or initial):
+        return UNKNOWN
+    result, *rest = [*initial, *items]
+    for item in rest:
+        result = call.interpreter.call(function, call.with_args([result, item], {}))
+    return result
+
+
 def _fraction(call: Call) -> Value:
     """``fractions.Fraction(numerator, denominator)``."""
     from fractions import Fraction  # few programs need it
@@ -158,6 +184,9 @@ LIBRARY: dict[str, NativeFunction] = {
     ),
     "itertools.pairwise": _pairs,
     "itertools.repeat": _repeated,
+    "itertools.count": _counted,
+    "itertools.cycle": _cycled,
+    "functools.reduce": _reduced,
     "itertools.zip_longest": _zip_longest,
     "itertools.islice": _slice_of,
     "itertools.starmap": _star_mapped,

@@ -1,4 +1,4 @@
-# collections: dicts with a default.
+# collections: dicts with a default, and lists with two ends.
 
 
 class defaultdict(dict):
@@ -19,3 +19,14 @@ class Counter(dict):
 
     def __getitem__(self, key):
         return dict.__getitem__(self, key) if key in self else 0
+
+
+class deque(list):
+    def __init__(self, iterable=(), maxlen=None):
+        super().__init__(iterable)
+
+    def popleft(self):
+        return self.pop(0)
+
+    def appendleft(self, item):
+        self.insert(0, item)
