@@ -32,11 +32,12 @@ def run(model: nn.Module, inputs: Inputs, names: Sequence[str], texts: Mapping[s
     """
     _show_source(texts)
     found: dict[str, str] = {}
+    original: list[Tensor] = []  # outputs, computed once
     for name in names:
         try:
             with silent(), warnings.catch_warnings(), at_most(_SECONDS):
                 warnings.simplefilter("ignore")
-                found[name] = _tried(model, inputs, name)
+                found[name] = _tried(model, inputs, name, original)
         except TooLongError:
             continue
         except Exception as error:
@@ -52,7 +53,7 @@ def _show_source(texts: Mapping[str, str]) -> None:
             linecache.cache[path] = (len(text), None, source, path)
 
 
-def _tried(model: nn.Module, inputs: Inputs, name: str) -> str:
+def _tried(model: nn.Module, inputs: Inputs, name: str, original: list[Tensor]) -> str:
     copied = _prepared(model)
     probe = _PROBES.get(name)
     if probe is None:
@@ -60,7 +61,8 @@ def _tried(model: nn.Module, inputs: Inputs, name: str) -> str:
     traced = probe(copied, inputs)
     if traced is not None:
         with torch.no_grad():
-            return _difference(_outputs(_prepared(model), inputs), _outputs(traced, inputs))
+            original += () if original else _outputs(_prepared(model), inputs)
+            return _difference(original, _outputs(traced, inputs))
     return ""
 
 
@@ -123,12 +125,11 @@ def _prepare_eager(model: nn.Module, _: Inputs) -> None:
     quantization.prepare(model, inplace=True)
 
 
-def _prepare_fx(model: nn.Module, inputs: Inputs) -> nn.Module:
+def _prepare_fx(model: nn.Module, inputs: Inputs) -> None:
     from torch.ao.quantization import get_default_qconfig_mapping
     from torch.ao.quantization.quantize_fx import prepare_fx
 
-    prepared: nn.Module = prepare_fx(model, get_default_qconfig_mapping(), tuple(inputs.args))
-    return prepared
+    prepare_fx(model, get_default_qconfig_mapping(), tuple(inputs.args))
 
 
 _PROBES: Mapping[str, Callable[[nn.Module, Inputs], nn.Module | None]]
