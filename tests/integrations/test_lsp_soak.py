@@ -56,8 +56,8 @@ async def soaked(folder: Path, *, warm: int, edits: int, seconds: float) -> tupl
 
 @pytest.mark.slow
 async def test_memory_after_some_edits(tmp_path: Path) -> None:
-    early, late, _ = await soaked(tmp_path, warm=11, edits=23, seconds=60)
-    assert late < early * 1.02
+    early, late, _ = await soaked(tmp_path, warm=15, edits=45, seconds=60)
+    assert late < early * 1.06  # without collections it grows by 9 %
 
 
 @pytest.mark.sweep
