@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 
 import torch
 from torch import Tensor, nn
@@ -140,11 +140,15 @@ _SAVED: dict[torch.layout, Callable[[Tensor], Restore]] = {
 }
 
 
-def versions_kept(tensors: Iterable[Tensor]) -> AbstractContextManager[object]:
+@contextmanager
+def versions_kept(tensors: Iterable[Tensor]) -> Iterator[None]:
     """Context that restores the version counters of tensors on exit, of those that have one."""
     from torch.autograd.grad_mode import _unsafe_preserve_version_counter
 
-    return _unsafe_preserve_version_counter(tuple(_with_versions(tensors)))
+    with ExitStack() as stack:
+        for tensor in _with_versions(tensors):
+            stack.enter_context(_unsafe_preserve_version_counter(tensor))  # torch 2.6 takes no tuple
+        yield
 
 
 def _with_versions(tensors: Iterable[Tensor]) -> Iterator[Tensor]:

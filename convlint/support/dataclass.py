@@ -75,10 +75,10 @@ def dataclass(
 ) -> type[T] | Callable[[type[T]], type[T]]:
     """Make a data class of a class with annotations, as ``dataclasses.dataclass`` does."""
 
-    def made(cls: type[Any]) -> type[Any]:
+    def decorator(cls: type[Any]) -> type[Any]:
         return _dataclass(cls, frozen, slots, eq, repr)
 
-    return made if cls is None else made(cls)
+    return decorator if cls is None else decorator(cls)
 
 
 def _dataclass(cls: type[Any], frozen: bool, slots: bool, eq: bool, has_repr: bool) -> type[Any]:
@@ -131,7 +131,7 @@ def _fields(cls: type[Any]) -> dict[str, Field]:
 
 
 def _with_slots(cls: type[Any], fields: Mapping[str, Field]) -> type[Any]:
-    """Make the class anew, because ``__slots__`` are read when a class is made."""
+    """Create the class again, because ``__slots__`` are read when a class is made."""
     inherited = {name for base in cls.__mro__[1:] for name in vars(base).get("__slots__", ())}
     members = {name: value for name, value in vars(cls).items() if name not in fields}
     members.pop("__dict__", None)
@@ -139,8 +139,8 @@ def _with_slots(cls: type[Any], fields: Mapping[str, Field]) -> type[Any]:
     members["__slots__"] = tuple([name for name in fields if name not in inherited])
     members["__qualname__"] = cls.__qualname__
     kind: Any = type(cls)
-    made: type[Any] = kind(cls.__name__, cls.__bases__, members)
-    return made
+    with_slots: type[Any] = kind(cls.__name__, cls.__bases__, members)
+    return with_slots
 
 
 def _first_init(cls: type[Any], fields: Mapping[str, Field], frozen: bool) -> Callable[..., None]:
@@ -236,7 +236,7 @@ def _set_state(self: Any, state: tuple[None, Mapping[str, object]]) -> None:
 
 
 class _StandardFields:
-    """The attribute by which the functions of ``dataclasses`` know a data class, made when it is asked for."""
+    """The attribute by which the functions of ``dataclasses`` know a data class, created at its first use."""
 
     def __get__(self, instance: object, owner: type[Any]) -> dict[str, Any]:
         import dataclasses
@@ -248,10 +248,10 @@ class _StandardFields:
                 options["default"] = each.default
             if each.default_factory is not _MISSING:
                 options["default_factory"] = each.default_factory
-            made: Any = dataclasses.field(**options)
-            made.name, made.type = each.name, _annotation(owner, each.name)
-            made._field_type = vars(dataclasses)["_FIELD"]  # noqa: SLF001 - as dataclasses.fields wants it
-            standard[each.name] = made
+            copy: Any = dataclasses.field(**options)
+            copy.name, copy.type = each.name, _annotation(owner, each.name)
+            copy._field_type = vars(dataclasses)["_FIELD"]  # noqa: SLF001 - as dataclasses.fields wants it
+            standard[each.name] = copy
         return standard
 
 
