@@ -90,7 +90,19 @@ def environment(folder: Path, pair: str) -> Path:
 def tested(python: Path, tests: Sequence[str]) -> Outcome:
     """Run tests in an environment. Raises CalledProcessError if they do not run to the end."""
     results = python.parents[1] / "results.xml"
-    pytest = (str(python), "-m", "pytest", "-q", "-m", "not slow", "-p", "no:cacheprovider", f"--junitxml={results}")
+    pytest = (
+        str(python),
+        "-m",
+        "pytest",
+        "-q",
+        "-n2",
+        "--dist=loadfile",
+        "-m",
+        "not slow",
+        "-p",
+        "no:cacheprovider",
+        f"--junitxml={results}",
+    )
     done = subprocess.run([*pytest, *tests], cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode not in (0, 1):
         raise subprocess.CalledProcessError(done.returncode, pytest, done.stdout, done.stderr)

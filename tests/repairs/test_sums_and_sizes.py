@@ -260,3 +260,50 @@ def test_a_linear_layer_that_fits_no_size_of_its_map() -> None:
         "Linear `fc` expects 400 input features but receives a multiple of 12 (12 channels from Conv2d `conv`)"
     )
     assert not finding.repairs
+
+
+TWO_BRANCHES = f"""{HEAD}
+
+class Down(nn.Module):
+    def __init__(self, width, out):
+        super().__init__()
+        self.conv = nn.Conv2d(width, out, 3, 2, 1)
+        self.short = nn.Conv2d(width, out, 1)
+
+    def forward(self, x):
+        return self.conv(x) + self.short(x)
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(Down(3, 8), Down(8, 16))
+
+    def forward(self, x):
+        return self.body(x).mean((2, 3))
+"""
+
+
+def test_a_branch_without_the_stride_of_the_other_fails_for_maps_of_every_size() -> None:
+    (finding,) = errors(TWO_BRANCHES)
+    assert (finding.code, finding.severity) == ("CVL110", "error")
+    assert [edit.text for edit in finding.repairs[0].edits] == [", stride=2"]
+    repaired = apply(TWO_BRANCHES.encode(), finding.repairs[0].edits).decode()
+    assert run(f"{repaired}{CALL}") is not None
+    with pytest.raises(RuntimeError):
+        run(f"{TWO_BRANCHES}{CALL}")
+
+
+@pytest.mark.parametrize(
+    "fits",
+    [
+        TWO_BRANCHES.replace("(width, out, 1)", "(width, out, 1, 2)"),
+        TWO_BRANCHES.replace("3, 2, 1)", "3, 2, 1)\n        self.pool = nn.AdaptiveAvgPool2d(1)").replace(
+            "+ self.short(x)", "+ self.short(self.pool(x))"
+        ),
+        TWO_BRANCHES.replace("(x) + ", "(x).repeat_interleave(2, 2).repeat_interleave(2, 3) + "),
+    ],
+    ids=["both strided", "a single pixel is broadcast", "enlarged again"],
+)
+def test_branches_of_sizes_that_can_be_equal_are_no_error(fits: str) -> None:
+    assert errors(fits) == []
