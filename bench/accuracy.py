@@ -132,7 +132,7 @@ TEXT = """\
 
 A network with five 3x3 convolutions and {params:,} parameters is trained on the digits that scikit-learn ships, at
 random places of 12x12 pixels with noise, for {epochs} epochs; it classifies {dense:.1f} % of the test images correctly
-(mean of {seeds} seeds). `convlint suggest --target-params N --weights dense.pt --data data.py:loader --recalibrate`
+({seeds}). `convlint suggest --target-params N --weights dense.pt --data data.py:loader --recalibrate`
 chooses kinds, ranks and pairs, fits the new weights to the outputs of the layers on 1,024 training images, and saves
 the checkpoint. The other rows apply one method with one share to all layers.
 Written by `python -m bench.accuracy --write`.
@@ -167,7 +167,7 @@ def page(scores: Scores, dense: Sequence[float], params: int) -> str:
         params=params,
         epochs=EPOCHS,
         dense=sum(dense) / len(dense),
-        seeds=len(dense),
+        seeds=f"mean of {len(dense)} seeds, with the lowest and highest" if len(dense) > 1 else "one seed",
         verdict=textwrap.fill(f"{said[0].upper()}{said[1:]}.", 118),
         tables="\n\n".join(tables),
     )
@@ -182,7 +182,8 @@ def _row(name: str, found: Sequence[tuple[int, Score]]) -> tuple[object, ...]:
     cells = []
     for at, mean in enumerate(_means(found)):
         values = [score[at] for _, score in found]
-        cells.append(f"{mean:.1f} ({min(values):.1f} to {max(values):.1f})")
+        spread = f" ({min(values):.1f} to {max(values):.1f})" if len(values) > 1 else ""
+        cells.append(f"{mean:.1f}{spread}")
     return (name, f"{max(size for size, _ in found):,}", *cells)
 
 
