@@ -161,7 +161,8 @@ def section(rows: list[Row]) -> str:
         [
             "## How large the diffs are, and what still works",
             "",
-            "Written by `python -m bench.merged_diffs --write`: models of the tests, written as users write them.",
+            "Written by `python -m bench.merged_diffs --write`:",
+            f"{len(rows)} of the models of the tests, written as users write them.",
             f"{rewritten} of {eligible} eligible layers are rewritten. The diff adds",
             f"{median(r.added for r in rows):g} lines at the median, besides the lines that it changes.",
             "*Work as before* counts what was tried with the rewritten model: `torch.export`,",

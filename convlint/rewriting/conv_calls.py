@@ -39,17 +39,19 @@ def drafts(
     """
     call = edited.call
     passed = _passed(edited) if not edited.through and is_class_call(call, base) else None
-    read = frozenset(map(attribute, _read_attributes(call) & _READ))
+    names = _read_attributes(call)
+    read = frozenset(map(attribute, names & _READ))
+    state = read | frozenset(map(attribute, names & {"weight", "bias"}))
     for name in own if passed is not None else ():
         for draft in _class_drafts(edited, Helper(name, ""), all_fit=all_fit, fits=fits):
             yield Draft(tuple(Edit(edit.site, edit.text) for edit in draft.edits))
-    for more in dict.fromkeys((frozenset(), frozenset({TUPLES}), read, read | {TUPLES})):
+    for more in dict.fromkeys((frozenset(), frozenset({TUPLES}), read, read | {TUPLES}, state, state | {TUPLES})):
         if passed is None:
             break
         helper = layer_class(passed | more)
         yield from _class_drafts(edited, helper, all_fit=all_fit, fits=fits)
     used = _used(edited)
-    for more in dict.fromkeys((frozenset(), read)):
+    for more in dict.fromkeys((frozenset(), read, state)):
         helper = layer_class(used | more | {TUPLES})
         function = converter(used)
         yield Draft(wrapping_edits(call, function.name), (helper, function))

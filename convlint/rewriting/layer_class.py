@@ -83,6 +83,13 @@ def attributes(parameters: frozenset[str], source: str) -> str:
     )
 
 
+def properties(parameters: frozenset[str], source: str) -> str:
+    """Properties for the weight and bias that other code reads, of the child that has the bias."""
+    wanted = [name for name in ("weight", "bias") if attribute(name) in parameters]
+    template = "\n    @property\n    def {0}(self):\n        return self.{1}.{0}\n"
+    return "".join(template.format(name, source) for name in wanted)
+
+
 def of_layer(layer: str, parameters: frozenset[str]) -> list[str]:
     """The arguments for a class with these parameters, read from a convolution."""
     values = [f"{layer}.{name}" for name in REQUIRED]

@@ -147,3 +147,19 @@ def rewritten_call(text: str) -> str:
     use: Any = LayerUse(None, DENSE, None, ())  # type: ignore[arg-type]
     draft = next(of_code("CVL502").drafts(EditedCall(call.site, call, (use,), ()), Replacement("CVL502"), all_fit=True))
     return edits.apply(text.encode(), helpers.edits("net.py", text, [draft])).decode()
+
+
+def test_code_that_reads_numbers_and_weights_of_the_layer_gets_them_in_later_drafts() -> None:
+    text = HEAD + "def f(net):\n    net.c = nn.Conv2d(32, 64, 3)\n    return net.c.out_channels, net.c.bias\n"
+    calls = [n for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Call)]
+    texts = SourceTexts({"net.py": text.encode()})
+    call = call_sites.at(lines.span("net.py", calls[0], lines.split(text)), texts)
+    assert call is not None
+    use: Any = LayerUse(None, DENSE, None, ())  # type: ignore[arg-type]
+    drafts = list(
+        of_code("CVL502").drafts(EditedCall(call.site, call, (use,), ()), Replacement("CVL502"), all_fit=True)
+    )
+    written = [edits.apply(text.encode(), helpers.edits("net.py", text, [draft])).decode() for draft in drafts]
+    assert "self.out_channels" not in written[0]
+    assert "self.out_channels = out_channels\n" in written[2]
+    assert "def bias(self):\n        return self.pointwise.bias\n" in written[4]

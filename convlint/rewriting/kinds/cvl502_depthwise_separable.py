@@ -188,7 +188,7 @@ class _ClassText:
         if self.between == "norm-prelu":
             body += text.call("self.activation = nn.PReLU(", [middle, *tensors])
         body += text.call("self.pointwise = nn.Conv2d(", pointwise)
-        body += text.attributes(parameters, "depthwise")
+        body += text.attributes(parameters, "depthwise") + text.properties(parameters, "pointwise")
         return text.definition(_class_name(self.pairs), about, text.conv_parameters(parameters), body)
 
 
