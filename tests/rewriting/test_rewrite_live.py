@@ -78,7 +78,7 @@ def test_each_layer_of_a_live_model_is_judged_by_itself() -> None:
         ("CVL502", ("body.2",)),
         ("CVL504", ("head",)),
     }
-    assert all(one.verified.ran and one.verified.trained for one in report.suggestions)
+    assert all(one.verified and one.verified.ran and one.verified.trained for one in chosen(report))
     assert {(one.site, one.diff, one.edits) for one in report.suggestions} == {(None, "", ())}
     assert [one.code for one in chosen(report)] == ["CVL502", "CVL504"]
 
@@ -157,19 +157,23 @@ def test_a_model_that_does_not_run_is_a_problem() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"kind": "group"}, "--kind 'group' is unknown; did you mean 'grouped'"),
+        ({"kind": "group"}, "kind 'group' is unknown; did you mean 'grouped'"),
         ({"groups": 1}, "of at least 2"),
         ({"min_saving": 2}, "must be a share of the model"),
         ({"target_macs": "few"}, "'few' is not a number"),
-        ({"save_weights": "new.pt"}, "--save-weights requires --weights"),
+        ({"save_weights": "new.pt"}, "save_weights requires weights=FILE"),
         ({"device": "cuda"}, "device only applies to targets"),
-        ({"kinds": "grouped"}, "unknown option kinds"),
     ],
     ids=str,
 )
 def test_what_cannot_be_understood_is_a_usage_error(options: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         convlint.suggest(net(), SHAPE, **options)
+
+
+def test_an_unknown_argument_names_the_nearest() -> None:
+    with pytest.raises(TypeError, match="unexpected keyword argument 'kinds'; did you mean 'kind'"):
+        convlint.suggest(net(), SHAPE, kinds="grouped")  # type: ignore[call-arg]
 
 
 # --- rewriting
