@@ -273,7 +273,8 @@ def test_a_file_or_folder_without_permission_is_left_alone(
 
 def test_where_one_file_cannot_be_written_none_is(here: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     block = "from torch import nn\n\n\ndef block(a, b):\n    return nn.Conv2d(a, b, 3)\n"
-    net = "from torch import nn\nfrom block import block\nnet = nn.Sequential(block(32, 32), nn.Conv2d(32, 32, 1), nn.Conv2d(32, 32, 3))\n"
+    layers = "block(32, 32), nn.Conv2d(32, 32, 1), nn.Conv2d(32, 32, 3)"
+    net = f"from torch import nn\nfrom block import block\nnet = nn.Sequential({layers})\n"
     files = {"block.py": block, "net.py": net}
     for name, text in files.items():
         here.write(name, text)
