@@ -14,20 +14,27 @@ from convlint.ir import (
     Costs,
     DataEvidence,
     Graph,
-    LayerChange,
-    Model,
     ModelVersion,
     Refusal,
     Report,
     RewrittenSet,
     Suggestion,
-    Timing,
     Verification,
-    VersionRun,
 )
-from convlint.pipelines import run_models, size_search
+from convlint.pipelines import size_search
 from convlint.pipelines.consequences import Consequences
-from convlint.pipelines.model_versions import RunVersions, VersionRunner, sum_of_layers
+from convlint.pipelines.model_versions import RunVersions, VersionRunner
+from convlint.pipelines.proposals import (
+    Proposal,
+    costs_more,
+    goal_in_words,
+    in_set,
+    new_findings,
+    shared_attributes,
+    suggestion_of,
+    totals_of,
+    with_run,
+)
 from convlint.rewriting.base import Draft
 from convlint.rewriting.candidates import Candidate, find_candidates, live_candidates
 from convlint.rewriting.drafts import EditedFiles, apply_drafts
@@ -36,7 +43,7 @@ from convlint.rewriting.options import SuggestOptions
 from convlint.rewriting.selection import Goal, best_set, front, ranked, score
 from convlint.rewriting.verification import verify
 from convlint.settings.jobs import Job
-from convlint.support.dataclass import dataclass, replace
+from convlint.support.dataclass import replace
 from convlint.support.errors import UsageError
 
 _BATCH = 6  # versions that one process runs after importing the libraries once
@@ -53,26 +60,6 @@ def suggest(job: Job, run: RunVersions, options: SuggestOptions, *, live: bool =
     return _Search(job, run, options, live=live).report()
 
 
-@dataclass(frozen=True, slots=True)
-class _Proposal:
-    """A candidate as a suggestion: a draft that could be written, and those that are left if it fails.
-
-    ``run`` is that of the model with this proposal alone, None while its costs are only estimated.
-    """
-
-    candidate: Candidate
-    draft: Draft
-    left: tuple[Draft, ...]
-    written: EditedFiles
-    suggestion: Suggestion
-    run: VersionRun | None = None
-
-    @property
-    def number(self) -> int:
-        """The identity of the candidate, whose drafts this proposal tries one after the other."""
-        return id(self.candidate)
-
-
 class _Search:
     def __init__(self, job: Job, run: RunVersions, options: SuggestOptions, *, live: bool) -> None:
         self.live = live
@@ -87,7 +74,7 @@ class _Search:
         if graph is None:
             return Report(problems=tuple(self.versions.problems))
         model = cost.model_report(graph)
-        totals = _totals(model)
+        totals = totals_of(model)
         found = self._candidates(graph, totals)
         if self.options.weights and not self.live and (self.options.goal or self.options.max_error is not None):
             searched = size_search.search(self.versions, found, self.options, graph, totals)
@@ -127,7 +114,7 @@ class _Search:
             saved = sum((change.before - change.after for change in candidate.changes), Costs())
             shares = saved.params / max(totals.params, 1), saved.macs / max(totals.macs, 1)
             if min(shares) < 0 or max(shares) == 0:
-                self._refuse(candidate, _costs_more(*shares))
+                self._refuse(candidate, costs_more(*shares))
             elif max(shares) < options.min_saving:
                 self._refuse(candidate, f"it would save only {max(shares):.1%} of the model")
             else:
@@ -138,9 +125,9 @@ class _Search:
         names = tuple(change.layer for change in candidate.changes)
         self.refused.append(Refusal(candidate.kind.code, candidate.site, names, reason))
 
-    def _estimated(self, found: Sequence[Candidate]) -> list[_Proposal]:
+    def _estimated(self, found: Sequence[Candidate]) -> list[Proposal]:
         """The candidates that can be written, at most ``--top`` of them."""
-        proposals: list[_Proposal] = []
+        proposals: list[Proposal] = []
         for candidate in found:
             if self.options.top is not None and len(proposals) == self.options.top:
                 break
@@ -148,23 +135,23 @@ class _Search:
                 proposals.append(proposal)
         return proposals
 
-    def _written(self, candidate: Candidate, drafts: Sequence[Draft]) -> _Proposal | None:
+    def _written(self, candidate: Candidate, drafts: Sequence[Draft]) -> Proposal | None:
         """The proposal with the first draft that can be written; None, and a refusal, if there is none."""
         reason = "this call cannot be rewritten"
         for position, draft in enumerate(drafts):
             rewrite = apply_drafts([draft], self.versions.project)
             if not isinstance(rewrite, str):
-                suggestion = _suggestion(candidate, rewrite)
-                return _Proposal(candidate, draft, tuple(drafts[position + 1 :]), rewrite, suggestion)
+                suggestion = suggestion_of(candidate, rewrite)
+                return Proposal(candidate, draft, tuple(drafts[position + 1 :]), rewrite, suggestion)
             reason = rewrite
         self._refuse(candidate, candidate.otherwise or reason)
         return None
 
     # --- verification, each on its own
 
-    def _verified(self, proposals: Sequence[_Proposal]) -> list[_Proposal]:
+    def _verified(self, proposals: Sequence[Proposal]) -> list[Proposal]:
         """The proposals that a run verifies, each with its first draft that can be."""
-        verified: list[_Proposal] = []
+        verified: list[Proposal] = []
         left = list(proposals)
         while left:
             batch, left = left[:_BATCH], left[_BATCH:]
@@ -175,7 +162,7 @@ class _Search:
             for proposal, run in zip(batch, runs, strict=True):
                 verification = verify(proposal.candidate.changes, self.versions.original, run)
                 if isinstance(verification, Verification):
-                    verified.append(_with_run(proposal, verification, run))
+                    verified.append(with_run(proposal, verification, run))
                     continue
                 another = self._written(proposal.candidate, proposal.left) if proposal.left else None
                 if another is not None:
@@ -185,14 +172,14 @@ class _Search:
             left = failed + left
         return verified
 
-    def _version(self, parts: Sequence[_Proposal], written: EditedFiles | None = None) -> ModelVersion:
+    def _version(self, parts: Sequence[Proposal], written: EditedFiles | None = None) -> ModelVersion:
         return self.versions.version(written or parts[0].written, [part.candidate for part in parts])
 
     # --- the set
 
     def _choose(
-        self, proposals: list[_Proposal], totals: Costs
-    ) -> tuple[list[_Proposal], dict[Suggestion, Suggestion], RewrittenSet | None]:
+        self, proposals: list[Proposal], totals: Costs
+    ) -> tuple[list[Proposal], dict[Suggestion, Suggestion], RewrittenSet | None]:
         """Choose the suggestions to propose together: each with its form in the set, and the rewritten model.
 
         Those that bring a finding of convlint itself are not proposed. Where they do not work together, each is run on
@@ -229,7 +216,7 @@ class _Search:
         return proposals, {}, None
 
     def _verify_set(
-        self, rewrite: EditedFiles, parts: Sequence[_Proposal], totals: Costs
+        self, rewrite: EditedFiles, parts: Sequence[Proposal], totals: Costs
     ) -> tuple[dict[Suggestion, Suggestion], RewrittenSet] | str:
         """Run the model with all ``parts``; returns the reason if they are incompatible."""
         consequences = None if self.live else Consequences(self.versions)
@@ -244,16 +231,16 @@ class _Search:
         verified = verify(changes, self.versions.original, run)
         if isinstance(verified, str) or run.graph is None:
             return str(verified)
-        self.linted = _findings(self.versions.original.graph, run.graph, parts)
+        self.linted = new_findings(self.versions.original.graph, run.graph, parts)
         if self.linted:
             return next(iter(self.linted.values()))
         data = self._on_data(parts, version)
         if self.options.save_weights is not None and data is None:
             self.versions.save_weights(replace(version, probes=()), self.options.save_weights)
-        after = _totals(cost.model_report(run.graph))
+        after = totals_of(cost.model_report(run.graph))
         timings = self.versions.measure(replace(version, probes=()), self.options.runs)
-        works, broken = consequences.of(run, changes, _attributes(parts)) if consequences else ((), ())
-        suggestions = {part.suggestion: _in_set(part.suggestion, run, verified, timings) for part in parts}
+        works, broken = consequences.of(run, changes, shared_attributes(parts)) if consequences else ((), ())
+        suggestions = {part.suggestion: in_set(part.suggestion, run, verified, timings) for part in parts}
         return suggestions, RewrittenSet(
             before=totals,
             after=after,
@@ -261,13 +248,13 @@ class _Search:
             files=rewrite.files,
             verified=verified,
             latency=tuple(timing for timing in timings if timing.subject == "model"),
-            goal=_goal(self.options.goal, after),
+            goal=goal_in_words(self.options.goal, after),
             data=data,
             works=works,
             consequences=broken,
         )
 
-    def _on_data(self, parts: Sequence[_Proposal], version: ModelVersion) -> DataEvidence | None:
+    def _on_data(self, parts: Sequence[Proposal], version: ModelVersion) -> DataEvidence | None:
         """Convert the model on the user's data, and load the saved checkpoint; None, and a problem, if that fails."""
         if self.options.data is None:
             return None
@@ -281,84 +268,3 @@ class _Search:
             loaded = self.versions.run_versions([again])
             self.versions.note(loaded[0].problems if loaded else ())
         return runs[0].evidence
-
-
-def _attributes(parts: Sequence[_Proposal]) -> set[str]:
-    """The attributes of a convolution that all new classes have."""
-    helpers = [helper for part in parts for helper in part.draft.helpers if helper.writer is not None]
-    found = [{name[1:] for name in helper.parameters if name.startswith(".")} for helper in helpers]
-    return set.intersection(*found) if found else set()
-
-
-def _findings(original: Graph | None, graph: Graph, parts: Sequence[_Proposal]) -> dict[int, str]:
-    """The numbers of the parts whose layers bring a finding of convlint itself, each with the first."""
-    known = list(run_models.findings(original)) if original is not None else []
-    found: dict[int, str] = {}
-    for finding in run_models.findings(graph):
-        for part in parts:
-            layer = next((name for name in part.suggestion.instances if _is_in(finding.module, name)), None)
-            same = [f for f in known if f.code == finding.code and layer is not None and _is_in(f.module, layer)]
-            if layer is not None and not same and finding.severity != "info":
-                found.setdefault(part.number, f"it brings {finding.code}: {finding.message}")
-    return found
-
-
-def _is_in(module: str | None, layer: str) -> bool:
-    return module is not None and (module == layer or module.startswith(f"{layer}."))
-
-
-def _with_run(proposal: _Proposal, verification: Verification, run: VersionRun) -> _Proposal:
-    changes = _with_errors(proposal.suggestion.changes, run)
-    suggestion = replace(proposal.suggestion, verified=verification, changes=changes)
-    return replace(proposal, suggestion=suggestion, run=run)
-
-
-def _with_errors(changes: Sequence[LayerChange], run: VersionRun) -> tuple[LayerChange, ...]:
-    return tuple(replace(change, weight_error=run.weight_errors.get(change.layer)) for change in changes)
-
-
-def _in_set(suggestion: Suggestion, run: VersionRun, verified: Verification, timings: Sequence[Timing]) -> Suggestion:
-    """A chosen suggestion as the run of the whole set shows it: neighbors share channel orders."""
-    changes = _with_errors(suggestion.changes, run)
-    latency = tuple(sum_of_layers(timings, suggestion.instances))
-    if suggestion.verified is not None:
-        verified = suggestion.verified
-    return replace(suggestion, chosen=True, changes=changes, verified=verified, latency=latency)
-
-
-def _costs_more(params: float, macs: float) -> str:
-    if params == macs == 0:
-        return "it would save nothing"
-    return f"it would need more {'parameters' if params < 0 else 'MACs'}"
-
-
-def _totals(model: Model) -> Costs:
-    maps = sum(row.output_bytes for row in model.layers)
-    return Costs(model.totals.params, model.totals.macs, maps, model.totals.saved_bytes)
-
-
-def _suggestion(candidate: Candidate, rewrite: EditedFiles) -> Suggestion:
-    """A candidate with estimated costs."""
-    kind, form = candidate.kind, candidate.form
-    return Suggestion(
-        code=form.code,
-        name=kind.name,
-        title=kind.title(form),
-        site=candidate.site,
-        changes=candidate.changes,
-        edits=rewrite.edits,
-        diff=rewrite.diff,
-        verified=None,
-        evidence=kind.evidence,
-    )
-
-
-def _goal(goal: Goal, after: Costs) -> str | None:
-    """The result for ``--target-params`` and ``--target-macs`` in words; None without a goal."""
-    if not goal:
-        return None
-    limits = [
-        f"{limit:,} {unit}" for limit, unit in ((goal.params, "parameters"), (goal.macs, "MACs")) if limit is not None
-    ]
-    reached = "reached" if goal.reached(after) else "not reached"
-    return f"at most {' and '.join(limits)}: {reached}"

@@ -1,0 +1,105 @@
+"""The execution of ``if``: one branch where the condition is known, both where it is not."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from convlint.static.domain.execution import Raised
+from convlint.static.domain.objects import Instance, Scope
+from convlint.static.domain.origins import unknown_from
+from convlint.static.domain.values import Value
+from convlint.static.interpreter import truth
+from convlint.static.interpreter.dispatch import BlockEnd, evaluate, execute_block
+from convlint.static.interpreter.effects import effects_of, forget
+from convlint.static.interpreter.joining import UNBOUND, Outcome, joined_values, outcome
+
+if TYPE_CHECKING:
+    from convlint.static.interpreter.interpreter import Interpreter
+
+
+def execute_if(interpreter: Interpreter, node: ast.If, scope: Scope) -> BlockEnd | None:
+    """Execute an ``if`` statement."""
+    value = evaluate(interpreter, node.test, scope)
+    taken = truth.known(interpreter, value)
+    if taken is None:
+        raising = _raising_branch(node)
+        if raising is not None:  # a guard: the code after it runs on the other branch
+            taken = not raising
+            truth.assume(interpreter, value, taken)
+        elif truth.is_on_parameters(interpreter, value):
+            taken = truth.decide(interpreter, value)
+        else:
+            return _both_branches(interpreter, node, scope)
+    return execute_block(interpreter, node.body if taken else node.orelse, scope)
+
+
+def _raising_branch(node: ast.If) -> bool | None:
+    """Return the branch that ends with a raise: True for the body, False for else, None if neither does."""
+    branches = ((True, node.body), (False, node.orelse))
+    return next((which for which, body in branches if body and isinstance(body[-1], ast.Raise)), None)
+
+
+def _both_branches(interpreter: Interpreter, node: ast.If, scope: Scope) -> BlockEnd | None:
+    """Execute both branches of an unknown condition, except one that leaves; what they assign is what both leave."""
+    if node.orelse and isinstance(node.body[-1], ast.Return) and isinstance(node.orelse[-1], ast.Return):
+        return _either_return(interpreter, node, scope)
+    if isinstance(node.body[-1], _LEAVING):
+        return execute_block(interpreter, node.orelse, scope)
+    if node.orelse and isinstance(node.orelse[-1], _LEAVING):
+        return execute_block(interpreter, node.body, scope)
+    places = _places(interpreter, node, scope)
+    before = [owner.get(name, UNBOUND) for owner, name in places]
+    ends: list[list[Outcome]] = []
+    for branch in (node.body, node.orelse):
+        for (owner, name), value in zip(places, before, strict=True):
+            _rebind(owner, name, value)
+        with interpreter.execution.hypothetical():
+            execute_block(interpreter, branch, scope)
+            ends.append([outcome(interpreter, owner.get(name, UNBOUND)) for owner, name in places])
+        forget(interpreter, branch, scope, node)
+    unknown = unknown_from(node, scope)
+    for (owner, name), first, second in zip(places, *ends, strict=True):
+        _rebind(owner, name, joined_values(interpreter, first, second, unknown))
+    return None
+
+
+def _either_return(interpreter: Interpreter, node: ast.If, scope: Scope) -> BlockEnd | None:
+    """Execute two branches that return; the result is what both return."""
+    results: list[Outcome] = []
+    for branch in (node.body, node.orelse):
+        names = dict(scope.names)
+        try:
+            with interpreter.execution.hypothetical():
+                end = execute_block(interpreter, branch, scope)
+                results.append(outcome(interpreter, None if end is None else end.value))
+        except Raised:
+            continue  # a program that works takes the other branch
+        finally:
+            scope.names.clear()
+            scope.names.update(names)
+    if not results:
+        raise Raised("both branches raise an exception")
+    return BlockEnd(joined_values(interpreter, results[0], results[-1], unknown_from(node, scope)))
+
+
+def _places(interpreter: Interpreter, node: ast.If, scope: Scope) -> list[tuple[dict[str, Value], str]]:
+    """Return the names and attributes of objects that a statement binds, each with the dict that has its value."""
+    effects = effects_of(node)
+    places = [(scope.names, name) for name in effects.names]
+    for owner_node, attribute in effects.attributes:
+        if isinstance(owner_node, ast.Name):
+            owner = evaluate(interpreter, owner_node, scope)
+            if type(owner) is Instance and not any(o is owner.attrs and n == attribute for o, n in places):
+                places.append((owner.attrs, attribute))
+    return places
+
+
+def _rebind(owner: dict[str, Value], name: str, value: Value) -> None:
+    if value is UNBOUND:
+        owner.pop(name, None)
+    else:
+        owner[name] = value
+
+
+_LEAVING = (ast.Return, ast.Break, ast.Continue, ast.Raise)
