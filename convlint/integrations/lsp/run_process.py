@@ -13,8 +13,9 @@ import threading
 import traceback
 from collections.abc import Iterator, Sequence
 
+from convlint.analysis import ops
 from convlint.findings import baseline
-from convlint.integrations.lsp.shapes import NO_CALLS, BuiltModule, Result, of_functions, outermost
+from convlint.integrations.lsp.shapes import BuiltModule, Result, of_functions, outermost
 from convlint.ir import Edit, Finding, Graph, Model, Problem, Shape, Site, Status, Suggestion, serialize
 from convlint.pipelines import run_models, suggest
 from convlint.pipelines.requests import CheckRequest
@@ -96,7 +97,7 @@ def _results(graph: Graph) -> Iterator[Result]:
     failed = next((node.id for node in graph.nodes if node.error), len(graph.nodes))
     calls = [call for call in graph.calls if call.stop <= failed and _shapes(graph, call.outputs)]
     layers = [Result(site, call.layer, _shapes(graph, call.outputs)) for call, site in outermost(calls)]
-    nodes = [node for node in graph.nodes[:failed] if node.site is not None and node.op not in NO_CALLS]
+    nodes = [node for node in graph.nodes[:failed] if node.site is not None and node.op not in ops.NOT_CALLS]
     operators = [
         Result(node.site, node.op, tuple(tensor.shape for tensor in node.outputs), is_layer=False)
         for node in nodes

@@ -12,7 +12,6 @@ from convlint.support.dataclass import dataclass
 Dims = tuple[int | str, ...]
 """A shape; a size that static analysis does not know as a number is a text: ``planes``, ``H``, ``?``."""
 
-NO_CALLS = frozenset({"input", "output", "parameter", "constant", "kept"})  # operators that stand for tensors
 _MOST_TENSORS = 3  # of one result, and different results, in the text of a hint
 _MOST_ROWS = 20  # of a tooltip
 

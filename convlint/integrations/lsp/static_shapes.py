@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from math import prod
 
-from convlint.integrations.lsp.shapes import NO_CALLS, BuiltModule, Dims, Result, of_functions, outermost
+from convlint.analysis import ops
+from convlint.integrations.lsp.shapes import BuiltModule, Dims, Result, of_functions, outermost
 from convlint.ir import Site
 from convlint.source_text.texts import SourceTexts
 from convlint.static.domain.budget import FileBudget
@@ -125,7 +126,7 @@ class _Shapes:
 
     def operators(self) -> Iterator[Result]:
         for step in self.execution.steps[: self.last]:
-            if step.site is not None and step.layer is None and step.op not in NO_CALLS and step.outputs:
+            if step.site is not None and step.layer is None and step.op not in ops.NOT_CALLS and step.outputs:
                 yield Result(step.site, step.op, self.shapes(step.outputs), is_layer=False)
 
     def built(self) -> Iterator[BuiltModule]:
