@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
 from typing import Any
 
 from convlint.ir import EarlierReport, Totals
+from convlint.support.dataclass import fields
 from convlint.support.errors import UsageError
 
 _OPTIONAL_TOTALS = {"peak_inference_bytes", "saved_bytes", "training_bytes"}  # None if not measured

@@ -8,7 +8,6 @@ annotations.
 
 from __future__ import annotations
 
-import dataclasses
 import sys
 import types
 import typing
@@ -17,6 +16,7 @@ from functools import cache
 from typing import Any
 
 from convlint import ir
+from convlint.support.dataclass import fields
 
 
 def encode(value: Any) -> Any:
@@ -30,8 +30,9 @@ def encode(value: Any) -> Any:
         return int(value)
     if isinstance(value, float):
         return float(value)
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return [encode(getattr(value, name)) for name in _names(type(value))]
+    if fields(value) and not isinstance(value, type):
+        kind: type[Any] = value.__class__
+        return [encode(getattr(value, name)) for name in _names(kind)]
     if isinstance(value, tuple | list):
         return [encode(item) for item in value]
     if isinstance(value, Mapping):
@@ -60,7 +61,7 @@ def decode(kind: Any, value: Any) -> Any:
         if not isinstance(value, dict):
             raise TypeError(f"expected a mapping, not {type(value).__name__}")
         return {key: decode(arguments[1], item) for key, item in value.items()}
-    if dataclasses.is_dataclass(kind) and isinstance(kind, type):
+    if fields(kind) and isinstance(kind, type):
         hints = _hints(kind)
         return kind(**{name: decode(hints[name], item) for name, item in zip(_names(kind), value, strict=True)})
     return value
@@ -77,7 +78,7 @@ def _frozen(value: Any) -> Any:
 @cache
 def _names(kind: type) -> tuple[str, ...]:
     """The fields that are sent: all but those that only have a meaning where they were made."""
-    return tuple(f.name for f in dataclasses.fields(kind) if not f.metadata.get("local"))
+    return tuple(f.name for f in fields(kind) if not f.metadata.get("local"))
 
 
 @cache

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import fields
 from importlib.metadata import version
 from typing import Any
 
 from convlint import ir
 from convlint.outputs.parts.log_commands import json_without_commands
+from convlint.support.dataclass import fields
 
 SCHEMA_VERSION = 1
 # A list of numbers, one per line. It cannot match in a string, where JSON writes line breaks as \n.

@@ -39,7 +39,7 @@ class Field:
         self.init = init
         self.repr = repr
         self.compare = compare
-        self.metadata = metadata
+        self.metadata = metadata or {}
 
 
 @overload
@@ -53,6 +53,12 @@ def field(*, init: bool = ..., repr: bool = ..., compare: bool = ..., metadata: 
 def field(**options: Any) -> Any:
     """Declare an attribute with more than a default, as ``dataclasses.field`` does."""
     return Field(**options)
+
+
+def fields(kind: object) -> tuple[Field, ...]:
+    """Return the fields of a data class, or of an object of one; empty for everything else."""
+    found: Mapping[str, Field] = getattr(kind, _FIELDS, {})
+    return tuple(found.values())
 
 
 def replace(record: T, /, **changes: Any) -> T:

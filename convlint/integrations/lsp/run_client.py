@@ -10,13 +10,13 @@ import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import TypeVar, cast
 
 import convlint
 from convlint.integrations.lsp.run_process import RunRequest, RunResponse
 from convlint.ir import Problem, serialize
+from convlint.support.dataclass import fields, replace
 
 T = TypeVar("T")
 _START = "import sys; sys.path.append(sys.argv[1]); from convlint.integrations.lsp.run_process import main; main()"
@@ -68,7 +68,7 @@ def _with_absolute_paths(value: T, root: str) -> T:
     """Return a response, or a part of one, with absolute paths; the run has another working directory."""
     if isinstance(value, tuple):
         return cast("T", tuple([_with_absolute_paths(item, root) for item in value]))
-    if not is_dataclass(value) or isinstance(value, type):
+    if not fields(value) or isinstance(value, type):
         return value
     parts = {field.name: _with_absolute_paths(getattr(value, field.name), root) for field in fields(value)}
     if parts.get("path"):

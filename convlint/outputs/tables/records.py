@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import fields
 
 from convlint.ir import Model, Row, Totals
 from convlint.outputs.parts.columns import sizes
+from convlint.support.dataclass import fields
 
 Value = str | int | bool | None
 _SHAPES = ("input_shape", "output_shape", "kernel_size", "stride", "padding", "dilation")

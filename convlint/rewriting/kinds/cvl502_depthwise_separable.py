@@ -204,7 +204,7 @@ class _ConverterText:
             cost = f"{self.pairs} * ({cost})"
         arguments = text.of_layer("conv", parameters)
         return f'''def {_function_name(self.pairs)}(conv):
-    """Return `conv` as depthwise separable, or as it is if that saves nothing or it reads an image."""
+    """Return `conv` as depthwise separable; `conv` if that saves nothing or it reads an image."""
     if not isinstance(conv, nn.Conv2d) or conv.in_channels <= {STEM_CHANNELS} or conv.groups > 1:
         return conv
     window = conv.kernel_size[0] * conv.kernel_size[1]

@@ -106,12 +106,14 @@ class Tucker(RankKind):
         if form.per:
             read = f"(max(g, n // g * rank // {form.per} * g) for n, rank in zip((c, d), ranks))"
         return f'''def {self.function(form)}(conv, ranks):
-    """`conv` as a Tucker decomposition, or unchanged if that saves no parameters or it reads an image."""
+    """`conv` as a Tucker decomposition, unchanged if that saves nothing or it reads an image."""
     if not isinstance(conv, nn.{form.base}) or conv.in_channels <= {STEM_CHANNELS}:
         return conv
     c, d, g, window = conv.in_channels, conv.out_channels, conv.groups, conv.weight[0, 0].numel()
     r, s = {read}
-    if window == 1 or conv.padding_mode != "zeros" or min(c, d) < 2 * g or r > c or s > d or r % g or s % g:
+    if window == 1 or conv.padding_mode != "zeros" or min(c, d) < 2 * g:
+        return conv
+    if r > c or s > d or r % g or s % g:
         return conv
     if r * c + r * s * window + s * d >= window * c * d:
         return conv

@@ -129,12 +129,14 @@ class LowRank(RankKind):
         read = f"max(g, d // g * ranks[0] // {form.per} * g)" if form.per else "ranks[0]"
         output = ", conv.output_padding" if "Transpose" in form.base else ""
         return f'''def {self.function(form)}(conv, ranks):
-    """`conv` as two convolutions of low rank, or unchanged if that saves no parameters or it reads an image."""
+    """`conv` as two of low rank, unchanged if that saves nothing or it reads an image."""
     if not isinstance(conv, nn.{form.base}) or conv.in_channels <= {STEM_CHANNELS}:
         return conv
     c, d, g, k = conv.in_channels, conv.out_channels, conv.groups, conv.kernel_size
     rank, first, second = {read}, {first}, {second}
-    if first * second == 1 or conv.padding_mode != "zeros" or min(c, d) < 2 * g or rank > d or rank % g:
+    if first * second == 1 or conv.padding_mode != "zeros":
+        return conv
+    if min(c, d) < 2 * g or rank > d or rank % g:
         return conv
     if first * c * rank + rank * second * d >= first * second * c * d:
         return conv
