@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
@@ -31,8 +31,7 @@ def encode(value: Any) -> Any:
     if isinstance(value, float):
         return float(value)
     if fields(value) and not isinstance(value, type):
-        kind: type[Any] = value.__class__
-        return [encode(getattr(value, name)) for name in _names(kind)]
+        return [encode(getattr(value, name)) for name in _NAMES(type(value))]
     if isinstance(value, tuple | list):
         return [encode(item) for item in value]
     if isinstance(value, Mapping):
@@ -63,7 +62,7 @@ def decode(kind: Any, value: Any) -> Any:
         return {key: decode(arguments[1], item) for key, item in value.items()}
     if fields(kind) and isinstance(kind, type):
         hints = _hints(kind)
-        return kind(**{name: decode(hints[name], item) for name, item in zip(_names(kind), value, strict=True)})
+        return kind(**{name: decode(hints[name], item) for name, item in zip(_NAMES(kind), value, strict=True)})
     return value
 
 
@@ -75,10 +74,12 @@ def _frozen(value: Any) -> Any:
     return value
 
 
-@cache
 def _names(kind: type) -> tuple[str, ...]:
     """The fields that are sent: all but those that only have a meaning where they were made."""
     return tuple(f.name for f in fields(kind) if not f.metadata.get("local"))
+
+
+_NAMES: Callable[[type], tuple[str, ...]] = cache(_names)
 
 
 @cache

@@ -138,7 +138,6 @@ UNKNOWN = {
     "a default that changes later": "w = 3\ndef f(a=w): return a\nw = 4\nn = f()",
     "an attribute of an unknown base": "class C(what.Base): pass\nn = C().n",
     "a match": "match what:\n    case 1: n = 4\n    case _: n = 3",
-    "a generator of one's own": "def f(): yield 4\nn = next(f())",
     "a global of a function": "n = 4\ndef f():\n    global n\n    n = 3\nf()",
     "a name of the function around": (
         "def f():\n    n = 4\n    def g():\n        nonlocal n\n        n = 3\n    g()\n    return n\nn = f()"

@@ -22,11 +22,17 @@ def run(interpreter: Interpreter, node: ast.FunctionDef, scope: Scope) -> Value:
     if any("contextmanager" in ast.unparse(decorator) for decorator in node.decorator_list):
         execute_block(interpreter, node.body, scope)
         return UNKNOWN
+    if node in interpreter.generators:
+        return interpreter.record_gap("a generator that calls itself is not followed", node, scope)
     execution = interpreter.execution
     yielded: list[Value] = []
     scope.names |= {_YIELDED: yielded, _STARTED: execution.assumptions}
     gaps = len(execution.gaps)
-    execute_block(interpreter, node.body, scope)
+    interpreter.generators.add(node)
+    try:
+        execute_block(interpreter, node.body, scope)
+    finally:
+        interpreter.generators.remove(node)
     if any(not gap.is_value for gap in execution.gaps[gaps:]):
         yielded.append(UNKNOWN)  # a loop that is not followed may yield more
     return yielded

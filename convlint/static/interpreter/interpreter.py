@@ -63,6 +63,7 @@ class Interpreter:
         self.pass_all_inputs = False  # whether the call of an entry point passes optional inputs too
         self.left_out_inputs = False  # whether it left one out
         self.top_level: Scope | None = None  # of the file, if the entry point is a file
+        self.generators: set[ast.FunctionDef] = set()  # that are being executed
         self.cached_instances: dict[Hashable, BuiltInstance] = {}  # by the key of their constructor call
         self.cached_calls: dict[Hashable, Returned] = {}  # by the key of a call of a module
 
