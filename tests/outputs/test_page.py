@@ -435,7 +435,7 @@ def test_what_fails_and_what_wastes_is_in_colour(browser: Browser, folder: Path,
         assert "CVL302" in page.value("document.getElementById('details').innerText")
     broken = page_report.report(folder, "Broken")
     with opened(browser, folder, broken) as page:
-        # The convolution in front has a bias without effect, which is a waste and no failure.
+        # The convolution in front has a bias without effect, which is a waste (an info) and no failure.
         assert len({color(page, title) for title in ("input", "Conv2d stem", "BatchNorm2d norm")}) == 3
         page.click(".window [title='BatchNorm2d norm']")
         assert "CVL103" in page.value("document.getElementById('details').innerText")
