@@ -79,7 +79,7 @@ def exact(model: nn.Module) -> tuple[nn.Module, float]:
                     nn.Conv2d(into, 9 * into, 3, conv.stride[0], 1, groups=into, bias=False),
                     nn.Conv2d(9 * into, out, 1, bias=False),
                 )
-                pair.load_state_dict({"0.weight": state["depthwise.weight"], "1.weight": state["weight"]})
+                pair.load_state_dict({"0.weight": state["depthwise.weight"], "1.weight": state["pointwise.weight"]})
                 setattr(module, name, pair)
                 errors.append(error)
     return model, max(errors)

@@ -244,7 +244,15 @@ def _set_state(self: Any, state: tuple[None, Mapping[str, object]]) -> None:
 class _StandardFields:
     """The attribute by which the functions of ``dataclasses`` know a data class, created at its first use."""
 
+    def __init__(self) -> None:
+        self._known: dict[str, Any] | None = None
+
     def __get__(self, instance: object, owner: type[Any]) -> dict[str, Any]:
+        if self._known is None:
+            self._known = self._made(owner)
+        return self._known
+
+    def _made(self, owner: type[Any]) -> dict[str, Any]:
         import dataclasses
 
         standard: dict[str, Any] = {}

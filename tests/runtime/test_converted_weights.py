@@ -280,11 +280,10 @@ def test_where_channels_have_to_keep_their_order_a_shuffle_costs() -> None:
 
 @pytest.mark.slow
 def test_errors_are_those_of_the_checkpoint_that_is_saved(here: Project) -> None:
-    """Two neighbours in groups share the order of the channels between them, so neither has its best one."""
     here.write(
         "net.py",
         "from torch import nn\n\n\ndef net():\n    return nn.Sequential(\n"
-        "        nn.Conv2d(16, 64, 3),\n        nn.Conv2d(64, 64, 3),\n        nn.Conv2d(64, 64, 3),\n    )\n",
+        "        nn.Conv2d(16, 64, 3),\n        nn.Conv2d(64, 64, 1),\n        nn.Conv2d(64, 64, 3),\n    )\n",
     )
     torch.manual_seed(3)
     torch.save(here.load("net.py")["net"]().state_dict(), "net.pt")
@@ -293,7 +292,7 @@ def test_errors_are_those_of_the_checkpoint_that_is_saved(here: Project) -> None
     document = here.suggest("net.py:net", "--input", "16,9,9", *grouped, *saved).document
     found = {one["instances"][0]: one["weight_error"] for one in document["suggestions"]}
     before, after = torch.load("net.pt"), torch.load("new.pt")
-    assert found.keys() == {"0", "1", "2"}
+    assert found.keys() == {"0", "2"}
     for layer, error in found.items():  # what groups keep are weights of the dense layer
         kept = after[f"{layer}.weight"].square().sum() / before[f"{layer}.weight"].square().sum()
         assert error == pytest.approx((1 - kept.item()) ** 0.5, abs=1e-5)
