@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import ast
 import re
-import tokenize
 import warnings
+from codecs import BOM_UTF8
 
 from convlint.source_text.site import Site
 
@@ -43,7 +43,12 @@ def encode(text: str) -> bytes:
 
 
 def _declared_encoding(data: bytes) -> str:
-    first = iter(data.splitlines(keepends=True)[:2])
+    lines = data.splitlines(keepends=True)[:2]
+    if not any(b"coding" in line for line in lines) and not data.startswith(BOM_UTF8):
+        return "utf-8"
+    import tokenize  # takes long to import, for few files
+
+    first = iter(lines)
     return tokenize.detect_encoding(lambda: next(first, b""))[0]
 
 

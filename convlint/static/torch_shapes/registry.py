@@ -8,7 +8,6 @@ the arguments that it needs; one annotated as ``Tensor`` is sure to receive a te
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, cached_property
 from typing import TypeVar
@@ -24,6 +23,9 @@ _Handler = TypeVar("_Handler", bound=Callable[..., Value])
 # Exceptions of a handler for arguments of a kind that PyTorch accepts nowhere, such as a string for a
 # size. The result of the call is unknown.
 NOT_TAKEN = (TypeError, ValueError, LookupError, ArithmeticError, AttributeError)
+
+
+_VARARGS, _VARKEYWORDS = 4, 8  # flags of code objects, as inspect has them
 
 
 class Parameter(str):
@@ -67,13 +69,24 @@ class Operation:
         """A function that binds arguments for the handler, compiled from the signature when first needed."""
         signature = self._signature
         if signature is None:
-            parameters = inspect.signature(self.handler).parameters.values()
-            own = [p.replace(annotation=p.empty) for p in parameters]
-            signature = ", ".join([str(p) for p in own[1:] if p.name not in self._fixed])
+            signature = self._signature_of_handler()
         values = [self._source(name) for name in self._names if name != "passed"]
         text = f"lambda {signature}: ({''.join([f'{value}, ' for value in values])})"
         namespace = {f"fixed_{name}": value for name, value in self._fixed.items()}
         return eval(text, namespace)  # type: ignore[no-any-return] # noqa: S307 - our own text
+
+    def _signature_of_handler(self) -> str:
+        code, given = self.handler.__code__, self.handler.__defaults__ or ()
+        if code.co_kwonlyargcount or code.co_flags & (_VARARGS | _VARKEYWORDS):
+            from inspect import signature  # takes long to import, for few handlers
+
+            parameters = list(signature(self.handler).parameters.values())[1:]
+            own = [str(p.replace(annotation=p.empty)) for p in parameters if p.name not in self._fixed]
+            return ", ".join(own)
+        names = code.co_varnames[: code.co_argcount]
+        defaults = dict(zip(names[len(names) - len(given) :], given, strict=True))
+        texts = [f"{name}={defaults[name]!r}" if name in defaults else name for name in names[1:]]
+        return ", ".join([text for name, text in zip(names[1:], texts, strict=True) if name not in self._fixed])
 
     def _source(self, name: str) -> str:
         if name == "arguments":
