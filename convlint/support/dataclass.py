@@ -249,10 +249,10 @@ class _StandardFields:
 
     def __get__(self, instance: object, owner: type[Any]) -> dict[str, Any]:
         if self._known is None:
-            self._known = self._made(owner)
+            self._known = self._build(owner)
         return self._known
 
-    def _made(self, owner: type[Any]) -> dict[str, Any]:
+    def _build(self, owner: type[Any]) -> dict[str, Any]:
         import dataclasses
 
         standard: dict[str, Any] = {}
