@@ -39,7 +39,7 @@ def run(model: nn.Module, inputs: Inputs, names: Sequence[str], texts: Mapping[s
                 warnings.simplefilter("ignore")
                 found[name] = _tried(model, inputs, name, original)
         except TooLongError:
-            continue
+            found[name] = f"it takes longer than {_SECONDS:g} seconds"
         except Exception as error:
             found[name] = f"{type(error).__name__}: {one_line(error)}"
     return found
@@ -48,7 +48,7 @@ def run(model: nn.Module, inputs: Inputs, names: Sequence[str], texts: Mapping[s
 def _show_source(texts: Mapping[str, str]) -> None:
     """Let ``inspect`` see replaced files, which torch.jit.script compiles from their text."""
     for path, text in texts.items():
-        with suppress(Exception):
+        with suppress(SyntaxError, UnicodeError, LookupError):  # not Python: nothing to show
             source = lines.split(lines.decode(text.encode("latin-1"))[0])
             linecache.cache[path] = (len(text), None, source, path)
 
