@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -90,8 +91,13 @@ class Page:
         return self._page.evaluate(expression)
 
     def wait_for(self, expression: str) -> None:
-        """Wait until a JavaScript expression is true. Raises an error after half a minute."""
-        self._page.wait_for_function(expression)
+        """Wait until a JavaScript expression is true. Raises TimeoutError after half a minute."""
+        # Playwright's own waiting evaluates text inside the page, which the page's security policy refuses.
+        end = time.monotonic() + 30
+        while not self.value(f"!!({expression})"):
+            if time.monotonic() > end:
+                raise TimeoutError(f"not true after 30 s: {expression}")
+            self._page.wait_for_timeout(20)
 
     def settled(self) -> None:
         """Wait until the page is painted."""
