@@ -107,11 +107,16 @@ def follow(
 
     The execution ends after a number of ``steps``.
     """
-    followed = _follow(project, entry_point, arguments, options, steps, rank, all_inputs=False)
-    if followed.outcome == "fails" and followed.path.interpreter.left_out_inputs:
-        again = _follow(project, entry_point, arguments, options, steps, rank, all_inputs=True)
-        if followed.operation not in again.failing:  # it may be due to an optional input that was left out
-            return Followed(followed.arguments, followed.options, followed.path, "undecided")
+    followed = _follow(project, entry_point, arguments, options, steps, rank)
+    if followed.outcome != "fails":
+        return followed
+    others: list[Followed] = []
+    if followed.path.interpreter.left_out_inputs:  # it may be due to an optional input that was left out
+        others.append(_follow(project, entry_point, arguments, options, steps, rank, all_inputs=True))
+    if followed.path.execution.has_settled:  # ... or to the number of inputs in a list
+        others.append(_follow(project, entry_point, arguments, options, steps, rank, count=3))
+    if any(followed.operation not in other.failing for other in others):
+        return Followed(followed.arguments, followed.options, followed.path, "undecided")
     return followed
 
 
@@ -123,9 +128,10 @@ def _follow(
     steps: int,
     rank: int | None,
     *,
-    all_inputs: bool,
+    all_inputs: bool = False,
+    count: int = 2,
 ) -> Followed:
-    interpreter = Interpreter(project, Execution(), PathChoices())
+    interpreter = Interpreter(project, Execution(count=count), PathChoices())
     interpreter.steps, interpreter.input_rank, interpreter.pass_all_inputs = steps, rank, all_inputs
     interpreter.is_trial = True
     given = arguments | options

@@ -37,7 +37,7 @@ def covered(explorations: Sequence[Exploration]) -> Iterator[Coverage]:
             continue
         roots = [(path, path.instance if kind == "class" else path.model) for path in exploration.paths]
         best = _best(exploration.entry_point, roots, calls)
-        if best is not None and kind == "class" and not best.is_complete:
+        if best is not None and kind == "class" and not (best.is_complete and best.layers):
             built = _built(explorations) if built is None else built
             more = _best(exploration.entry_point, built.get(exploration.entry_point.value, ()), calls)
             best = best if more is None else max(best, more, key=_rank)

@@ -60,6 +60,9 @@ def findings(project: Project, explored: Exploration) -> Iterator[Finding]:
         if path.interpreter.left_out_inputs and invalid:
             invalid &= _found_with_all_inputs(project, explored, path)
             here = {k: f for k, f in here.items() if k in invalid or _family(f) != "invalid"}
+        if path.execution.has_settled and any(_family(finding) in ("invalid", "latent") for finding in here.values()):
+            here = _found_with_all_counts(project, explored, path, here)
+            invalid &= here.keys()
         for key, finding in here.items():
             found.setdefault(key, []).append(finding)
             paths.setdefault(key, []).append(path)
@@ -92,6 +95,34 @@ def _found_with_all_inputs(project: Project, explored: Exploration, path: Execut
     again = explored.with_all_inputs(path)
     path.failure = path.failure or again.failure
     return set(_findings_of(project, again, candidates(again, set())))
+
+
+def _found_with_all_counts(
+    project: Project, explored: Exploration, path: ExecutionPath, here: Mapping[tuple[str, Place], Finding]
+) -> dict[tuple[str, Place], Finding]:
+    """Return the findings that do not depend on a number of blocks or items that convlint chose."""
+    kept = dict(here)
+    for count in _COUNTS:
+        if count == path.execution.count:
+            continue
+        again = explored.with_count(path, count)
+        path.failure = path.failure or again.failure
+        if not again.complete:
+            continue  # the class does not accept that number
+        found = _findings_of(project, again, candidates(again, set()))
+        changed = {key for key in kept if key in found and found[key].message != here[key].message}
+        for key, finding in here.items():
+            if key not in found and _family(finding) == "invalid":
+                kept.pop(key, None)
+            if key in changed and (_family(finding) == "latent" or path.execution.has_open_inputs):
+                kept.pop(key, None)
+        if not changed & kept.keys():
+            break
+    return kept
+
+
+_COUNTS = (3, 2, 1, 4, 5, 6, 8)
+"""Numbers of blocks and of items to try for an error that depends on them: a class may be right for one of these."""
 
 
 def _place(site: Site | None) -> Place:

@@ -24,6 +24,9 @@ class Knowledge:
     demands: list[Pair] = field(default_factory=list)  # equalities that were assumed
     facts: list[Pair] = field(default_factory=list)  # equalities that conditions of the program state
     defaults: dict[Symbol, int] = field(default_factory=dict)  # of parameters
+    count: int = 2  # of everything that a caller may give any number of: blocks, items of a list
+    has_settled: bool = False  # whether something was given that number
+    has_open_inputs: bool = False  # whether an input is a list of any length
     widths: set[Symbol] = field(default_factory=set)  # parameters that are numbers of channels
     limits: dict[Symbol, tuple[float, float]] = field(default_factory=dict)  # from conditions
     _bound: dict[Symbol, Num] = field(default_factory=dict)
@@ -187,15 +190,17 @@ class Knowledge:
         return reduced if type(reduced) is int else None
 
     def settle_count(self, number: Dim) -> None:
-        """Let a parameter without default, that only counts something, be 2 if that is possible."""
+        """Let a parameter without default, that only counts something, be ``count`` if that is possible."""
         linear = _one_symbol(self.reduced(number))
         if linear is None:
             return
         symbol, _, _ = linear
         low, high = self.limits.get(symbol, (-inf, inf))
         is_count = symbol.scope != FRESH and not symbol.opaque and symbol not in self.widths
-        if is_count and symbol not in self.defaults and low <= 2 <= high and not is_width_name(symbol.name):
-            self.state(symbolic.symbol(symbol.name, symbol.scope), 2)
+        is_possible = low <= self.count <= high and not is_width_name(symbol.name)
+        if is_count and symbol not in self.defaults and is_possible:
+            self.has_settled = True
+            self.state(symbolic.symbol(symbol.name, symbol.scope), self.count)
 
     def holds_at_defaults(self, condition: Condition) -> bool:
         """Return whether a condition holds at the defaults; without one, flags are set and numbers differ."""

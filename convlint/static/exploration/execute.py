@@ -10,6 +10,7 @@ from convlint import symbolic
 from convlint.settings.input_shapes import nested
 from convlint.static.domain.objects import Function, Instance, Outside, Scope
 from convlint.static.domain.values import UNKNOWN, InputMapping, Tensor, Value
+from convlint.static.exploration import list_inputs
 from convlint.static.exploration.entry_points import PARAMETERS, EntryPoint, ExecutionPath
 from convlint.static.exploration.rebuilt_layers import find_rebuilt
 from convlint.static.interpreter import Call, Interpreter, is_mapping
@@ -29,6 +30,7 @@ def execute_entry_point(path: ExecutionPath) -> None:
 
 def _execute_class(path: ExecutionPath) -> None:
     interpreter, cls = path.interpreter, path.entry_point.value
+    interpreter.entry_code = cls.node
     call = _call_of(path, cls.node)
     init = cls.lookup("__init__")
     if type(init) is Function:
@@ -71,7 +73,9 @@ def _forward_on_unknown_inputs(instance: Instance, call: Call) -> None:
             interpreter.call(instance, call.with_args([_input(interpreter)], {}, open_ended=False))
         return
     parameters = forward.node.args
-    values = {parameter.arg: _input_for(interpreter, forward, parameter) for parameter in required_inputs(forward)}
+    values = {
+        parameter.arg: _input_for(interpreter, instance, forward, parameter) for parameter in required_inputs(forward)
+    }
     by_name = {parameter.arg for parameter in parameters.kwonlyargs}
     args = [value for name, value in values.items() if name not in by_name]
     kwargs = {name: value for name, value in values.items() if name in by_name}
@@ -86,10 +90,12 @@ def _input(interpreter: Interpreter) -> Tensor:
     return tensor
 
 
-def _input_for(interpreter: Interpreter, forward: Function, parameter: ast.arg) -> Value:
+def _input_for(interpreter: Interpreter, module: Instance, forward: Function, parameter: ast.arg) -> Value:
     """Return a tensor, unless the annotation of the parameter or its use says otherwise."""
     if is_mapping(forward.node, parameter.arg):
         return InputMapping({})
+    if list_inputs.is_list(forward, parameter):
+        return list_inputs.tensors(interpreter, module, forward, parameter)
     return _input(interpreter) if takes_tensor(forward, parameter) else UNKNOWN
 
 
@@ -104,7 +110,7 @@ def takes_tensor(forward: Function, parameter: ast.arg) -> bool:
     """Return whether an input of a ``forward`` is followed as a tensor, as its annotation and its use say."""
     annotation = "Tensor" if parameter.annotation is None else ast.unparse(parameter.annotation)
     is_tensor = annotation.strip("'\"").rsplit(".", 1)[-1] in ("Tensor", "FloatTensor")
-    return is_tensor and not is_mapping(forward.node, parameter.arg)
+    return is_tensor and not is_mapping(forward.node, parameter.arg) and not list_inputs.is_list(forward, parameter)
 
 
 # --- arguments
@@ -163,6 +169,7 @@ def _call_of(path: ExecutionPath, node: ast.AST) -> Call:
 def _execute_function(path: ExecutionPath) -> None:
     interpreter, entry_point = path.interpreter, path.entry_point
     function: Function = entry_point.value
+    interpreter.entry_code = function.node
     skip = 1 if function.owner is not None and function.kind != "staticmethod" else 0
     optional = _optional(interpreter, function.defaults, lambda value: value is None or _is_empty(value))
     call, parameters = _call_of(path, function.node), function.node.args

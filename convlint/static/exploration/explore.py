@@ -26,6 +26,7 @@ from convlint.static.program.source_module import SourceModule
 from convlint.support.dataclass import dataclass
 
 _MOST_PATHS = 10  # of one entry point
+_COUNTS = (2, 3, 4)  # of blocks, or of items of a list
 _ALIKE = {"factory": 1}
 """How many of the functions that call the same are executed first, 2 of other kinds."""
 
@@ -42,6 +43,7 @@ class Exploration:
         self._variants = argument_variants(entry_point)
         self._variant: dict[str, Value] = {}
         self._choices: PathChoices | None = None
+        self._count = _COUNTS[0]
 
     def advance(self, steps: int | None = None) -> int | None:
         """Execute the next path, within ``steps`` if given. Returns the steps taken, None if no path is left."""
@@ -52,6 +54,11 @@ class Exploration:
                 return None
             self._variant, self._choices = self._variants.pop(0), PathChoices()
         path = self._execute(self._choices, self._variant, self._most if steps is None else min(steps, self._most))
+        for count in _COUNTS[1:]:
+            if path.complete or self.paths or not path.execution.has_settled:
+                break
+            self._count = count  # the class may only accept lists of another length
+            path = self.with_count(path, count)
         self.paths.append(path)
         if len(self.paths) == 1 and fails_at_defaults(path):
             self._variants.insert(0, default_numbers(path))
@@ -67,10 +74,14 @@ class Exploration:
         """Return the same path with UNKNOWN for each optional input that the path left out."""
         return self._execute(path.interpreter.choices.again(), path.variant, self._most, all_inputs=True)
 
+    def with_count(self, path: ExecutionPath, count: int) -> ExecutionPath:
+        """Return the same path with another number of everything that a caller may give any number of."""
+        return self._execute(path.interpreter.choices.again(), path.variant, self._most, count=count)
+
     def _execute(
-        self, choices: PathChoices, variant: dict[str, Value], steps: int, *, all_inputs: bool = False
+        self, choices: PathChoices, variant: dict[str, Value], steps: int, *, all_inputs: bool = False, count: int = 0
     ) -> ExecutionPath:
-        interpreter = Interpreter(self.project, Execution(), choices)
+        interpreter = Interpreter(self.project, Execution(count=count or self._count), choices)
         interpreter.steps, interpreter.pass_all_inputs = steps, all_inputs
         path = ExecutionPath(self.entry_point, interpreter, variant, complete=False)
         try:

@@ -7,6 +7,7 @@ from convlint.static.interpreter.call import Call
 from convlint.static.interpreter.input_mappings import is_mapping
 from convlint.static.interpreter.interpreter import Interpreter
 from convlint.static.interpreter.module_calls import ModuleCall
+from convlint.static.interpreter.parameter_lists import lengths
 from convlint.static.interpreter.path_choices import PathChoice, PathChoices
 from convlint.static.interpreter.registries import update_registries
 
@@ -18,5 +19,6 @@ __all__ = [
     "PathChoices",
     "Raised",
     "is_mapping",
+    "lengths",
     "update_registries",
 ]

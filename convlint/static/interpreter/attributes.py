@@ -19,9 +19,9 @@ from convlint.static.domain.values import (
     Value,
     Vector,
 )
-from convlint.static.interpreter import classes, records, special_methods
+from convlint.static.interpreter import classes, parameter_lists, records, special_methods
 from convlint.static.interpreter.call import Call
-from convlint.static.interpreter.pymodel import containers, methods, module_containers
+from convlint.static.interpreter.pymodel import methods, module_containers
 from convlint.static.program.source_module import SourceModule
 from convlint.static.torch_shapes import FLOAT_FUNCTIONAL, attribute, float_functional_method, method
 from convlint.symbolic import Dim
@@ -50,7 +50,7 @@ def get(interpreter: Interpreter, value: Value, name: str, node: ast.expr, scope
     if kind is Super:
         return _of_super(value, name)
     if kind is Dim:
-        return containers.part(value, f".{name}")
+        return parameter_lists.part(value, f".{name}")
     if kind is Builtin and value.name in _TYPES:
         return Builtin(f"{value.name}.{name}")
     if kind is Children:

@@ -22,7 +22,15 @@ from convlint.static.domain.values import (
     has_more,
     joined,
 )
-from convlint.static.interpreter import attributes, displays, generators, input_mappings, special_methods, truth
+from convlint.static.interpreter import (
+    attributes,
+    displays,
+    generators,
+    input_mappings,
+    parameter_lists,
+    special_methods,
+    truth,
+)
 from convlint.static.interpreter.assignment import assign
 from convlint.static.interpreter.call import Call
 from convlint.static.interpreter.definitions import make_function
@@ -209,7 +217,7 @@ def _unpacked(interpreter: Interpreter, callee: Value, node: ast.Call, scope: Sc
     for argument in node.args:
         if type(argument) is ast.Starred:
             unpacked = evaluate(interpreter, argument.value, scope)
-            items = containers.iterate(interpreter, unpacked)
+            items = None if type(unpacked) is Dim else containers.iterate(interpreter, unpacked)
             if items is None or len(items) + len(args) > LONGEST:
                 call.open_ended, items = True, []
             if has_more(unpacked) and type(callee) is not Class:
@@ -241,6 +249,8 @@ def _subscript(interpreter: Interpreter, node: ast.Subscript, scope: Scope) -> V
         return special_methods.call_special(interpreter, value, "__getitem__", key, node=node, scope=scope)
     if type(value) is InputMapping:
         return input_mappings.part(interpreter, value, key) if type(key) in (str, AnyKey) else UNKNOWN
+    if type(value) is Dim and (type(key) is slice or (type(key) is int and key < 0)):
+        value = parameter_lists.items(interpreter, value) or value
     if type(value) is Names and type(key) is str:
         return interpreter.name_of_module(value.module, key)
     if type(value) is Library and value.name == "sys.modules" and type(key) is str:

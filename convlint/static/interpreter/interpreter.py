@@ -58,6 +58,7 @@ class Interpreter:
         self.constructing: list[Instance] = []
         self.built_in_forward: list[Built] = []  # modules that the forward of another module built
         self.steps = STEPS_OF_AN_EXECUTION  # that are left
+        self.entry_code: ast.AST | None = None  # of the entry point, if that is a class or function
         self.is_trial = False  # whether arguments are tried: a failure alone is then no finding
         self.input_rank: int | None = None  # of the inputs of an entry point; None: as its code requires
         self.pass_all_inputs = False  # whether the call of an entry point passes optional inputs too

@@ -42,6 +42,7 @@ Compute = Callable[[Value, Value], Value]
 PLAIN = (int, float, str, bool, bytes, tuple, type(None))
 _SEQUENCES = (str, bytes, tuple)
 _LARGEST_SYMBOLIC_POWER = 4
+_LARGEST_SHIFT = 16
 _WIDE_FIELD = re.compile(r"\d{4}|\*")
 
 
@@ -137,6 +138,9 @@ def _symbolic(name: str, compute: Compute, left: Value, right: Value) -> Value:
     whole = isinstance(left, int | Dim) and isinstance(right, int | Dim)
     if whole and name in ("add", "sub", "mul", "floordiv", "mod"):
         return whole_value(compute(symbolic.as_dim(left), symbolic.as_dim(right)))
+    if whole and name in ("lshift", "rshift") and type(right) is int and 0 <= right <= _LARGEST_SHIFT:
+        factor = symbolic.as_dim(2**right)
+        return whole_value(symbolic.as_dim(left) * factor if name == "lshift" else symbolic.as_dim(left) // factor)
     if whole and name == "pow" and type(right) is int and 0 < right <= _LARGEST_SYMBOLIC_POWER:
         power = symbolic.as_dim(left)
         for _ in range(right - 1):
@@ -220,7 +224,7 @@ def _equal(interpreter: Interpreter, left: Value, right: Value) -> Value:
             return Condition("==", left, right) if known is None else known
         # The type of the parameter is not known: it may be a string, a sequence or a float.
         other = right if type(left) is Dim else left
-        return UNKNOWN if isinstance(other, str | tuple | list | float) else False
+        return UNKNOWN if isinstance(other, str | tuple | list | float | Real | Condition) else False
     if isinstance(left, Real | Condition) or isinstance(right, Real | Condition):
         return UNKNOWN
     if isinstance(left, tuple | list) and isinstance(right, tuple | list):

@@ -22,7 +22,7 @@ from convlint.static.domain.values import (
     has_more,
     is_small,
 )
-from convlint.static.interpreter import input_mappings, libraries, records, special_methods, truth
+from convlint.static.interpreter import input_mappings, libraries, parameter_lists, records, special_methods, truth
 from convlint.static.interpreter.call import Call
 from convlint.static.interpreter.pymodel import containers, introspection
 from convlint.static.interpreter.pymodel.native import NativeFunction, concrete, real_value, whole_value
@@ -38,7 +38,7 @@ def _len(call: Call) -> Value:
     value = call.args[0]
     if special_methods.defines(value, "__len__"):
         return special_methods.call_special(call.interpreter, value, "__len__", node=call.node, scope=call.scope)
-    return containers.length(value)
+    return parameter_lists.length(call.interpreter, value) if type(value) is Dim else containers.length(value)
 
 
 def _filter(call: Call) -> Value:
@@ -74,7 +74,8 @@ def _enumerate(call: Call) -> Value:
 
 
 def _zip(call: Call) -> Value:
-    columns = [containers.items_of(call.interpreter, value) for value in call.args]
+    arguments = parameter_lists.zipped(call.interpreter, call.args)
+    columns = [containers.items_of(call.interpreter, value) for value in arguments]
     if len(columns) * min(map(len, columns), default=0) > LONGEST:
         return UNKNOWN
     more = any(map(has_more, call.args))

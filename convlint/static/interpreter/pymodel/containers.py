@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from convlint import symbolic
-from convlint.static.domain.facts import FRESH
 from convlint.static.domain.objects import UNKNOWN_CHILD, Children, Class, Function, Instance, Names
 from convlint.static.domain.values import (
     ANY_KEY,
@@ -26,7 +25,7 @@ from convlint.static.domain.values import (
     has_unknown,
     is_small,
 )
-from convlint.static.interpreter import special_methods
+from convlint.static.interpreter import parameter_lists, special_methods
 from convlint.static.interpreter.pymodel import module_containers
 from convlint.static.interpreter.pymodel.native import whole_value
 from convlint.static.torch_shapes import function
@@ -69,7 +68,7 @@ def get(value: Value, key: Value) -> Value:
         item = get(value.items, key)
         return Vector(item) if type(item) is tuple else item
     if kind is Dim and (type(key) is str or (type(key) is int and key >= 0)):
-        return part(value, f"[{key!r}]")  # a negative index may be any of these
+        return parameter_lists.part(value, f"[{key!r}]")  # a negative index may be any of these
     return UNKNOWN
 
 
@@ -97,17 +96,6 @@ def _module_at(instance: Instance, key: Value) -> Value:
         module_containers.extend(sliced, children[key])
         return sliced
     return UNKNOWN
-
-
-def part(value: Dim, suffix: str) -> Value:
-    """Return an attribute or item of a parameter whose type is not known: a symbol of its own."""
-    if len(value.symbols()) != 1 or suffix.startswith("._"):
-        return UNKNOWN
-    (symbol,) = value.symbols()
-    is_symbol = symbolic.symbol(symbol.name, symbol.scope, symbol.opaque) == value
-    if not is_symbol or symbol.scope == FRESH:
-        return UNKNOWN
-    return symbolic.symbol(symbol.name + suffix, symbol.scope)
 
 
 def set_item(owner: Value, key: Value, value: Value) -> None:
@@ -281,9 +269,8 @@ def iterate(interpreter: Interpreter, value: Value, count: int | None = None) ->
     if kind is Sizes and count is not None:
         shape = interpreter.execution.require_rank(value.tensor, count)
         return None if shape is None else list(shape)
-    if kind is Dim and count is not None and count < _MOST_PARTS:
-        parts = [part(value, f"[{position}]") for position in range(count)]
-        return None if has_unknown(parts) else parts
+    if kind is Dim and (count is None or count < _MOST_PARTS):
+        return parameter_lists.items(interpreter, value, count)
     return None
 
 

@@ -1,0 +1,91 @@
+"""Inputs that are lists of tensors, as their annotation or their use says."""
+
+from __future__ import annotations
+
+import ast
+from functools import partial
+
+from convlint.static.domain.objects import Function, Instance
+from convlint.static.domain.values import Tensor
+from convlint.static.interpreter import Interpreter, lengths
+from convlint.static.program.parse import cached, walk
+
+
+def is_list(forward: Function, parameter: ast.arg) -> bool:
+    """Return whether an input of a ``forward`` is a list or tuple of tensors."""
+    if parameter.annotation is not None:
+        return _annotated(parameter.annotation) is not None
+    return parameter.arg in cached(forward.node, "lists", partial(_used_as_lists, forward.node))
+
+
+def tensors(interpreter: Interpreter, module: Instance, forward: Function, parameter: ast.arg) -> list[Tensor]:
+    """Return the tensors of an input that is a list: as many as the code reads, or as the module has parts for them."""
+    execution = interpreter.execution
+    count = _annotated(parameter.annotation) if parameter.annotation is not None else 0
+    if not count:
+        written = lengths(forward.node).get(parameter.arg, 0)
+        lists = [len(list(each.children())) for _, each in module.children() if each.kind == "ModuleList"]
+        count = max(written, *lists, 0) + execution.count - _USUAL if lists else max(written, execution.count)
+        execution.has_settled = execution.has_open_inputs = True
+    emit = execution.emit
+    return [emit("input", [], [None], {"part": str(position)})[0] for position in range(min(count, _MOST))]
+
+
+_MOST = 16
+_USUAL = 2  # ``Knowledge.count`` of the first execution
+
+
+def _annotated(annotation: ast.expr) -> int | None:
+    """Return the length of an annotated list of tensors, 0 if it may be any; None if the annotation says otherwise."""
+    if isinstance(annotation, ast.Constant) and isinstance(annotation.value, str):
+        try:
+            annotation = ast.parse(annotation.value, mode="eval").body
+        except SyntaxError:
+            return None
+    match annotation:
+        case ast.Subscript(value=kind, slice=ast.Tuple(elts=parts)) if _last(kind) in ("Tuple", "tuple"):
+            kept = [part for part in parts if not (isinstance(part, ast.Constant) and part.value is ...)]
+            return (len(kept) if len(kept) == len(parts) else 0) if all(map(_is_tensor, kept)) else None
+        case ast.Subscript(value=kind, slice=item) if _last(kind) in _LISTS and _is_tensor(item):
+            return 0
+    return None
+
+
+_LISTS = frozenset({"List", "list", "Sequence", "Iterable", "Tuple", "tuple"})
+
+
+def _last(node: ast.expr) -> str:
+    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+
+
+def _is_tensor(node: ast.expr) -> bool:
+    return _last(node) in ("Tensor", "FloatTensor")
+
+
+def _used_as_lists(function: ast.AST) -> set[str]:
+    """Return the names that a function uses as lists, and nowhere as tensors."""
+    listed: list[ast.AST] = []
+    other: set[str] = set()
+    for node in walk(function):
+        match node:
+            case ast.For(iter=each) | ast.comprehension(iter=each):
+                listed.append(each)
+            case ast.Assign(targets=[ast.Tuple()], value=each):
+                listed.append(each)
+            case ast.Call(func=func, args=parts):
+                if _last(func) not in _TAKING_LISTS:
+                    other.update([each.id for each in parts if isinstance(each, ast.Name)])
+                elif _last(func) not in ("len", "isinstance"):
+                    listed += parts
+            case ast.Subscript(value=ast.Name(id=name), slice=ast.Tuple()):
+                other.add(name)
+            case ast.Attribute(value=ast.Name(id=name)):
+                other.add(name)
+            case ast.BinOp(left=left, right=right):
+                other.update([each.id for each in (left, right) if isinstance(each, ast.Name)])
+            case ast.Name(id=name, ctx=ast.Store()):
+                other.add(name)
+    return {node.id for node in listed if isinstance(node, ast.Name)} - other
+
+
+_TAKING_LISTS = frozenset({"zip", "enumerate", "list", "tuple", "reversed", "len", "cat", "concat", "stack"})

@@ -1,0 +1,141 @@
+"""Lists of unknown length, and numbers that only count: followed, and reported only if no length is right."""
+
+from __future__ import annotations
+
+import pytest
+
+from convlint.source_text.texts import SourceTexts
+from convlint.static import CheckedFile, Project, check_file
+
+HEAD = "import torch\nfrom torch import Tensor, nn\n\n"
+
+
+def check(text: str) -> CheckedFile:
+    data = (HEAD + text).encode()
+    return check_file("net.py", data, Project(".", (), SourceTexts({"net.py": data})))
+
+
+def errors(text: str) -> list[str]:
+    return [finding.code for finding in check(text).findings if finding.severity == "error"]
+
+
+CHAIN = """
+class Net(nn.Module):
+    def __init__(self, widths):
+        super().__init__()
+        layers, last = [], 3
+        {loop}
+            layers += [nn.Conv2d(last, width, 3), nn.BatchNorm2d(width)]
+            last = width
+        self.layers = nn.Sequential(*layers)
+        self.middle = nn.Conv2d(widths[-1], 24, 1)
+        self.head = nn.Conv2d({channels}, 2, 1)
+
+    def forward(self, x):
+        return self.head(self.middle(self.layers(x)))
+"""
+LOOPS = (
+    "for width in widths:",
+    "for position, width in enumerate(widths):",
+    "for position in range(len(widths)):\n            width = widths[position]",
+    "for width, depth in zip(widths, [1, 2, 3]):",
+    "for width in [widths[0], *widths[1:]]:",
+    "for width in list(reversed(widths[::-1])):",
+)
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_a_list_of_widths_is_followed(loop: str) -> None:
+    text = CHAIN.format(loop=loop, channels=24)
+    (coverage,) = check(text).coverage
+    assert coverage.is_complete
+    assert coverage.layers > 4
+    assert errors(text) == []
+    assert errors(CHAIN.format(loop=loop, channels=32)) == ["CVL102"]
+
+
+HEADS = """
+class Head(nn.Module):
+    def __init__(self, channels=(8, 16, 32)):
+        super().__init__()
+        self.laterals = nn.ModuleList([nn.Conv2d(width, 64, 1) for width in channels])
+        self.out = nn.Conv2d({channels}, 4, 1)
+
+    def forward(self, features{annotation}):
+        return {forward}
+"""
+FORWARDS = (
+    "[self.out(lateral(feature)) for lateral, feature in zip(self.laterals, features)]",
+    "self.out(torch.stack([self.laterals[n](features[n]) for n in range(len(features))]).sum(0))",
+    "self.out(self.laterals[-1](features[-1]))",
+)
+
+
+@pytest.mark.parametrize("forward", FORWARDS)
+def test_a_list_of_inputs_is_followed(forward: str) -> None:
+    right = HEADS.format(annotation=": list[Tensor]", forward=forward, channels=64)
+    (coverage,) = check(right).coverage
+    assert coverage.is_complete
+    assert errors(right) == []
+    assert errors(HEADS.format(annotation=": list[Tensor]", forward=forward, channels=48)) == ["CVL102"]
+
+
+def test_the_use_of_an_input_shows_that_it_is_a_list() -> None:
+    assert errors(HEADS.format(annotation="", forward=FORWARDS[0], channels=48)) == ["CVL102"]
+
+
+COUNTED = """
+class Net(nn.Module):
+    def __init__(self, {parameter}):
+        super().__init__()
+        self.convs = nn.ModuleList([nn.Conv2d({width}, 8, 1) for {each}])
+        self.head = nn.Conv2d(32, 8, 1)
+
+    def forward(self, {input}):
+        return self.head(torch.cat([{result}], 1))
+"""
+COUNTS = {
+    "blocks": ("number", "3", "_ in range(number)", "x", "conv(x) for conv in self.convs"),
+    "widths": ("widths", "width", "width in widths", "x", "conv(x) for conv in self.convs"),
+    "inputs": ("", "3", "_ in range(5)", "xs: list[Tensor]", "self.convs[0](x) for x in xs"),
+}
+
+
+@pytest.mark.parametrize("name", COUNTS)
+def test_an_error_for_some_lengths_is_none(name: str) -> None:
+    """Four blocks, widths or inputs give the 32 channels that the last layer expects."""
+    parameter, width, each, inputs, result = COUNTS[name]
+    text = COUNTED.format(parameter=parameter, width=width, each=each, input=inputs, result=result)
+    assert errors(text) == []
+    assert (errors(text.replace("32", "33")) == ["CVL102"]) is (name != "inputs")
+
+
+def test_the_length_that_the_class_accepts_is_taken() -> None:
+    text = """
+class Net(nn.Module):
+    def __init__(self, widths):
+        super().__init__()
+        if len(widths) != 3:
+            raise ValueError(widths)
+        self.convs = nn.Sequential(*[nn.Conv2d(8, 8, 1) for width in widths])
+        self.head = nn.Conv2d(16, 2, 1)
+
+    def forward(self, x):
+        return self.head(self.convs(x))
+"""
+    assert errors(text) == ["CVL102"]
+
+
+def test_shifted_widths_are_numbers() -> None:
+    text = """
+class Net(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.first = nn.Conv2d(3, width << 1, 1)
+        self.last = nn.Conv2d({}, 2, 1)
+
+    def forward(self, x):
+        return self.last(self.first(x))
+"""
+    assert errors(text.format("2 * width")) == []
+    assert errors(text.format("3 * width")) == ["CVL102"]
