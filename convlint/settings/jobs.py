@@ -48,6 +48,7 @@ class ClaimJob:
     max_memory: int | None = None
     root: str = "."
     at_once: int = 1
+    folder: str | None = None
 
     @property
     def text(self) -> str:
@@ -81,3 +82,7 @@ class VersionsJob:
     @property
     def at_once(self) -> int:
         return self.job.at_once
+
+    @property
+    def folder(self) -> str | None:
+        return self.job.folder

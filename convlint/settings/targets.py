@@ -58,6 +58,7 @@ class TargetPattern:
     max_memory: int | None = None
     at_once: int = 1
     root: str = "."
+    folder: str | None = None
 
 
 _GLOB = re.compile(r"(?P<where>.+?):(?P<pattern>[^():]*[*?\[][^()]*)(?P<call>\(.*)?", re.DOTALL)

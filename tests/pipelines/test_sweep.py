@@ -17,6 +17,8 @@ import pytest
 from convlint.pipelines.sweep import Sweep
 from convlint.settings.config import Config
 from convlint.support.errors import UsageError
+from tests.support import commands
+from tests.support.commands import Done
 
 NETS = """\
 import os, pathlib, time
@@ -100,8 +102,8 @@ def command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "convlint", "sweep", *arguments, "--input", "3,8,8"]
 
 
-def sweep(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command(*arguments), cwd=folder, capture_output=True, text=True, check=False)
+def sweep(folder: Path, *arguments: str) -> Done:
+    return commands.command(folder, "sweep", *arguments, "--input", "3,8,8")
 
 
 def rows(folder: Path, name: str = "convlint-sweep.jsonl") -> list[dict[str, Any]]:
@@ -119,7 +121,6 @@ def built(folder: Path) -> list[str]:
 # --- patterns
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("pattern", "found"),
     [
@@ -218,15 +219,7 @@ def test_a_registry_that_fails_is_named(folder: Path, body: str, says: str) -> N
 def test_a_line_is_the_report_of_a_model_without_its_layers(folder: Path) -> None:
     assert sweep(folder, "nets.py:Broken").returncode == 1
     (row,) = rows(folder)
-    report = subprocess.run(
-        [
-            *(sys.executable, "-m", "convlint", "check", "nets.py:Broken", "--input", "3,8,8"),
-            *("--output-format", "json"),
-        ],
-        cwd=folder,
-        capture_output=True,
-        check=False,
-    )
+    report = commands.command(folder, "check", "nets.py:Broken", "--input", "3,8,8", "--output-format", "json")
     whole = json.loads(report.stdout)
     del whole["models"][0]["layers"]
     for name in ("convlint", "findings", "models", "problems"):

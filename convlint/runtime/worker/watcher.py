@@ -27,7 +27,6 @@ import convlint
 from convlint.ir import Problem, serialize
 from convlint.runtime.worker import processes
 from convlint.runtime.worker.client import AnyJob, JobResult
-from convlint.settings.jobs import Job
 from convlint.support.dataclass import replace
 
 _TICK = 0.05  # seconds between two measurements of the child's memory
@@ -42,7 +41,7 @@ def watch(job: AnyJob, run_job: Callable[..., JobResult], output: int) -> NoRetu
     processes.end_with_parent()
     processes.adopt_orphans()
     os.setsid()  # a model that kills its parent's process group does not affect others
-    if isinstance(job, Job) and job.folder is not None:
+    if job.folder is not None:
         os.chdir(job.folder)
     _Child(job, run_job, output).run()
     os._exit(0)
