@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import compileall
 import os
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -26,6 +28,13 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 _LIMIT = 400.0  # seconds for one test: one that hangs fails with the stacks of its threads, and the others go on
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Compile convlint once: where ``PYTHONDONTWRITEBYTECODE`` is set, all processes that tests start would do so."""
+    if not hasattr(config, "workerinput"):
+        for folder in ("convlint", "bench"):
+            compileall.compile_dir(Path(__file__).parents[1] / folder, quiet=2)
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Make every sweep slow, so that ``-m "not slow"`` leaves both out; limit the time of the other tests."""
     is_limited = config.pluginmanager.hasplugin("timeout")  # the tests of static mode also run without
@@ -34,6 +43,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.timeout(_LIMIT))
         if item.get_closest_marker("sweep"):
             item.add_marker(pytest.mark.slow)
+
+
+@pytest.fixture
+def shared_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the Python API run models with one worker for all tests: loading torch takes longer than most of them."""
+    from convlint import api
+    from convlint.api import arguments
+    from tests.support.commands import SharedWorker
+
+    for module in (api, arguments):
+        monkeypatch.setattr(module, "Worker", SharedWorker)
 
 
 @pytest.fixture(scope="module")

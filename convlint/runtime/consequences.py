@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import functools
+import importlib
 import linecache
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,6 +25,16 @@ from convlint.source_text import lines
 
 _SECONDS = 30.0  # for one of them
 _TOLERANCE = 1e-2  # relative; fusing changes rounding
+_LIBRARIES = ("torch.export._trace", "torch.ao.quantization.quantize_fx")
+
+
+@functools.cache
+def load_libraries() -> None:
+    """Import what the probes need, once for all processes that are forked from this one: it takes as long as torch."""
+    with suppress(Exception), silent(), warnings.catch_warnings():  # the probe that needs it reports the error
+        warnings.simplefilter("ignore")
+        for name in _LIBRARIES:
+            importlib.import_module(name)
 
 
 def run(model: nn.Module, inputs: Inputs, names: Sequence[str], texts: Mapping[str, str]) -> dict[str, str]:

@@ -7,14 +7,13 @@ parameters, as torchsummary counts them.
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 import convlint
+from tests.support.commands import command
 
 ROOT = Path(__file__).parents[2]
 
@@ -43,7 +42,7 @@ each_row = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.target)
 
 @pytest.mark.slow
 @each_row
-def test_summary_from_python(row: Row) -> None:
+def test_summary_from_python(row: Row, shared_worker: None) -> None:
     (model,) = convlint.summary(f"{ROOT}/fixtures/{row.target}", input=(64, 224, 224)).models
     assert tuple(layer.params for layer in model.layers if layer.params) == row.params
     totals = model.totals
@@ -55,9 +54,8 @@ def test_summary_from_python(row: Row) -> None:
 @pytest.mark.slow
 @each_row
 def test_summary_from_the_command_line(row: Row) -> None:
-    command = [sys.executable, "-m", "convlint", "summary", f"fixtures/{row.target}"]
-    command += ["--input", "64,224,224", "--classic", "--exact"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    done = command(ROOT, "summary", f"fixtures/{row.target}", "--input", "64,224,224", "--classic", "--exact")
+    assert done.returncode == 0
     numbers = re.findall(r"[\d,.]*\d", done.stdout)
     assert {f"{count:,}" for count in row.params} <= set(numbers)
     assert f"{sum(row.params):,}" in numbers

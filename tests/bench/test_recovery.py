@@ -45,7 +45,7 @@ def test_a_line_of_another_file_is_another_line() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("family", mutator.FAMILIES[1::5], ids=lambda family: family.file)
+@pytest.mark.parametrize("family", mutator.FAMILIES[1:7:5], ids=lambda family: family.file)
 def test_mutants_change_three_calls_and_each_change_alone_fails(family: mutator.Family) -> None:
     for edits in islice(mutate.mutants(family, 1, seed=1), 1):
         assert len({e.call_line for e in edits}) == 3
@@ -54,7 +54,7 @@ def test_mutants_change_three_calls_and_each_change_alone_fails(family: mutator.
 
 @pytest.mark.slow
 def test_planted_mistakes_are_found() -> None:
-    scores = list(mutate.measure(1, seed=1, families=mutator.FAMILIES[::3]))
+    scores = list(mutate.measure(1, seed=1, families=mutator.FAMILIES[:7:3]))
     edits = sum(len(s.edits) for s in scores)
     assert not [s.crash for s in scores if s.crash]
     assert sum(s.reported == len(s.edits) for s in scores) >= 0.9 * len(scores)

@@ -15,6 +15,7 @@ import pytest
 
 from convlint.settings import config
 from convlint.static.project_models import Detected, detect
+from tests.support.commands import Done, command
 
 HEAD = "import torch\nfrom torch import nn\n"
 NET = HEAD + dedent("""
@@ -64,9 +65,8 @@ def targets(source: str) -> list[str]:
     return [one.target for one in found(source)]
 
 
-def convlint(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "convlint", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+def convlint(*arguments: str) -> Done:
+    done = command(Path.cwd(), *arguments)
     assert "Traceback" not in done.stderr
     return done
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from tests.support.commands import Done, command
 
 NET = """
 from torch import nn
@@ -54,9 +54,8 @@ MISTAKES = {
 }
 
 
-def convlint(folder: Path, words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "convlint", *words.split()]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+def convlint(folder: Path, words: str) -> Done:
+    return command(folder, *words.split())
 
 
 @pytest.mark.parametrize("words", MISTAKES)

@@ -20,6 +20,7 @@ import pytest
 
 from convlint.cli import progress
 from convlint.cli.progress import Progress
+from tests.support.commands import command
 
 ROOT = Path(__file__).parents[2]
 SOURCE = """\
@@ -379,9 +380,7 @@ def test_what_is_misspelt_is_named_with_what_was_meant(terminal: Terminal, line:
     Path("pack").mkdir()
     for name in ("__init__", "block"):
         Path("pack", f"{name}.py").write_text("")
-    done = subprocess.run(
-        [sys.executable, "-m", "convlint", *line.split()], capture_output=True, text=True, check=False
-    )
+    done = command(Path.cwd(), *line.split())
     assert done.returncode == 2
     told = (done.stderr + done.stdout).splitlines()
     assert hint in told[0]

@@ -8,11 +8,13 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from convlint import cli
+from convlint.runtime.worker.client import Worker
+from tests.support.commands import SharedWorker
 
 BLOCK = """\
 from torch import nn
@@ -71,7 +73,7 @@ def check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
         options = ["--isolated", "--no-cache", "--output-format", format]
         monkeypatch.setattr(sys, "argv", ["convlint", "check", *arguments, *options])
         with pytest.raises(SystemExit):
-            cli.main()
+            cli.main(cast("Worker", SharedWorker()))
         out = capsys.readouterr().out
         return json.loads(out) if format == "json" else out
 

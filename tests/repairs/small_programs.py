@@ -17,8 +17,8 @@ from torch import nn
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each test has a folder of its own for its file."""
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shared_worker: None) -> None:
+    """Each test has a folder of its own for its file; all share a worker."""
     monkeypatch.chdir(tmp_path)
 
 

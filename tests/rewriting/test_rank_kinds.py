@@ -109,9 +109,20 @@ def test_at_full_rank_a_layer_computes_what_it_did(layer: Any, kind: RankKind) -
 
 
 @pytest.mark.slow  # PyTorch's counter takes half a second for each layer
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=8)
 @given(convolutions(), st.sampled_from(KINDS), st.integers(1, 10))
 def test_costs_are_those_that_pytorch_counts(layer: Any, kind: RankKind, parts: int) -> None:
+    assert_costs_are_counted(layer, kind, parts)
+
+
+@pytest.mark.sweep
+@settings(deadline=None, max_examples=200)
+@given(convolutions(), st.sampled_from(KINDS), st.integers(1, 10))
+def test_costs_of_many_layers_are_those_that_pytorch_counts(layer: Any, kind: RankKind, parts: int) -> None:
+    assert_costs_are_counted(layer, kind, parts)
+
+
+def assert_costs_are_counted(layer: Any, kind: RankKind, parts: int) -> None:
     n, x = arguments_of(layer), image_for(layer)
     assume(kind.refusal(n, KindOptions()) is None and n.padding != "same")
     use = use_of(layer, x)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -25,6 +24,7 @@ from convlint.runtime.data.moments import Moments
 from convlint.runtime.failures import ProblemError
 from convlint.runtime.inputs.make_inputs import Inputs
 from convlint.runtime.weights.replace_layers import replacement_for, rewritten
+from tests.support.commands import command
 
 NET = """import torch
 from torch import nn
@@ -142,10 +142,8 @@ def folder(tmp_path: Path) -> Path:
 
 
 def suggest(folder: Path, *words: str) -> dict[str, Any]:
-    command = [sys.executable, "-m", "convlint", "suggest", "net.py:Net", "--input", "3,8,8", "--weights", "old.pt"]
-    done = subprocess.run(
-        [*command, *words, "--output-format", "json"], cwd=folder, env=os.environ, capture_output=True, check=False
-    )
+    options = ("--input", "3,8,8", "--weights", "old.pt", "--output-format", "json")
+    done = command(folder, "suggest", "net.py:Net", *options, *words)
     found: dict[str, Any] = json.loads(done.stdout)
     return found
 

@@ -24,6 +24,7 @@ import pytest
 
 from convlint.outputs import formats
 from tests.runtime import hostile_models as models
+from tests.support.commands import command
 from tests.support.processes import convlint, left, marked
 
 pytestmark = [
@@ -69,11 +70,15 @@ def _refuse(constant: str) -> NoReturn:
     raise AssertionError(f"{constant} is no JSON")
 
 
-def check(folder: Path, *names: str, options: tuple[str, ...] = (), loud: int = LOUD) -> Checked:
-    """Run models. What they print is thrown away."""
+def write(folder: Path, *names: str, loud: int = LOUD) -> None:
     for name in names:
         case = models.ALL.get(name) or models.Case(models.FINE)
         case.write(folder / f"{name}.py", loud)
+
+
+def check(folder: Path, *names: str, options: tuple[str, ...] = (), loud: int = LOUD) -> Checked:
+    """Run models. What they print is thrown away."""
+    write(folder, *names, loud=loud)
     mark = uuid.uuid4().hex
     targets = [f"{name}.py:Net" for name in names]
     began = time.monotonic()
@@ -219,7 +224,7 @@ def _held(mark: str) -> int:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["good", "forward_raises"])
 def test_nobody_reads_what_it_says(tmp_path: Path, name: str) -> None:
-    check(tmp_path, name)
+    write(tmp_path, name)
     line = f"{sys.executable} -m convlint check {name}.py:Net {' '.join(HOW)} --output-format json"
     done = subprocess.run(
         [BASH, "-c", f"{line} | head -0; echo ${{PIPESTATUS[0]}}"],
@@ -235,7 +240,7 @@ def test_nobody_reads_what_it_says(tmp_path: Path, name: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-", "<&-", ">&- 2>&- <&-"])
 def test_its_own_streams_are_closed(tmp_path: Path, closed: str) -> None:
-    check(tmp_path, GOOD)
+    write(tmp_path, GOOD)
     line = f"{sys.executable} -m convlint check {GOOD}.py:Net {' '.join(HOW)} {closed}"
     done = subprocess.run([BASH, "-c", line], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert "Traceback" not in done.stderr
@@ -245,7 +250,7 @@ def test_its_own_streams_are_closed(tmp_path: Path, closed: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("arguments", [("check", "good.py:Net", *HOW), ("check", "good.py")])
 def test_a_full_disk_below_stdout_is_one_line(tmp_path: Path, arguments: tuple[str, ...]) -> None:
-    check(tmp_path, GOOD)
+    write(tmp_path, GOOD)
     with open("/dev/full", "w") as full:
         done = convlint(tmp_path, *arguments, stdout=full)
     assert done.returncode == 2
@@ -263,7 +268,7 @@ def test_names_do_nothing_to_who_reads_them(tmp_path: Path, name: str) -> None:
     for one in odd:
         models.ALL[one].write(tmp_path / f"{one}.py", LOUD)
     targets = [f"{one}.py:Net" for one in odd]
-    done = convlint(tmp_path, "check", *targets, *HOW, "--output-format", name)
+    done = command(tmp_path, "check", *targets, *HOW, "--output-format", name)
     assert done.returncode == 1
     assert done.stdout
     assert not [c for c in done.stdout if c != "\n" and not _harmless(c)]

@@ -1,4 +1,4 @@
-"""Commands in the process of the tests, with one worker for all of them: loading torch takes longer than most models."""
+"""Commands in the process of the tests, with one worker for all of them: loading torch takes longer than a model."""
 
 from __future__ import annotations
 

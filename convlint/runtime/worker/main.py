@@ -25,6 +25,7 @@ from convlint.ir import Problem, serialize
 from convlint.runtime.worker import processes
 from convlint.runtime.worker.client import KINDS, JobResult
 from convlint.runtime.worker.watcher import watch, write_line
+from convlint.settings.jobs import VersionsJob
 from convlint.support.dataclass import dataclass
 
 RunJob = Callable[..., JobResult]
@@ -130,6 +131,10 @@ class _Worker:
             self._send_problem(number, self._missing)
             return
         job = serialize.decode(KINDS[kind], data)
+        if isinstance(job, VersionsJob) and any(version.probes for version in job.versions):
+            from convlint.runtime import consequences  # it needs torch
+
+            consequences.load_libraries()
         read, written = os.pipe()
         pid = os.fork()
         if pid == 0:
