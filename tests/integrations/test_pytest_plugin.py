@@ -81,6 +81,17 @@ def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Run:
     return run
 
 
+_KNOWN: list[pytest.RunResult] = []
+
+
+@pytest.fixture
+def whole(run: Run) -> pytest.RunResult:
+    """A run of the whole project in which pytest tells all: one for all tests."""
+    if not _KNOWN:
+        _KNOWN.append(run("--convlint", "-v", "-rA", "-W", "error", "--color=no"))
+    return _KNOWN[0]
+
+
 def outcomes(result: pytest.RunResult) -> dict[str, str]:
     """What ``-v`` says of every test, by its name."""
     found = re.findall(r"^(\S.*?) (PASSED|FAILED|SKIPPED)", result.stdout.str(), re.MULTILINE)
@@ -106,15 +117,14 @@ def test_without_the_option_there_is_nothing(run: Run) -> None:
     assert outcomes(run("-v")) == {"test_own.py::test_own": "PASSED"}
 
 
-def test_every_configured_model_is_a_test(run: Run) -> None:
-    result = run("--convlint", "-v")
-    assert outcomes(result) == {
+def test_every_configured_model_is_a_test(whole: pytest.RunResult) -> None:
+    assert outcomes(whole) == {
         "test_own.py::test_own": "PASSED",
         "convlint::good.py:Good": "PASSED",
         "convlint::bad.py:Bad()": "FAILED",
         "convlint::good.py:Other": "PASSED",
     }
-    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert whole.ret == pytest.ExitCode.TESTS_FAILED
 
 
 def test_models_are_all_tests_where_there_are_no_others(run: Run, pytester: pytest.Pytester) -> None:
@@ -132,12 +142,13 @@ def test_models_are_all_tests_where_there_are_no_others(run: Run, pytester: pyte
     ],
 )
 def test_they_are_chosen_as_other_tests_are(run: Run, choice: tuple[str, ...], chosen: set[str]) -> None:
-    assert outcomes(run("--convlint", "-v", "--strict-markers", *choice)).keys() == chosen
+    shown = run("--convlint", "--collect-only", "-q", "--strict-markers", *choice).stdout.str()
+    assert {line for line in shown.splitlines() if "::" in line} == chosen
 
 
 @pytest.mark.slow
 def test_what_failed_last_can_be_run_again(run: Run, pytester: pytest.Pytester) -> None:
-    run("--convlint")
+    run("--convlint", "-k", "own or Bad")
     pytester.makepyfile(bad=BAD.replace("Norm2d(4)", "Norm2d(8)"))
     assert outcomes(run("--convlint", "-v", "--lf")) == {"convlint::bad.py:Bad()": "PASSED"}
 
@@ -152,11 +163,11 @@ def test_they_can_be_listed_without_running_them(run: Run) -> None:
 
 
 @pytest.mark.slow
-def test_a_model_fails_with_what_the_command_line_prints(run: Run) -> None:
+def test_a_model_fails_with_what_the_command_line_prints(whole: pytest.RunResult) -> None:
     printed = convlint("check", "bad.py:Bad()", "--quiet")
     assert "CVL103 error" in printed
     assert "bad.py:8:13" in printed
-    assert printed.rstrip() in run("--convlint").stdout.str()
+    assert printed.rstrip() in whole.stdout.str()
 
 
 @pytest.mark.slow
@@ -181,15 +192,15 @@ def test_what_cannot_be_checked_fails(run: Run, pytester: pytest.Pytester) -> No
 
 
 @pytest.mark.slow
-def test_what_a_model_prints_is_captured(run: Run) -> None:
+def test_what_a_model_prints_is_captured(run: Run, whole: pytest.RunResult) -> None:
     result = run("--convlint", "-k", "Good")
     assert not workers(result)
-    assert "Captured stderr call" in run("--convlint", "-k", "Good", "-rA").stdout.str()
+    assert "Captured stderr call" in whole.stdout.str()
 
 
-def test_colours_are_those_of_pytest(run: Run) -> None:
-    assert "\x1b[1;31mCVL103 error" in run("--convlint", "--color=yes").stdout.str()
-    assert "\x1b[" not in run("--convlint", "--color=no").stdout.str()
+def test_colours_are_those_of_pytest(run: Run, whole: pytest.RunResult) -> None:
+    assert "\x1b[1;31mCVL103 error" in run("--convlint", "-k", "Bad", "--color=yes").stdout.str()
+    assert "\x1b[" not in whole.stdout.str()
 
 
 # --- files
@@ -223,9 +234,8 @@ def test_a_file_that_is_missing_fails(run: Run, pytester: pytest.Pytester) -> No
 # --- the worker
 
 
-def test_one_worker_runs_all_models_and_ends_with_the_session(run: Run) -> None:
-    result = run("--convlint", "-rA", "-W", "error")
-    first, second = workers(result)
+def test_one_worker_runs_all_models_and_ends_with_the_session(whole: pytest.RunResult) -> None:
+    first, second = workers(whole)
     assert first == second
     with pytest.raises(ProcessLookupError):
         os.kill(first, 0)

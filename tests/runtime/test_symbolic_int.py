@@ -9,6 +9,7 @@ import math
 import operator
 import pickle
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -55,33 +56,26 @@ BINARY = (
 )
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("function", BINARY, ids=lambda function: function.__name__)
 @pytest.mark.parametrize("active", [True, False], ids=["while building", "afterwards"])
-@settings(max_examples=15)
+@settings(max_examples=40)
 @given(left=INTS, right=INTS | st.booleans() | st.floats() | st.none() | st.just(""))
-def test_two_operands(function: Callable[[Any, Any], Any], active: bool, left: int, right: Any) -> None:
-    def check() -> None:
-        expected, reflected = outcome(function, left, right), outcome(function, right, left)
-        assert repr(outcome(function, symbolic_int(left), right)) == repr(expected)
-        assert repr(outcome(function, right, symbolic_int(left))) == repr(reflected)
-        if type(right) is int:
-            assert outcome(function, symbolic_int(left), symbolic_int(right)) == expected
-
-    if active:
-        with symbolic_arguments():
-            check()
-    else:
-        check()
+def test_two_operands(active: bool, left: int, right: Any) -> None:
+    with symbolic_arguments() if active else nullcontext():
+        for function in BINARY:
+            expected, reflected = outcome(function, left, right), outcome(function, right, left)
+            assert repr(outcome(function, symbolic_int(left), right)) == repr(expected), function
+            assert repr(outcome(function, right, symbolic_int(left))) == repr(reflected), function
+            if type(right) is int:
+                assert outcome(function, symbolic_int(left), symbolic_int(right)) == expected, function
 
 
-@pytest.mark.parametrize("function", [operator.pow, operator.lshift, operator.rshift, round])
 @settings(max_examples=40)
 @given(left=INTS, right=SMALL)
-def test_powers_shifts_and_digits(function: Callable[[int, int], Any], left: int, right: int) -> None:
+def test_powers_shifts_and_digits(left: int, right: int) -> None:
     with symbolic_arguments():
-        assert outcome(function, symbolic_int(left), right) == outcome(function, left, right)
-        assert outcome(function, left, symbolic_int(right)) == outcome(function, left, right)
+        for function in (operator.pow, operator.lshift, operator.rshift, round):
+            assert outcome(function, symbolic_int(left), right) == outcome(function, left, right), function
+            assert outcome(function, left, symbolic_int(right)) == outcome(function, left, right), function
 
 
 UNARY = (
@@ -94,14 +88,13 @@ UNARY = (
 )
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("function", UNARY)
-@settings(max_examples=20)
+@pytest.mark.parametrize("active", [True, False], ids=["while building", "afterwards"])
+@settings(max_examples=40)
 @given(value=INTS)
-def test_one_operand(function: Callable[[int], Any], value: int) -> None:
-    with symbolic_arguments():
-        assert outcome(function, symbolic_int(value)) == outcome(function, value)
-    assert outcome(function, symbolic_int(value)) == outcome(function, value)
+def test_one_operand(active: bool, value: int) -> None:
+    with symbolic_arguments() if active else nullcontext():
+        for number, function in enumerate(UNARY):
+            assert outcome(function, symbolic_int(value)) == outcome(function, value), number
 
 
 @settings(max_examples=40)
