@@ -77,7 +77,7 @@ def repairs(failed: Followed, slicer: Slicer) -> list[ClassRepair]:
             for written in numbers:
                 if written.role == "default" or not _is_inside(written, classes):
                     continue
-                if _is_in_another_class(written, frames, failed) or _is_count(written.node, number):
+                if _is_in_another_class(written, frames, failed) or _is_count(written, number):
                     continue
                 for text, fits, composed in _texts(failed, number, _sharpened(failed, number, written, numbers)):
                     if text != written.text:
@@ -99,8 +99,14 @@ def repairs(failed: Followed, slicer: Slicer) -> list[ClassRepair]:
     )
 
 
-def _is_count(node: ast.expr, number: LayerNumber) -> bool:
-    """Return whether a name is that of a number of heads, a kernel or another count, and not of a width."""
+def _is_count(written: WrittenNumber, number: LayerNumber) -> bool:
+    """Return whether a name is that of a number of heads, a kernel or another count, and not of a width; so is what
+    ``range`` counts to.
+    """
+    node = written.node
+    around, _ = written.place.file.parents.get(node, (None, ""))
+    if isinstance(around, ast.Call) and isinstance(around.func, ast.Name) and around.func.id == "range":
+        return True
     name = node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
     return number.label != "groups" and NOT_WIDTHS.search(name) is not None and not is_width_name(name)
 

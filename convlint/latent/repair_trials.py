@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 from convlint.latent.arguments import DIFFERENT, LAST_PATTERNS
 from convlint.latent.contracts import breaks_contract, is_indivisible
-from convlint.latent.following import Followed, Operation
+from convlint.latent.following import Followed, Operation, layer_of
 from convlint.latent.trials import ClassTrials
 from convlint.support.dataclass import dataclass, replace
 
 if TYPE_CHECKING:
+    from convlint.ir import Site
     from convlint.latent.candidates import ClassRepair
+    from convlint.static.domain.execution import Step
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,6 +95,16 @@ def _reaches(again: Followed, before: Followed) -> bool:
     """Return whether an execution came to the operation that failed before, with shapes that are known."""
     if before.step is None:
         return True
-    site, op = before.step.site, before.step.op
-    known = (step for step in again.path.execution.steps if step.site == site and step.op == op)
+    place = _place(before, before.step)
+    known = (step for step in again.path.execution.steps if step.site == place[1] and _place(again, step) == place)
     return any(all(tensor.shape is not None for tensor in step.inputs) for step in known)
+
+
+def _place(followed: Followed, step: Step) -> tuple[str, Site | None, tuple[Site | None, ...]]:
+    """What is called, where, and the calls that build its module, the innermost first."""
+    built: list[Site | None] = []
+    owner = layer_of(step) or step.owner
+    while owner is not None:
+        built.append(owner.site)
+        owner = followed.path.interpreter.creators.get(owner)
+    return step.op, step.site, tuple(built)

@@ -130,19 +130,22 @@ def _operand(node: ast.expr) -> str:
 
 
 def _in_range(graph: Graph, layer: Layer, frames: tuple[Site, ...], slicer: Slicer) -> Iterator[Text]:
-    """Texts for arguments that are out of range: the smallest changes of each first."""
+    """Texts for arguments that are out of range: a literal factor dropped, then the smallest changes of each."""
     arguments: dict[tuple[str, int, int], list[int]] = {}
     for each in _arguments(graph, layer):
         arguments.setdefault((each.name, each.position, each.value), []).append(each.right)
-    for (name, position, value), wanted in arguments.items():
-        texts = [
-            ((kind, number.place.depth, order), number, text)
-            for order, right in enumerate(wanted)
-            for number in slicer.numbers_of(frames, name, position, Change.between(Fraction(value), Fraction(right)))
-            for kind, text in _texts(number, right, layer, frames, slicer)
-        ]
-        for _, number, text in sorted(texts, key=lambda each: each[0]):
-            yield number, text
+    texts = [
+        ((kind != _SIMPLER, argument, kind, number.place.depth, order), number, text)
+        for argument, ((name, position, value), wanted) in enumerate(arguments.items())
+        for order, right in enumerate(wanted)
+        for number in slicer.numbers_of(frames, name, position, Change.between(Fraction(value), Fraction(right)))
+        for kind, text in _texts(number, right, layer, frames, slicer)
+    ]
+    for _, number, text in sorted(texts, key=lambda each: each[0]):
+        yield number, text
+
+
+_SIMPLER = -2
 
 
 def _texts(
@@ -155,7 +158,7 @@ def _texts(
     if number.literal is not None:
         yield from ((0, str(literal)) for literal in number.change.of_literal(number.literal))
         return
-    yield from ((0, text) for text in simplified(number.node, number.change))
+    yield from ((_SIMPLER, text) for text in simplified(number.node, number.change))
     scope = number.place.scope
     if number.role == "argument":
         yield from ((1, text) for text in _texts_of_channels(number, right, layer, frames, slicer))

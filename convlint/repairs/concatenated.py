@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
-from convlint.analysis import graph_queries, ops
-from convlint.ir import Graph, Node, Site
+from convlint.analysis import graph_queries
+from convlint.ir import Graph
+from convlint.repairs import same_scope
 from convlint.repairs.slicer import Slicer
 from convlint.repairs.written_number import WrittenNumber
-from convlint.source_text import call_sites
-
-Arguments = tuple[tuple[str, int], ...]
-"""Arguments of constructors, and their positions."""
-_INPUTS: Arguments = (("in_channels", 0), ("in_features", 0))
-_OUTPUTS: Arguments = (("out_channels", 1), ("out_features", 1), ("num_features", 0))
 
 
 def sum_texts(graph: Graph, failed: int, number: WrittenNumber, slicer: Slicer) -> Iterator[str]:
@@ -37,7 +32,26 @@ def sum_texts(graph: Graph, failed: int, number: WrittenNumber, slicer: Slicer) 
         for text in named:
             factor, base = _factor(text)
             counted[base] += factor
-        yield " + ".join(base if count == 1 else f"{count} * {_operand(base)}" for base, count in counted.items())
+        for text in _counted_by(number.place.scope) if max(counted.values()) > 1 else ():
+            yield _sum(counted, text)
+        yield _sum(counted)
+
+
+def _sum(counted: Counter[str], number: str = "") -> str:
+    """Terms with their factors; ``number`` is written for the largest."""
+    (most, _), *_ = counted.most_common(1)
+    factors = {base: number if number and base == most else str(count) for base, count in counted.items()}
+    return " + ".join(base if factors[base] == "1" else f"{factors[base]} * {_operand(base)}" for base in counted)
+
+
+def _counted_by(scope: ast.AST) -> Iterator[str]:
+    """The names that say how often the loops of a function run."""
+    names: dict[str, None] = {}
+    for node in ast.walk(scope):
+        match node:
+            case ast.Call(func=ast.Name(id="range"), args=[ast.Name(id=name)]):
+                names[name] = None
+    yield from names
 
 
 def _factor(text: str) -> tuple[int, str]:
@@ -57,40 +71,19 @@ def _operand(text: str) -> str:
 
 
 def _text_of(graph: Graph, tensor: int, size: int, number: WrittenNumber, slicer: Slicer) -> str | None:
-    """The expression for the channels of one part: of the layer that outputs it, or of another one that reads it.
+    """The expression for the channels of one part: of the layer that outputs it, the argument itself, or of another
+    layer that reads it.
 
     Else a name that the argument already contains and that has this value.
     """
     maker = graph_queries.source_of(graph, graph.producer(tensor))
-    makers = [] if maker is None else [maker]
-    for nodes, names in ((makers, _OUTPUTS), (graph.consumers(tensor), _INPUTS)):
-        written = dict(_written_by(graph, nodes, names, number, slicer))
-        if size in written:
-            return written[size]
-    around = [node for node in graph.nodes if node.op in ops.PROJECTIONS | ops.CHANNEL_NORMS]
-    known = dict(_written_by(graph, around, (*_INPUTS, *_OUTPUTS), number, slicer))
+    for text in () if maker is None else same_scope.expressions(graph, maker, "out", size, number, slicer):
+        return text
+    if number.change.value == size and number.literal is None:
+        return number.text
+    for node in graph.consumers(tensor):
+        for text in same_scope.expressions(graph, node, "in", size, number, slicer):
+            return text
     own = {node.id for node in ast.walk(number.node) if isinstance(node, ast.Name)}
-    return known[size] if known.get(size) in own else None
-
-
-def _written_by(
-    graph: Graph, nodes: Iterable[Node], names: Arguments, number: WrittenNumber, slicer: Slicer
-) -> Iterator[tuple[int, str]]:
-    """Expressions for channels that layers built in the scope of a number write, by the value that it has."""
-    frames = _frames(graph, number)
-    for node in nodes:
-        layer = graph.layer(node.layer)
-        if layer is None or layer.site is None or layer.chain != frames or layer.site.path != number.place.path:
-            continue
-        call = call_sites.at(layer.site, slicer.texts)
-        if call is None or call.scope is not number.place.scope:
-            continue
-        for name, position in names:
-            value, argument = layer.attrs.get(name), call.argument(name, position)
-            if type(value) is int and argument is not None and not isinstance(argument, ast.Constant):
-                yield value, ast.unparse(argument)
-
-
-def _frames(graph: Graph, number: WrittenNumber) -> tuple[Site, ...]:
-    """The calls around the call in which a number is an argument."""
-    return next((layer.chain for layer in graph.layers if layer.site == number.frame), ())
+    near = same_scope.near(graph, graph.producer(tensor).id, size, number, slicer)
+    return next((text for text in near if text in own), None)

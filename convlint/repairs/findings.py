@@ -9,7 +9,7 @@ from typing import Literal
 
 from convlint.analysis import graph_queries
 from convlint.analysis.diagnosis import Disagreement, Vote, messages
-from convlint.ir import Finding, Fix, Graph, Occurrence, Related, Repair, Site
+from convlint.ir import SEVERITIES, Finding, Fix, Graph, Occurrence, Related, Repair, Site
 from convlint.repairs.candidate import Candidate
 from convlint.repairs.conflict_ends import declared_votes
 from convlint.repairs.search import Explanation
@@ -28,7 +28,7 @@ _EFFECTS = {"static": "static analysis then finds no error here", "run": "the mo
 def repaired(cause: Explanation, verified: Verified, effect: str = "") -> Finding:
     """The finding of a cause: at the line of its first repair."""
     operations = tuple(dict.fromkeys(conflict.frames for conflict in (cause.conflict, *cause.settled)))
-    finding = cause.conflict.finding.with_(operations=operations)
+    finding = _as_certain_as_all(cause).with_(operations=operations)
     candidate = cause.repair
     if candidate is None:
         return (_without_advice(cause, finding) if cause.refuted else finding).with_(graph=None)
@@ -61,6 +61,14 @@ def repaired(cause: Explanation, verified: Verified, effect: str = "") -> Findin
         instances=instances or ((layer,) if layer else ()),
         occurrences=occurrences,
     )
+
+
+def _as_certain_as_all(cause: Explanation) -> Finding:
+    """The finding of the conflict of a cause, which is an error if one of the conflicts that it settles is."""
+    first = cause.conflict.finding
+    findings = (first, *(conflict.finding for conflict in cause.settled))
+    most = min(findings, key=lambda each: (SEVERITIES.index(each.severity), each.condition != ""))
+    return first.with_(severity=most.severity, condition=most.condition)
 
 
 def _without_advice(cause: Explanation, finding: Finding) -> Finding:

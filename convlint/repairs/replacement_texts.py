@@ -15,6 +15,7 @@ from convlint.ir import Graph
 from convlint.repairs.changes import simplified
 from convlint.repairs.concatenated import sum_texts
 from convlint.repairs.conflict_ends import End
+from convlint.repairs.same_scope import near
 from convlint.repairs.slicer import Slicer
 from convlint.repairs.written_number import WrittenNumber
 from convlint.source_text.bindings import assigned, parameters
@@ -48,10 +49,16 @@ def texts(
             isinstance(part, ast.Name | ast.Attribute) for part in ast.walk(number.node)
         )
         yield from ((text, SIMPLER if is_arithmetic else SAME) for text in _product(graph, end))
-        if end.vote.label == "in" or graph.nodes[end.vote.node].op in ops.CHANNEL_NORMS:
-            kind = SAME if number.place.is_parameterized and number.has_callers else SIMPLER
-            yield from ((text, kind) for text in sum_texts(graph, end.vote.node, number, slicer))
+    is_read = end.vote.label == "in" or graph.nodes[end.vote.node].op in ops.CHANNEL_NORMS
+    if is_read and number.role in ("argument", "assignment") and change.value == end.vote.number:
+        kind = SAME if number.place.is_parameterized and number.has_callers else SIMPLER
+        for text in sum_texts(graph, end.vote.node, number, slicer):
+            is_rest = text.startswith(f"{number.text} + ")  # which was forgotten: where the number is computed
+            yield text, SIMPLER if is_rest and not _is_alias(number) else kind
     peers = list(islice(_peers(number, _nearest_first(graph, end, ends)), _MOST_PEERS))
+    wanted = None if change.value is None else change.wanted
+    if number.role == "argument" and wanted and all(value != wanted for _, value in peers):
+        peers += [(text, wanted) for text in near(graph, end.vote.node, int(wanted), number, slicer)]
     for text, value in peers:
         if change.wanted is None:
             yield text, NAME
@@ -62,7 +69,7 @@ def texts(
             yield text, SAME
         elif value and change.wanted % value == 0:
             yield f"{change.wanted / value} * {_operand(text)}", COMPUTED
-        elif change.wanted and value % change.wanted == 0:
+        elif change.wanted and value and value % change.wanted == 0:
             yield f"{_operand(text)} // {value / change.wanted}", COMPUTED
     for (one, first), (other, second) in combinations(peers, 2) if may_add else ():
         written = not (one.isdecimal() or other.isdecimal()) or not number.place.is_parameterized
@@ -82,6 +89,8 @@ def texts(
     scope = number.place.scope
     if isinstance(scope, Function) and number.role == "argument":
         yield from ((name, SIMPLER) for name in unread(scope))
+        if change.shift is not None and change.shift > 0 and number.literal is None:
+            yield from ((f"{name} + {number.text}", SIMPLER) for name in unread(scope))
         if number.literal is not None and change.ratio is not None and change.ratio > 1:
             yield from ((f"{number.text} * {factor}", SAME) for factor in _factors(number, scope))
     keyword, _ = number.place.file.parents.get(number.node, (None, ""))
@@ -97,6 +106,15 @@ def texts(
     if is_name and isinstance(scope, Function):  # another name was meant
         for name in _widths(scope, number.node)[:MOST_NAMES]:
             yield name, SAME if _is_named_for(name, end) and not _is_named_for(number.text, end) else NAME
+
+
+def _is_alias(number: WrittenNumber) -> bool:
+    """Return whether an argument is a variable that was another name last: ``width`` after ``width = inputs``."""
+    node, scope = number.node, number.place.scope
+    if number.role != "argument" or not isinstance(node, ast.Name) or not isinstance(scope, Function):
+        return False
+    before = [value for value, holds in assigned(scope, node.id) if not holds and value.lineno < node.lineno]
+    return isinstance(max(before, key=lambda value: value.lineno, default=None), ast.Name)
 
 
 def _is_named_for(name: str, end: End) -> bool:

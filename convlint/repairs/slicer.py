@@ -150,8 +150,8 @@ class _Walk:
             self._follow_inside(place, node, change)
         elif _may_be_number(node):
             frame = self._frames[min(place.depth, len(self._frames) - 1)]
-            has_callers = place.depth + 1 < len(self._frames)
-            self.numbers.append(WrittenNumber(node, place, change, role, frame, has_callers))
+            callers = tuple(self._frames[place.depth + 1 :])
+            self.numbers.append(WrittenNumber(node, place, change, role, frame, callers))
             self._follow_parts(place, node, change)
 
     def _follow_inside(self, place: Place, node: ast.expr, change: Change) -> None:

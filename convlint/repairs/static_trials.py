@@ -150,11 +150,12 @@ def explained(path: str, checked: CheckedFile, project: Project, seconds: float,
                 broken, start, lambda edits: trials.checked(edits, search), budget.half
             )
         causes = explain(repaired_classes.outcome, propose, trials, budget, repaired_classes.edits)
-        classes = repaired_classes.causes
-        if is_refused and broken:
-            edits = [edit for cause in causes if cause.repair is not None for edit in cause.repair.edits]
-            after = trials.checked(edits, search)
-            classes = tuple(each for each in broken if after is None or is_found(each, after[1]))
+        classes = tuple(broken) if is_refused else repaired_classes.causes
+        made = [edit for cause in causes if cause.repair is not None for edit in cause.repair.edits]
+        unrepaired = [each for each in classes if is_refused or not each.repairs]  # these may follow from the causes
+        after = trials.checked([*repaired_classes.edits, *made], search) if made and unrepaired else None
+        if after is not None:
+            classes = tuple(each for each in classes if each not in unrepaired or is_found(each, after[1]))
     causes.sort(key=_position(checked, start))
     found = [repaired(cause, "static").with_(program=path, step=step) for step, cause in enumerate(causes)]
     return [*found, *classes, *(finding for finding in rest if finding not in broken)]

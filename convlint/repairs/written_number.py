@@ -33,7 +33,7 @@ class WrittenNumber:
     """An expression that evaluates to a number, and how it would have to change.
 
     ``role`` says how it is written: as "argument", "operand", "assignment", "default", "element", "attribute" or
-    "unpacked". ``frame`` is the call that it is part of, and ``has_callers`` whether a call around that is known.
+    "unpacked". ``frame`` is the call that it is part of, and ``callers`` are the calls around that, innermost first.
     """
 
     node: ast.expr
@@ -41,7 +41,7 @@ class WrittenNumber:
     change: Change
     role: str
     frame: Site
-    has_callers: bool
+    callers: tuple[Site, ...]
 
     @property
     def site(self) -> Site:
@@ -50,6 +50,11 @@ class WrittenNumber:
     @cached_property
     def text(self) -> str:
         return ast.unparse(self.node)
+
+    @property
+    def has_callers(self) -> bool:
+        """True if a call of the function around it is known."""
+        return bool(self.callers)
 
     @property
     def is_alternative(self) -> bool:

@@ -124,17 +124,22 @@ def _reached(explorations: Sequence[Exploration]) -> Iterator[Place]:
 
 
 def _unknown(explorations: Sequence[Exploration]) -> Iterator[Unknown]:
-    """Yield where the first execution of each entry point stopped, and whether it does not know the sizes of layers."""
+    """Yield where the first execution of each entry point stopped, the sizes of layers that it does not know, and the
+    errors that are not reported because an input may change them.
+    """
     for exploration in explorations:
         path, entry_point = exploration.paths[0], exploration.entry_point
+        for each in exploration.paths:
+            yield from ((entry_point.kind, entry_point.name, place, "an error") for place in each.unreported)
         if not path.complete:
             yield entry_point.kind, entry_point.name, ("", 0), "the rest of the program"
         for gap in path.execution.gaps:
             if gap.site is not None:
                 yield entry_point.kind, entry_point.name, (gap.site.path, gap.site.line), gap.reason
         for layer in path.interpreter.creators:
-            if any(is_unknown(layer.attrs.get(name, 0)) for name in WIDTHS):
-                yield entry_point.kind, entry_point.name, ("", 0), "sizes"
+            unknown = [name for name in WIDTHS if is_unknown(layer.attrs.get(name, 0))]
+            if unknown and layer.site is not None:
+                yield entry_point.kind, entry_point.name, (layer.site.path, layer.site.line), " and ".join(unknown)
 
 
 def _failures(file: str, explorations: Sequence[Exploration]) -> Iterator[Problem]:

@@ -58,7 +58,9 @@ def findings(project: Project, explored: Exploration) -> Iterator[Finding]:
             continue
         invalid = {key for key, f in here.items() if _family(f) == "invalid"}
         if path.interpreter.left_out_inputs and invalid:
-            invalid &= _found_with_all_inputs(project, explored, path)
+            left = invalid & _found_with_all_inputs(project, explored, path)
+            path.unreported = frozenset(place[:2] for _, place in invalid - left)
+            invalid = left
             here = {k: f for k, f in here.items() if k in invalid or _family(f) != "invalid"}
         if path.execution.has_settled and any(_family(finding) in ("invalid", "latent") for finding in here.values()):
             here = _found_with_all_counts(project, explored, path, here)

@@ -55,6 +55,7 @@ class ExecutionPath:
     model: Value = None  # what a configured target returned
     graph: Graph | None = None  # in which findings were made
     steps: int = 0  # statements and calls of the program, approximately
+    unreported: frozenset[tuple[str, int]] = frozenset()  # lines with errors that an input which it left out may change
     rebuilt: tuple[tuple[str, Site], ...] = ()  # layers that every forward builds: classes and constructor calls
     hooked: frozenset[Site] = frozenset()  # constructor calls of layers with a hook, in any execution of the file
 

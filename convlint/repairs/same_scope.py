@@ -1,0 +1,61 @@
+"""Expressions for the numbers of other layers that are written in the scope of a number, in the same call of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+
+from convlint.analysis import ops
+from convlint.analysis.constructor_parameters import parameter_of
+from convlint.ir import Graph, Node
+from convlint.repairs.changes import Change
+from convlint.repairs.slicer import Slicer
+from convlint.repairs.written_number import WrittenNumber
+
+_MOST_LAYERS = 8  # of one number, those nearest to the layer that fails
+
+
+def expressions(
+    graph: Graph, node: Node, label: str, value: int, number: WrittenNumber, slicer: Slicer
+) -> Iterator[str]:
+    """The arguments that give a layer one of its numbers and are written where ``number`` is, if it is ``value``; no
+    literals.
+    """
+    layer = graph.layer(node.layer)
+    if layer is None or layer.site is None or _value(node, label) != value:
+        return
+    frames = (layer.site, *layer.chain)
+    if all(site.path != number.place.path for site in frames):
+        return
+    change = Change.between(Fraction(value), Fraction(value))
+    for other in slicer.numbers(node.op, label, frames, change):
+        is_here = other.place.scope is number.place.scope and other.callers == number.callers
+        if is_here and other.role == "argument" and other.literal is None and other.change.value == value:
+            yield other.text
+
+
+def near(graph: Graph, id: int, value: int, number: WrittenNumber, slicer: Slicer) -> Iterator[str]:
+    """The expressions for a value, of the layers that are called nearest to a node."""
+    layers = [
+        (abs(node.id - id), node, label)
+        for node in graph.nodes
+        if node.op in _LAYERS
+        for label in ("in", "out")
+        if _value(node, label) == value
+    ]
+    found: dict[str, None] = {}
+    for _, node, label in sorted(layers, key=lambda each: each[0])[:_MOST_LAYERS]:
+        found |= dict.fromkeys(expressions(graph, node, label, value, number, slicer))
+    yield from found
+
+
+_LAYERS = ops.PROJECTIONS | ops.CHANNEL_NORMS | {"layer_norm"}
+
+
+def _value(node: Node, label: str) -> int | None:
+    """The number of a layer."""
+    name = parameter_of(node.op, label)
+    value = node.attrs.get(name) if name else None
+    if isinstance(value, tuple) and len(value) == 1:
+        (value,) = value
+    return value if type(value) is int else None
