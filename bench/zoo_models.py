@@ -136,7 +136,8 @@ def import_torchvision() -> Any:
     assert spec is not None
     assert spec.origin is not None
     try:
-        torch.ops.load_library(Path(spec.origin).with_name("_C.so"))
+        for compiled in Path(spec.origin).parent.glob("_C*.so"):  # _C_stable.so since 0.29
+            torch.ops.load_library(compiled)
     except OSError:
         library = torch.library.Library("torchvision", "DEF")
         for name in ("nms", "qnms"):
