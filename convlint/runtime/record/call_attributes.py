@@ -9,9 +9,8 @@ import torch
 from torch.nn import functional
 
 from convlint.analysis import ops
-from convlint.support.dataclass import dataclass
+from convlint.runtime.record.steps import Value
 
-Shape = tuple[int, ...]
 _FEATURES = ("in_features", "out_features", "num_features")
 CHANNEL_COUNTS = ("in_channels", "out_channels", "groups", *_FEATURES, "num_channels", "num_groups")
 
@@ -63,13 +62,6 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
 _VARIADIC = {"reshape": "shape", "expand": "shape", "permute": "dims", "repeat": "shape"}
 
 
-@dataclass(frozen=True, slots=True)
-class TensorArgument:
-    """A tensor among the arguments of a call."""
-
-    shape: Shape
-
-
 def canonical(op: str, arguments: Sequence[Any]) -> str:
     """``Node.op`` of a call, also for aten operators."""
     if op in ("convolution", "_convolution", "mkldnn_convolution"):
@@ -81,7 +73,7 @@ def canonical(op: str, arguments: Sequence[Any]) -> str:
     return {"native_layer_norm": "layer_norm", "native_group_norm": "group_norm", "view": "reshape"}.get(op, op)
 
 
-def bound(op: str, func: Callable[..., Any] | str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+def bound(op: str, func: Callable[..., Any] | None, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments of a call by name. Positional ones are left out if ``op`` is unknown."""
     named = dict(_DEFAULTS.get(op, {}))
     if op in _VARIADIC:
@@ -95,7 +87,7 @@ def bound(op: str, func: Callable[..., Any] | str, args: Sequence[Any], kwargs: 
     return named
 
 
-def _names(op: str, func: Callable[..., Any] | str) -> tuple[str, ...]:
+def _names(op: str, func: Callable[..., Any] | None) -> tuple[str, ...]:
     if isinstance(func, torch._ops.OpOverload):
         name = func._schema.name.split("::")[-1]
         if name in ("convolution", "_convolution"):
@@ -108,16 +100,16 @@ def _names(op: str, func: Callable[..., Any] | str) -> tuple[str, ...]:
 
 
 def attributes(op: str, named: Mapping[str, Any]) -> dict[str, Any]:
-    """``Node.attrs`` of a call from its arguments by name, with ``TensorArgument`` for tensors."""
+    """``Node.attrs`` of a call from its arguments by name, with ``Value`` for tensors."""
     if op in ops.ALL_CONVS:
         return _of_convolution(op, named)
     if op in ops.NORMS:
         return _of_norm(op, named)
     weight = named.get("weight")
-    if op == "linear" and isinstance(weight, TensorArgument):
+    if op == "linear" and isinstance(weight, Value):
         features = {"in_features": weight.shape[-1], "out_features": weight.shape[0]}
         return features | {"bias": named.get("bias") is not None}
-    if op == "prelu" and isinstance(weight, TensorArgument):
+    if op == "prelu" and isinstance(weight, Value):
         return {"num_parameters": weight.shape[0] if weight.shape else 1}
     found = {
         name: plain(value)
@@ -144,7 +136,7 @@ def _of_convolution(op: str, named: Mapping[str, Any]) -> dict[str, Any]:
         "transposed": transposed,
         "output_padding": sizes(named.get("output_padding", 0), spatial),
     }
-    if isinstance(weight, TensorArgument) and len(weight.shape) >= 2:
+    if isinstance(weight, Value) and len(weight.shape) >= 2:
         first, second = weight.shape[0], weight.shape[1] * groups
         found["in_channels"], found["out_channels"] = (first, second) if transposed else (second, first)
         found["kernel_size"] = weight.shape[2:]
@@ -156,7 +148,7 @@ def _of_norm(op: str, named: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {"affine": weight is not None}
     if op == "layer_norm":
         return found | {"normalized_shape": sizes(named.get("normalized_shape", ()), 1)}
-    widths = [s.shape[0] for s in (mean, weight) if isinstance(s, TensorArgument) and s.shape]
+    widths = [s.shape[0] for s in (mean, weight) if isinstance(s, Value) and s.shape]
     if widths:
         found["num_features"] = widths[0]
     if op == "group_norm":

@@ -40,6 +40,14 @@ def name_of(func: Any) -> str:
     return _SYNONYMS.get(stripped := name.rstrip("_") or name, stripped)
 
 
+def is_inplace(func: Any) -> bool:
+    """Return whether a function changes its first argument: ``relu_``, ``__iadd__``."""
+    name = getattr(func, "__name__", "")
+    if name.startswith("__"):
+        return bool(name.startswith("__i") and name != "__invert__")
+    return bool(name.endswith("_"))
+
+
 def item_of(value: Any, position: int) -> Any:
     """One of the tensors that a call returned."""
     return value[position]

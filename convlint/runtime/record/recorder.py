@@ -130,29 +130,33 @@ class Recorder(TorchFunctionMode):
 
     def _add(self, step: Step, outputs: list[Tensor], track: Track | None = None) -> None:
         steps = (track or self._track).steps
-        if any(t.is_nested for t in outputs):
-            raise ProblemError("nested-tensor", _NESTED)
-        step.outputs = [(t.shape, t.dtype) for t in outputs]
+        step.outputs = []
+        for tensor in outputs:
+            if tensor.is_nested:
+                raise ProblemError("nested-tensor", _NESTED)
+            step.outputs.append((tensor.shape, tensor.dtype))
         with self._adding:
             step.index = len(steps)
             steps.append(step)
         for position, tensor in enumerate(outputs):
             self._known[id(tensor)] = (weakref.ref(tensor), Value(step, position))
 
-    def _arguments(self, values: Iterable[Any]) -> list[Any]:
-        """Replace tensors with values; containers are copied, other objects stay the same."""
-        return [value if type(value) in _ATOMS else self._nested(value) for value in values]
+    def _arguments(self, values: Iterable[Any], read: list[Value]) -> list[Any]:
+        """Replace tensors with values, which are added to ``read``; containers are copied, other objects stay."""
+        return [value if type(value) in _ATOMS else self._nested(value, read) for value in values]
 
-    def _nested(self, value: Any) -> Any:
+    def _nested(self, value: Any, read: list[Value]) -> Any:
         if isinstance(value, Tensor):
-            return self.value_of(value)
+            found = self.value_of(value)
+            read.append(found)
+            return found
         kind = type(value)
         if kind is tuple and all(map(_ATOMS.__contains__, map(type, value))):
             return value  # (1, 1)
         if kind is tuple or kind is list:
-            return kind(self._arguments(value))
+            return kind(self._arguments(value, read))
         if kind is dict:
-            return dict(zip(value, self._arguments(value.values()), strict=True))
+            return dict(zip(value, self._arguments(value.values(), read), strict=True))
         return value
 
     def __torch_function__(self, func: Any, types: Any, args: Args = (), kwargs: Kwargs | None = None) -> Any:
@@ -199,9 +203,11 @@ class Recorder(TorchFunctionMode):
             step.owner, step.module, _ = self._track.stack[-1]
             if self._refusals:
                 step.error = self._refusals.pop(id(step.owner), None) or error
-        step.args = tuple(self._arguments(args))
+        read: list[Value] = []
+        step.read = read
+        step.args = tuple(self._arguments(args, read))
         if kwargs:
-            step.kwargs = self._nested(kwargs)
+            step.kwargs = self._nested(kwargs, read)
         step.frame = self._called_at(sys._getframe(2), self._track.stack)
         self._add(step, outputs)
 
@@ -281,6 +287,7 @@ class Recorder(TorchFunctionMode):
         if unknown:
             self.unseen.setdefault(call.name, "its output does not come from a torch function that can be recorded")
             step = Step("unseen")
+            step.read = call.inputs
             step.args = tuple(call.inputs)
             step.owner, step.module, step.frame = call.module, call.name, call.frame
             step.several = len(unknown) > 1

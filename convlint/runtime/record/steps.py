@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -21,13 +21,14 @@ class Step:
     """One call, or a tensor that no recorded call made: an input, a parameter or buffer, or a constant.
 
     ``name`` is that of the input or state. ``args`` and ``kwargs`` are the arguments of ``func`` with ``Value`` for
-    tensors, ``owner`` and ``module`` the innermost module and its path. ``several`` is True if the call returned a
-    container of tensors.
+    tensors, ``read`` the tensors among them, ``owner`` and ``module`` the innermost module and its path. ``several`` is
+    True if the call returned a container of tensors.
     """
 
     # Class attributes, because most steps have most of these defaults and this saves time.
     args: tuple[Any, ...] = ()
     kwargs: Mapping[str, Any] = MappingProxyType({})
+    read: Sequence[Value] = ()
     owner: nn.Module | None = None
     module: str = ""
     frame: Instant | None = None
@@ -48,6 +49,10 @@ class Value:
 
     step: Step
     position: int
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(self.step.outputs[self.position][0])
 
 
 @dataclass(slots=True, eq=False)

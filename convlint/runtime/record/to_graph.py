@@ -1,14 +1,14 @@
-"""Convert the recorded FX graph to ``ir.Graph``, which does not depend on torch."""
+"""Convert recorded steps to ``ir.Graph``, which does not depend on torch."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from functools import cached_property
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache, cached_property
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
-from torch import fx, nn
+from torch import nn
 
 from convlint import ir as facts
 from convlint.analysis import ops
@@ -16,8 +16,7 @@ from convlint.ir import Failure, Graph, Node, Site
 from convlint.runtime import code_sites
 from convlint.runtime.build import construction_sites
 from convlint.runtime.record import call_attributes, operations
-from convlint.runtime.record.call_attributes import TensorArgument
-from convlint.runtime.record.layers import base_of, is_leaf, layers
+from convlint.runtime.record.layers import layers
 from convlint.runtime.record.recorder import Recorder
 from convlint.runtime.record.steps import Step, Value, named_tensors_in
 from convlint.runtime.record.to_fx import FxGraph
@@ -54,17 +53,23 @@ class Recording:
         return graph
 
 
+class _Called(NamedTuple):
+    """A call: its operator, whether it changes its input, and the tensors that it reads, without weights."""
+
+    op: str
+    inplace: bool
+    read: Sequence[Value]
+
+
 class _Conversion:
     def __init__(self, recording: Recording) -> None:
         self.recording = recording
         self.recorder = recording.recorder
-        self.fx_graph = recording.fx_graph
         self.nodes: list[Node] = []
         self.read: dict[str, None] = {}
-        self._tensors: dict[tuple[Step, int], int] = {}
+        self._first = [-1] * len(self.recorder.steps)  # the id of the first tensor of each step, by its index
         self._count = 0
-        self._ops: dict[fx.Node, str] = {}
-        self._inputs: dict[fx.Node, list[fx.Node]] = {}
+        self._names: dict[int, tuple[str, bool]] = {}
         self.layers: dict[str, facts.Layer] = {}
 
     def graph(self) -> Graph:
@@ -73,7 +78,7 @@ class _Conversion:
         others = [(name, module) for _, _, name, module in kept_lists]
         others += [(call.name, call.module) for call in recorder.calls]
         self.layers = {layer.name: layer for layer in layers(model, others)}
-        starts = self._convert_nodes()
+        starts = self._convert_steps()
         return Graph(
             target=self.recording.target,
             status=self._status(),
@@ -97,24 +102,23 @@ class _Conversion:
             return "complete"
         return "partial" if any(node.op not in ops.NOT_CALLS for node in self.nodes) else "failed"
 
-    def _convert_nodes(self) -> list[int]:
+    def _convert_steps(self) -> list[int]:
         """Fill ``nodes``. Returns for each step, and for the end, how many nodes precede it."""
-        starts = [0] * (len(self.recorder.steps) + 1)
-        wanted = self._read_as_activations()
-        for node in self.fx_graph.graph.nodes:
-            step = self.fx_graph.steps.get(node)
-            if step is None:
-                continue  # the output, and one tensor of several
+        steps = self.recorder.steps
+        starts = [0] * (len(steps) + 1)
+        called = [self._called(step) if step.kind == "call" else None for step in steps]
+        wanted = self._read_as_activations(called)
+        for step, call in zip(steps, called, strict=True):
             starts[step.index] = len(self.nodes)
-            if step.kind == "call":
-                self._add(node, step, self._ops[node], self._inputs[node])
+            if call is not None:
+                self._add(step, call.op, call.read, self._attributes(step, call))
             elif step.kind in ("unseen", "input"):
-                self._add(node, step, step.kind, node.args)
+                self._add(step, step.kind, step.read)
             else:
                 if step.kind == "state":
                     self.read[step.name] = None
                 if step in wanted:
-                    self._add(node, step, "parameter" if step.kind == "state" else "constant")
+                    self._add(step, "parameter" if step.kind == "state" else "constant")
         starts[-1] = len(self.nodes)
         returned = self._values(self.recorder.returned)
         if returned or self.recording.failure is None:
@@ -123,101 +127,75 @@ class _Conversion:
             self.nodes.append(Node(len(self.nodes), "kept", inputs=kept))
         return starts
 
-    def _read_as_activations(self) -> set[Step]:
+    def _called(self, step: Step) -> _Called:
+        """The operator of a call, its layer, and the tensors that it reads as activations."""
+        func = step.func
+        known = self._names.get(id(func))
+        if known is None:
+            known = self._names[id(func)] = operations.name_of(func), operations.is_inplace(func)
+        op = call_attributes.canonical(known[0], step.args)
+        read = step.read  # x + x reads x twice
+        if op in ops.WITH_WEIGHTS:
+            read = [*read[:1], *(value for value in read[1:] if value.step.kind != "state")]
+        return _Called(op, known[1], read)
+
+    def _read_as_activations(self, called: Iterable[_Called | None]) -> set[Step]:
         """The steps whose tensors are used as activations and not as weights of a layer."""
         wanted = {value.step for value in self.recorder.returned}
         for call in self.recorder.calls:
-            wanted.update(value.step for value in (*call.inputs, *call.outputs))
-        for node, step in self.fx_graph.steps.items():
-            if step.kind == "call":
-                self._ops[node] = op = self._op(node)
-                self._inputs[node] = read = self._activations(node, op)
-                wanted.update(self._source(other)[0] for other in read)
+            wanted.update([value.step for value in call.inputs])
+            wanted.update([value.step for value in call.outputs])
+        for each in called:
+            if each is not None:
+                wanted.update([value.step for value in each.read])
         return wanted
 
-    def _source(self, node: fx.Node) -> tuple[Step, int]:
-        """The step that a node's tensor comes from, and the position among its outputs."""
-        step = self.fx_graph.steps.get(node)
-        if step is not None:
-            return step, 0
-        several, position = node.args
-        assert isinstance(several, fx.Node)
-        assert isinstance(position, int)
-        return self.fx_graph.steps[several], position
-
-    def _activations(self, node: fx.Node, op: str) -> list[fx.Node]:
-        """The tensors that a call reads, without the weights of convolutions, norms and the like."""
-        read = list(_nodes_in((node.args, node.kwargs)))  # x + x reads x twice
-        if op not in ops.WITH_WEIGHTS:
-            return read
-        return read[:1] + [other for other in read[1:] if self._source(other)[0].kind != "state"]
-
-    def _op(self, node: fx.Node) -> str:
-        name = operations.name_of(node.target)
-        return call_attributes.canonical(name, [self._tensor_argument(argument) for argument in node.args])
-
-    @staticmethod
-    def _tensor_argument(value: Any) -> Any:
-        return TensorArgument(value.meta["shape"]) if isinstance(value, fx.Node) else value
-
-    def _call_facts(self, node: fx.Node, step: Step) -> tuple[dict[str, Any], str | None]:
-        """The attributes and the layer of a call."""
-        op = self._ops[node]
-        named = call_attributes.bound(op, node.target, node.args, node.kwargs)
-        named = {name: self._tensor_argument(value) for name, value in named.items()}
-        attrs = call_attributes.attributes(op, named)
+    def _attributes(self, step: Step, call: _Called) -> dict[str, Any]:
+        named = call_attributes.bound(call.op, step.func, step.args, step.kwargs)
+        attrs = call_attributes.attributes(call.op, named)
         layer = self._layer_of(step)
-        if layer is not None:
-            attrs |= self._declared(layer, attrs)
-        if _is_inplace(node.target):
+        if layer is not None and layer.error is not None:
+            attrs |= _declared(layer, attrs)
+        if call.inplace:
             attrs["inplace"] = True
-        return attrs, layer
+        return attrs
 
-    def _add(self, node: fx.Node, step: Step, op: str, read: Iterable[Any] = ()) -> None:
-        attrs, layer = self._call_facts(node, step) if step.kind == "call" else ({}, None)
-        inputs = tuple(self._tensors[self._source(other)] for other in read)
-        outputs = []
-        for position, (shape, dtype) in enumerate(step.outputs):
-            self._tensors[step, position] = self._count
-            outputs.append(facts.Tensor(self._count, tuple(shape), _name(dtype), dtype.itemsize))
-            self._count += 1
+    def _add(self, step: Step, op: str, read: Sequence[Value] = (), attrs: dict[str, Any] | None = None) -> None:
+        self._first[step.index] = count = self._count
+        self._count += len(step.outputs)
+        layer = None if attrs is None else self._layer_of(step)
         self.nodes.append(
             Node(
                 id=len(self.nodes),
                 op=op,
                 module=step.module,
-                layer=layer,
-                inputs=inputs,
-                outputs=tuple(outputs),
-                attrs=attrs,
-                site=node.meta["site"],
+                layer=None if layer is None else layer.name,
+                inputs=self._values(read),
+                outputs=tuple(
+                    [
+                        facts.Tensor(count + position, tuple(shape), *_kind(dtype))
+                        for position, (shape, dtype) in enumerate(step.outputs)
+                    ]
+                ),
+                attrs={} if attrs is None else attrs,
+                site=None if step.frame is None else code_sites.site_of(step.frame),
                 error=step.error,
             )
         )
 
     def _values(self, values: Iterable[Value]) -> tuple[int, ...]:
-        return tuple(self._tensors[value.step, value.position] for value in values)
+        first = self._first
+        return tuple([first[value.step.index] + value.position for value in values])
 
-    def _layer_of(self, step: Step) -> str | None:
+    def _layer_of(self, step: Step) -> facts.Layer | None:
         """The layer that a call belongs to: the innermost module, if it is a layer.
 
         The functional calls of a model without submodules are reported on their own.
         """
-        if step.owner is None or not is_leaf(step.owner):
+        layer = None if step.owner is None else self.layers.get(step.module)
+        if layer is None or not layer.leaf or (not step.module and layer.base == "Module"):
             return None
-        if not step.module and base_of(step.owner) == "Module":
-            return None
-        return step.module if step.module in self.layers else None
-
-    def _declared(self, name: str, attrs: dict[str, Any]) -> dict[str, Any]:
-        """The arguments in the source, if the layer was repaired with others."""
-        layer = self.layers[name]
-        if layer.error is None:
-            return {}
-        found = {key: layer.attrs[key] for key in call_attributes.CHANNEL_COUNTS if key in attrs and key in layer.attrs}
-        if "num_channels" in layer.attrs and "num_features" in attrs:
-            found["num_features"] = layer.attrs["num_channels"]
-        return found
+        return layer
 
     def _calls(self, starts: list[int]) -> list[facts.Call]:
         return [
@@ -234,30 +212,22 @@ class _Conversion:
         ]
 
 
-def _nodes_in(value: Any) -> Iterator[fx.Node]:
-    if isinstance(value, fx.Node):
-        yield value
-    elif isinstance(value, tuple | list):
-        for item in value:
-            yield from _nodes_in(item)
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from _nodes_in(item)
+def _declared(layer: facts.Layer, attrs: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments in the source of a layer that was repaired with others."""
+    found = {key: layer.attrs[key] for key in call_attributes.CHANNEL_COUNTS if key in attrs and key in layer.attrs}
+    if "num_channels" in layer.attrs and "num_features" in attrs:
+        found["num_features"] = layer.attrs["num_channels"]
+    return found
 
 
-def _is_inplace(func: Any) -> bool:
-    name = getattr(func, "__name__", "")
-    if name.startswith("__"):
-        return bool(name.startswith("__i") and name != "__invert__")
-    return bool(name.endswith("_"))
-
-
-def _name(dtype: torch.dtype) -> str:
-    return str(dtype).removeprefix("torch.")
+@cache
+def _kind(dtype: torch.dtype) -> tuple[str, int]:
+    """The name of a data type, and the bytes of a number."""
+    return str(dtype).removeprefix("torch."), dtype.itemsize
 
 
 def _tensor_text(shape: Any, dtype: torch.dtype) -> str:
-    return f"{'x'.join(map(str, shape)) or 'scalar'} {_name(dtype)}"
+    return f"{'x'.join(map(str, shape)) or 'scalar'} {_kind(dtype)[0]}"
 
 
 def _described(result: Any) -> Iterator[str]:
