@@ -26,7 +26,7 @@ Instant = tuple[CodeType, int]  # a code object and the offset of the instructio
 
 # By the id of the code, because its hash takes time in proportion to its length. The code is kept, so that no other
 # object gets its id.
-_foreign: dict[int, tuple[bool, CodeType]] = {}
+FOREIGN: dict[int, tuple[bool, CodeType]] = {}
 
 
 @dataclass
@@ -78,13 +78,16 @@ def is_convlint(code: CodeType) -> bool:
 
 def is_foreign(code: CodeType) -> bool:
     """Return whether code belongs to torch, convlint or Python's standard library, and so not to the user."""
-    cached = _foreign.get(id(code))
-    if cached is None:
-        path = code.co_filename
-        foreign = path.startswith((_TORCH, _CONVLINT, "<frozen", "<string>"))
-        foreign |= path.startswith(_LIBRARY) and not is_installed(path)
-        cached = _foreign[id(code)] = (foreign, code)
-    return cached[0]
+    return (FOREIGN.get(id(code)) or judged(code))[0]
+
+
+def judged(code: CodeType) -> tuple[bool, CodeType]:
+    """Find out whether code is foreign, for ``FOREIGN``."""
+    path = code.co_filename
+    foreign = path.startswith((_TORCH, _CONVLINT, "<frozen", "<string>"))
+    foreign |= path.startswith(_LIBRARY) and not is_installed(path)
+    FOREIGN[id(code)] = found = (foreign, code)
+    return found
 
 
 def is_installed(path: str) -> bool:

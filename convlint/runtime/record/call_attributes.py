@@ -59,18 +59,22 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
     "flatten": {"start_dim": 0, "end_dim": -1},
     "pad": {"mode": "constant"},
 }
+_PLAIN = frozenset({str, bool, float})
+_LIMIT = 1 << 31
+_ANY_CONVOLUTION = frozenset({"convolution", "_convolution", "mkldnn_convolution"})
+_CANONICAL = {"native_layer_norm": "layer_norm", "native_group_norm": "group_norm", "view": "reshape"}
 _VARIADIC = {"reshape": "shape", "expand": "shape", "permute": "dims", "repeat": "shape"}
 
 
 def canonical(op: str, arguments: Sequence[Any]) -> str:
     """``Node.op`` of a call, also for aten operators."""
-    if op in ("convolution", "_convolution", "mkldnn_convolution"):
+    if op in _ANY_CONVOLUTION:
         weight = arguments[1]
         transposed = len(arguments) > 6 and arguments[6] is True
         return f"conv_transpose{len(weight.shape) - 2}d" if transposed else f"conv{len(weight.shape) - 2}d"
     if "batch_norm" in op:
         return "batch_norm"
-    return {"native_layer_norm": "layer_norm", "native_group_norm": "group_norm", "view": "reshape"}.get(op, op)
+    return _CANONICAL.get(op, op)
 
 
 def bound(op: str, func: Callable[..., Any] | None, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
@@ -111,11 +115,7 @@ def attributes(op: str, named: Mapping[str, Any]) -> dict[str, Any]:
         return features | {"bias": named.get("bias") is not None}
     if op == "prelu" and isinstance(weight, Value):
         return {"num_parameters": weight.shape[0] if weight.shape else 1}
-    found = {
-        name: plain(value)
-        for name, value in named.items()
-        if value is not None and is_plain(value) and name != "training" and name[0] != "_"
-    }
+    found = plain_values({name: value for name, value in named.items() if name != "training" and name[0] != "_"})
     if not found.get("inplace", True):
         del found["inplace"]
     if op in ops.WINDOW_POOLS:
@@ -172,12 +172,29 @@ def _of_pool(op: str, found: Mapping[str, Any]) -> dict[str, Any]:
 
 def sizes(value: Any, count: int) -> Any:
     """One size for each of ``count`` spatial dimensions; a string such as "same" is returned as it is."""
-    if isinstance(value, str):
+    if isinstance(value, str) or (type(value) is tuple and len(value) == count and is_of_ints(value)):
         return value
     if isinstance(value, int):
         return (int(value),) * count
     found = tuple(int(size) for size in value)
     return found * count if len(found) == 1 else found
+
+
+def plain_values(named: Mapping[str, Any]) -> dict[str, Any]:
+    """The values that ``is_plain`` accepts, in plain types, without None."""
+    found = {}
+    for name, value in named.items():
+        kind = type(value)
+        if kind in _PLAIN or (kind is tuple and is_of_ints(value)):  # the most frequent cases first
+            found[name] = value
+        elif value is not None and is_plain(value):
+            found[name] = plain(value)
+    return found
+
+
+def is_of_ints(values: tuple[Any, ...]) -> bool:
+    """Return whether values are integers of the base class that fit in 32 bits."""
+    return all([type(value) is int and -_LIMIT < value < _LIMIT for value in values])
 
 
 def is_plain(value: Any) -> bool:

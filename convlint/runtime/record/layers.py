@@ -49,14 +49,17 @@ def _layer(
 ) -> Layer:
     built = construction_sites.construction_of(module)
     own = [(key, p) for key, p in module._parameters.items() if p is not None]
+    shapes = []
     params = trainable = size = 0
-    for _, parameter in own:
-        if counted is None or id(parameter) in counted or nn.parameter.is_lazy(parameter):
-            continue
-        counted.add(id(parameter))
-        params += parameter.numel()
-        trainable += parameter.numel() * parameter.requires_grad
-        size += parameter.numel() * parameter.element_size()
+    for key, parameter in own:
+        if not nn.parameter.is_lazy(parameter):
+            shapes.append((key, tuple(parameter.shape)))
+            if counted is not None and id(parameter) not in counted:
+                counted.add(id(parameter))
+                count = parameter.numel()
+                params += count
+                trainable += count * parameter.requires_grad
+                size += count * parameter.element_size()
     return Layer(
         name=name,
         kind=kind_of(module),
@@ -68,11 +71,11 @@ def _layer(
         params=params,
         trainable_params=trainable,
         params_bytes=size,
-        parameters=tuple((key, tuple(p.shape)) for key, p in own if not nn.parameter.is_lazy(p)),
+        parameters=tuple(shapes),
         aliases=aliases,
         training=getattr(module, "training", False),  # a frozen module of TorchScript has none
         error=built.error if built else None,
-        shares=tuple(dict.fromkeys(owner for _, p in own for owner in owners.get(id(p), ()) if owner != name)),
+        shares=tuple(dict.fromkeys([owner for _, p in own for owner in owners.get(id(p), ()) if owner != name])),
     )
 
 
@@ -112,11 +115,7 @@ def _attrs(module: nn.Module, built: construction_sites.Construction | None) -> 
     values = {name: getattr(module, name, None) for name in _constants(cls)}
     if built is not None and built.declared is not None:
         values |= built.declared
-    found = {
-        name: call_attributes.plain(value)
-        for name, value in values.items()
-        if value is not None and call_attributes.is_plain(value)
-    }
+    found = call_attributes.plain_values(values)
     if "bias" in module._parameters and type(values.get("bias")) is not bool:
         found["bias"] = module._parameters["bias"] is not None
     return found

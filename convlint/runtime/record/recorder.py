@@ -11,8 +11,7 @@ import gc
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Iterable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterable, Sequence
 from types import FrameType, MethodWrapperType
 from typing import Any
 
@@ -34,6 +33,8 @@ from convlint.runtime.recover import stand_ins
 # Python functions of torch whose operators are hidden from the function mode.
 _COMPOSITES = frozenset({nn.functional.multi_head_attention_forward})
 _NESTED = "the forward uses nested tensors, which have no sizes that could be checked; pass padded tensors"
+_SCRIPTED = torch.jit.ScriptModule
+_reference = weakref.ref
 _ATOMS = SCALARS - {torch.Size} | {slice, type(Ellipsis)}
 
 
@@ -102,19 +103,20 @@ class Recorder(TorchFunctionMode):
         returned = {(value.step, value.position) for value in self.returned}
 
         def alive() -> list[Value]:
-            tensors = [
-                (tensor, value) for reference, value in self._known.values() if (tensor := reference()) is not None
+            calls = [
+                (tensor, value)
+                for reference, value in self._known.values()
+                if value.step.kind == "call" and (tensor := reference()) is not None
             ]
-            viewed = {id(tensor._base) for tensor, _ in tensors}
-            return [
-                value
-                for tensor, value in tensors
-                if value.step.kind == "call"
-                and operations.name_of(value.step.func) in ops.PROJECTIONS
+            found = [
+                (tensor, value)
+                for tensor, value in calls
+                if operations.name_of(value.step.func) in ops.PROJECTIONS
                 and (value.step, value.position) not in returned
-                and id(tensor) not in viewed
                 and tensor.grad_fn is None
             ]
+            viewed = {id(tensor._base) for tensor, _ in calls} if found else set()
+            return [value for tensor, value in found if id(tensor) not in viewed]
 
         if alive():
             gc.collect()  # a cycle of garbage may hold tensors, too
@@ -122,28 +124,38 @@ class Recorder(TorchFunctionMode):
 
     def _values(self, nested: Any) -> list[Value]:
         """The values of the tensors in nested containers."""
-        if type(nested) is Tensor:  # the most frequent cases first
+        if type(nested) is tuple and len(nested) == 1:  # the most frequent cases first
+            (nested,) = nested
+        if type(nested) is Tensor:
             return [self.value_of(nested)]
-        if type(nested) is tuple and len(nested) == 1:
-            return self._values(nested[0])
         return [self.value_of(tensor) for tensor in tensors_in(nested)]
 
-    def _add(self, step: Step, outputs: list[Tensor], track: Track | None = None) -> None:
+    def _add(self, step: Step, outputs: Sequence[Tensor], track: Track | None = None) -> None:
         steps = (track or self._track).steps
-        step.outputs = []
+        step.outputs = described = []
         for tensor in outputs:
             if tensor.is_nested:
                 raise ProblemError("nested-tensor", _NESTED)
-            step.outputs.append((tensor.shape, tensor.dtype))
+            described.append((tensor.shape, tensor.dtype))
         with self._adding:
             step.index = len(steps)
             steps.append(step)
         for position, tensor in enumerate(outputs):
-            self._known[id(tensor)] = (weakref.ref(tensor), Value(step, position))
+            self._known[id(tensor)] = (_reference(tensor), Value(step, position))
 
     def _arguments(self, values: Iterable[Any], read: list[Value]) -> list[Any]:
         """Replace tensors with values, which are added to ``read``; containers are copied, other objects stay."""
-        return [value if type(value) in _ATOMS else self._nested(value, read) for value in values]
+        known = self._known
+        found = []
+        for value in values:
+            if type(value) in _ATOMS:
+                found.append(value)
+            elif (entry := known.get(id(value))) is not None and entry[0]() is value:
+                read.append(entry[1])
+                found.append(entry[1])
+            else:
+                found.append(self._nested(value, read))
+        return found
 
     def _nested(self, value: Any, read: list[Value]) -> Any:
         if isinstance(value, Tensor):
@@ -184,43 +196,49 @@ class Recorder(TorchFunctionMode):
     ) -> None:
         """Record a call, unless it returned no tensor or a parameter or buffer that it has changed in place."""
         several = False
+        outputs: Sequence[Tensor]
         if isinstance(result, Tensor):
             if id(result) in self._states:
                 return
-            outputs = [result]
+            outputs = (result,)
         elif type(result) in SCALARS:
             if func is not Tensor.__setitem__:
                 return
-            outputs = [args[0]]  # the step's value replaces that of the assigned tensor
+            outputs = (args[0],)  # the step's value replaces that of the assigned tensor
             func = operations.setitem
         else:
             outputs, several = list(tensors_in(result)), True
             if not outputs:
                 return
+        track = self._track
         step = Step("call", "", func)
         step.several, step.error = several, error
-        if self._track.stack:
-            step.owner, step.module, _ = self._track.stack[-1]
+        if track.stack:
+            step.owner, step.module, _ = track.stack[-1]
             if self._refusals:
                 step.error = self._refusals.pop(id(step.owner), None) or error
         read: list[Value] = []
         step.read = read
         step.args = tuple(self._arguments(args, read))
         if kwargs:
-            step.kwargs = self._nested(kwargs, read)
-        step.frame = self._called_at(sys._getframe(2), self._track.stack)
-        self._add(step, outputs)
+            step.kwargs = dict(zip(kwargs, self._arguments(kwargs.values(), read), strict=True))
+        step.frame = self._called_at(sys._getframe(2), track.stack)
+        self._add(step, outputs, track)
 
     def _called_at(self, frame: FrameType | None, stack: Stack) -> code_sites.Instant | None:
         """The nearest user frame, from ``frame`` outwards. At a module call, that call's own frame is reused."""
+        foreign = code_sites.FOREIGN
         while frame is not None:
             code = frame.f_code
+            known = foreign.get(id(code))
+            if known is None:
+                known = code_sites.judged(code)
+            if not known[0]:
+                return code, frame.f_lasti
             if code is _CALL_MODULE and stack:
                 return stack[-1][2]
             if code is self._bottom:
                 return None
-            if not code_sites.is_foreign(code):
-                return code, frame.f_lasti
             frame = frame.f_back
         return None
 
@@ -264,7 +282,10 @@ class Recorder(TorchFunctionMode):
             track.calls.append(call)
             stack.append((module, name, instant))
             try:
-                with self._operator_mode if isinstance(module, torch.jit.ScriptModule) else nullcontext():
+                if isinstance(module, _SCRIPTED):
+                    with self._operator_mode:
+                        result = original(module, *args, **kwargs)
+                else:
                     result = original(module, *args, **kwargs)
             except BaseException:
                 if self.failed_in is None:
@@ -273,7 +294,11 @@ class Recorder(TorchFunctionMode):
             finally:
                 stack.pop()
                 call.stop = len(track.steps)
-            self._close(call, result, track)
+            known = self._known.get(id(result))  # the most frequent case first
+            if known is not None and known[0]() is result:
+                call.outputs = [known[1]]
+            else:
+                self._close(call, result, track)
             return result
         finally:
             if is_outermost:
