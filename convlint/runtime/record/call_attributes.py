@@ -194,7 +194,10 @@ def plain_values(named: Mapping[str, Any]) -> dict[str, Any]:
 
 def is_of_ints(values: tuple[Any, ...]) -> bool:
     """Return whether values are integers of the base class that fit in 32 bits."""
-    return all([type(value) is int and -_LIMIT < value < _LIMIT for value in values])
+    for value in values:
+        if type(value) is not int or not -_LIMIT < value < _LIMIT:
+            return False
+    return True
 
 
 def is_plain(value: Any) -> bool:
