@@ -23,6 +23,7 @@ import torch
 from bench import sections
 from bench.markdown import table
 from bench.zoo_models import Entry, build, entries, example
+from convlint.runtime import code_sites
 from convlint.runtime.build import construction_sites, symbolic_build
 from convlint.runtime.record.record import record
 
@@ -50,6 +51,16 @@ def shortest(contestants: dict[str, Callable[[], object]], rounds: int) -> dict[
     return best
 
 
+def within_a_run(job: Callable[[], object]) -> Callable[[], object]:
+    """A job in the context that a command has, which reads the source of a model once."""
+
+    def run() -> None:
+        with code_sites.sites_of_run():
+            job()
+
+    return run
+
+
 def recording(entry: Entry, rounds: int) -> dict[str, float]:
     """Time one forward: bare, recorded, and with each of the other tools."""
     from fvcore.nn import FlopCountAnalysis
@@ -66,8 +77,9 @@ def recording(entry: Entry, rounds: int) -> dict[str, float]:
     return shortest(
         {
             "bare": bare,
-            "convlint": lambda: record(model, arguments),
-            "convlint, with its graph": lambda: record(model, arguments).graph(),
+            "convlint": within_a_run(lambda: record(model, arguments)),
+            "convlint, with its graph": within_a_run(lambda: record(model, arguments).graph()),
+            "convlint, with an FX graph": within_a_run(lambda: record(model, arguments).fx_graph),
             "torchinfo": lambda: summary(model, input_data=x, verbose=0),
             "fvcore": lambda: FlopCountAnalysis(model, x).total(),
             "ptflops": lambda: get_model_complexity_info(

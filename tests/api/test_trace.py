@@ -14,8 +14,11 @@ import torch.nn.functional as F  # noqa: N812 - as people write it
 from torch import Tensor, fx, nn
 
 import convlint
+from convlint.analysis.ops import NOT_CALLS
+from convlint.runtime.record import operations
+from convlint.runtime.record.operations import item_of
+from convlint.runtime.record.record import record
 from convlint.runtime.record.steps import tensors_in
-from convlint.runtime.record.to_graph import Recording
 
 X = torch.rand(2, 3, 16, 16)
 
@@ -213,17 +216,15 @@ def test_what_cannot_be_traced() -> None:
         convlint.trace(made("residual"), [X, X])
 
 
-def test_a_check_converts_this_very_graph(monkeypatch: pytest.MonkeyPatch) -> None:
-    graphs: list[fx.Graph] = []
-    created = fx.Graph.__init__
-
-    def counted(self: fx.Graph, *args: Any, **kwargs: Any) -> None:
-        graphs.append(self)
-        created(self, *args, **kwargs)
-
-    monkeypatch.setattr(fx.Graph, "__init__", counted)
-    recorded: list[Recording] = []
-    convert = Recording.graph
-    monkeypatch.setattr(Recording, "graph", lambda self: (recorded.append(self), convert(self))[1])
-    convlint.check(made("nested"), (3, 16, 16))
-    assert [recording.fx_graph.graph for recording in recorded] == graphs
+@each_model
+def test_a_check_sees_the_same_calls(name: str) -> None:
+    recording = record(made(name), (X,))
+    calls = [
+        node for node in recording.fx_graph.graph.nodes if node.op == "call_function" and node.target is not item_of
+    ]
+    nodes = [node for node in recording.graph().nodes if node.op not in NOT_CALLS]
+    for call, node in zip(calls, nodes, strict=True):
+        assert operations.name_of(call.target) == node.op
+        assert (call.meta["module"], call.meta["site"]) == (node.module, node.site)
+        shapes = call.meta["shape"] if isinstance(call.meta["dtype"], tuple) else (call.meta["shape"],)
+        assert shapes == tuple(tensor.shape for tensor in node.outputs)

@@ -1,1 +1,1 @@
-"""One forward, recorded as an FX graph and converted to convlint's own graph."""
+"""One forward, recorded and converted to convlint's own graph, or to an FX graph."""

@@ -60,6 +60,7 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
     "pad": {"mode": "constant"},
 }
 _PLAIN = frozenset({str, bool, float})
+_INTS = {int}
 _LIMIT = 1 << 31
 _ANY_CONVOLUTION = frozenset({"convolution", "_convolution", "mkldnn_convolution"})
 _CANONICAL = {"native_layer_norm": "layer_norm", "native_group_norm": "group_norm", "view": "reshape"}
@@ -194,10 +195,7 @@ def plain_values(named: Mapping[str, Any]) -> dict[str, Any]:
 
 def is_of_ints(values: tuple[Any, ...]) -> bool:
     """Return whether values are integers of the base class that fit in 32 bits."""
-    for value in values:
-        if type(value) is not int or not -_LIMIT < value < _LIMIT:
-            return False
-    return True
+    return not values or (set(map(type, values)) == _INTS and min(values) > -_LIMIT and max(values) < _LIMIT)
 
 
 def is_plain(value: Any) -> bool:

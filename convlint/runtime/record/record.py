@@ -1,4 +1,4 @@
-"""Record one real forward as a ``torch.fx.Graph``.
+"""Record one real forward.
 
 A forward that raises is run again with stand-ins for the calls that fail (see ``recover/stand_ins.py``), so that one
 run reports all independent errors. A forward that succeeds runs unchanged.

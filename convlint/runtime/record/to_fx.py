@@ -14,25 +14,22 @@ from convlint.source_text.site import Site
 
 
 class FxGraph:
-    """A ``torch.fx.Graph`` and the step that each of its nodes stands for.
+    """Writes a ``torch.fx.Graph``.
 
-    ``item_of`` nodes, which take one tensor out of a tuple, have no step of their own. Parameters and buffers are
-    ``get_attr`` nodes with their names as targets; tensors that belong to no module are called ``_constant_0`` and so
-    on. See ``convlint.trace`` for ``node.meta``.
+    ``item_of`` nodes take one tensor out of a tuple. Parameters and buffers are ``get_attr`` nodes with their names as
+    targets; tensors that belong to no module are called ``_constant_0`` and so on. See ``convlint.trace`` for
+    ``node.meta``.
     """
 
     def __init__(self, steps: list[Step], result: Any, returned: list[Value]) -> None:
         self.graph = fx.Graph()
-        self.steps: dict[fx.Node, Step] = {}
         self._nodes: dict[Step, fx.Node] = {}
         self._items: dict[tuple[Step, int], fx.Node] = {}
         for step in steps:
-            node = self._nodes[step] = self._create_node(step)
-            self.steps[node] = step
+            self._nodes[step] = self._create_node(step)
         output = self.graph.output(self._arguments(result))
         tensors = [value.step.outputs[value.position] for value in returned]
         output.meta = _meta(tensors, several=not isinstance(result, Value))
-        self.graph.lint()
 
     def _create_node(self, step: Step) -> fx.Node:
         module = step.module
@@ -45,7 +42,10 @@ class FxGraph:
             func = operations.unseen if step.kind == "unseen" else step.func
             assert func is not None
             arguments, keywords = self._arguments(step.args), self._arguments(dict(step.kwargs))
-            node = self.graph.create_node("call_function", func, arguments, keywords)
+            node = self.graph.create_node("call_function", func)
+            node.args = arguments  # afterwards, because create_node looks for symbolic numbers in them
+            if keywords:
+                node.kwargs = keywords
         site = None if step.frame is None else code_sites.site_of(step.frame)
         node.meta = _meta(step.outputs, step.several, module, site)
         return node
