@@ -92,7 +92,7 @@ class ModelRunner:
     def run_versions(self, versions: VersionsJob) -> JobResult:
         count = len(versions.versions)
         of_versions = f" in {count} versions" if count > 1 else ""
-        with self._progress.during(f"running {versions.text}{of_versions}"):
+        with self._progress.during(versions.purpose or f"running {versions.text}{of_versions}"):
             return self._worker.run(versions)
 
     @property

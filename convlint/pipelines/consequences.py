@@ -6,13 +6,14 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from convlint.ir import Consequence, LayerChange, ModelVersion, VersionRun
+from convlint.ir import Consequence, Graph, LayerChange, ModelVersion, VersionRun
 from convlint.ir.suggestions import PROBES
 from convlint.pipelines.model_versions import VersionRunner
 from convlint.rewriting import consequences
 from convlint.settings.discovery import DEFAULT_EXCLUDE
 from convlint.source_text import call_sites
 from convlint.source_text.call_sites import ParsedFile
+from convlint.support.dataclass import replace
 
 _MOST_FILES = 200
 _LARGEST = 200_000  # bytes
@@ -25,16 +26,25 @@ class Consequences:
     def __init__(self, versions: VersionRunner) -> None:
         self.versions = versions
         self.files = dict(_files(versions))
-        self.probes = (*PROBES, *self._methods())
+        first, *others = PROBES  # the first takes as long as all others
+        self._probes = ((first,), (*others, *self._methods()))
+
+    def versions_of(self, version: ModelVersion) -> list[ModelVersion]:
+        """The versions that try everything with a rewritten model, to run at the same time."""
+        return [replace(version, other_calls=(), weights=None, probes=names) for names in self._probes]
 
     def of(
-        self, run: VersionRun, changes: Sequence[LayerChange], known: Iterable[str]
+        self, new: Graph | None, runs: Sequence[VersionRun], changes: Sequence[LayerChange], known: Iterable[str]
     ) -> tuple[tuple[str, ...], tuple[Consequence, ...]]:
-        """Return what works as before, and what does not. ``known``: attributes that new layers have."""
-        failing = tuple(name for name, error in run.probes.items() if error)
+        """Return what works as before, and what does not.
+
+        ``new`` is the rewritten model, ``runs`` those of ``versions_of``, ``known`` attributes that new layers have.
+        """
+        errors = {name: error for run in runs for name, error in run.probes.items()}
+        failing = tuple(name for name, error in errors.items() if error)
         before = self._before(failing)
-        broken = {name: run.probes[name] for name in failing if before.get(name) == ""}
-        works = tuple(_called(name) for name, error in run.probes.items() if not error)
+        broken = {name: errors[name] for name in failing if before.get(name) == ""}
+        works = tuple(_called(name) for name, error in errors.items() if not error)
         found = [
             Consequence(
                 "breaks",
@@ -43,13 +53,13 @@ class Consequences:
             )
             for name, error in broken.items()
         ]
-        old, new = self.versions.original.graph, run.graph
+        old = self.versions.original.graph
         if old is not None and new is not None:
             command = f"convlint suggest {self.versions.job.target.text}"
             convertible = all(change.replacement.between in ("none", "norm") for change in changes)
             found += consequences.checkpoints(old, new, self.files, command, convertible=convertible)
             found += consequences.names(old, new, self.files)
-            methods = [name for name in run.probes if name not in PROBES]
+            methods = [name for name in errors if name not in PROBES]
             found += consequences.reads(changes, self.files, known, methods)
         return works, tuple(found)
 
@@ -69,7 +79,7 @@ class Consequences:
         """The same for the original, which only needs to be asked about what fails."""
         if not names:
             return {}
-        runs = self.versions.run_versions([ModelVersion(probes=names)])
+        runs = self.versions.run_versions([ModelVersion(probes=names)], "comparing the original")
         return dict(runs[0].probes) if runs else {}
 
 

@@ -20,6 +20,8 @@ from convlint.source_text import lines
 from convlint.source_text.packages import package_folder
 from convlint.support.dataclass import replace
 
+_PROBED = 2.5  # times as long as a version takes to be exported, scripted, and so on
+
 RunVersions = Callable[[VersionsJob], JobResult]
 
 
@@ -36,6 +38,7 @@ class VersionRunner:
         self.project = Project(job.root, package_folder(job.target.path) if job.target.path else None)
         self.problems: list[Problem] = []
         self.original = VersionRun()
+        self.seconds: float | None = None  # that the original took
 
     def run_original(self, patterns: Sequence[str]) -> Graph | None:
         """Run the original, and build it with the other constructor calls in its files.
@@ -89,11 +92,25 @@ class VersionRunner:
             calls += other_calls(path, text)
         return tuple(calls)
 
-    def run_versions(self, versions: Sequence[ModelVersion]) -> tuple[VersionRun, ...] | None:
-        """Run versions of the model; None, and a problem, if they could not be run."""
-        answer = self.run(VersionsJob(self.job, tuple(versions), self.original.libraries))
+    def run_versions(
+        self, versions: Sequence[ModelVersion], purpose: str = "", *, together: bool = False
+    ) -> tuple[VersionRun, ...] | None:
+        """Run versions of the model; None, and a problem, if they could not be run.
+
+        ``purpose`` is what a terminal shows meanwhile, with an estimate of the time.
+        """
+        if purpose:
+            purpose = f"{purpose} of {self.job.text}, {self._about(1 if together else len(versions), versions)}"
+        answer = self.run(VersionsJob(self.job, tuple(versions), self.original.libraries, together, purpose))
+        if self.seconds is None:
+            self.seconds = answer.seconds
         self.problems += answer.problems
         return answer.tried if len(answer.tried) == len(versions) else None
+
+    def _about(self, count: int, versions: Sequence[ModelVersion]) -> str:
+        """An estimate of the time, for versions that take as long as the original did."""
+        factor = _PROBED if any(version.probes for version in versions) else 1.0
+        return f"about {max(1, round(count * factor * (self.seconds or 0.0)))} s"
 
     def version(self, written: EditedFiles, candidates: Sequence[Candidate]) -> ModelVersion:
         """The version of the project in which ``candidates`` have been written."""

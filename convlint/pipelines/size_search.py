@@ -24,7 +24,8 @@ def search(
     calls = studied_calls(found, options.kind_options, graph)
     if not calls:
         return None
-    runs = versions.run_versions([ModelVersion(study=calls, weights=options.weights, data=options.data)])
+    purpose = f"judging {sum(len(call.forms) for call in calls)} forms of layers"
+    runs = versions.run_versions([ModelVersion(study=calls, weights=options.weights, data=options.data)], purpose)
     if runs is None:
         return None
     if runs[0].problems and options.data is not None:
@@ -61,7 +62,7 @@ def _compared(versions: VersionRunner, sets: Sequence[list[Sized]], options: Sug
     if len(unique) < 2:
         return sets[0]
     asked = [versions.on_data([each.candidate for each in chosen], options) for chosen in unique]
-    runs = versions.run_versions(asked)
+    runs = versions.run_versions(asked, "converting the weights in several ways")
     if runs is None or any(run.evidence is None for run in runs):
         return sets[0]
     errors = [_error(run.evidence) for run in runs]

@@ -11,6 +11,7 @@ from importlib.util import find_spec
 
 from convlint.analysis import cost
 from convlint.ir import (
+    Consequence,
     Costs,
     DataEvidence,
     Graph,
@@ -46,6 +47,7 @@ from convlint.settings.jobs import Job
 from convlint.support.dataclass import replace
 from convlint.support.errors import UsageError
 
+_SMALL = 1 << 30  # bytes of a model and its gradients, below which versions run at the same time
 _BATCH = 6  # versions that one process runs after importing the libraries once
 
 
@@ -63,6 +65,7 @@ def suggest(job: Job, run: RunVersions, options: SuggestOptions, *, live: bool =
 class _Search:
     def __init__(self, job: Job, run: RunVersions, options: SuggestOptions, *, live: bool) -> None:
         self.live = live
+        self.first_set = True  # no set was tried yet
         self.searched = False  # the candidates were chosen for their size and error already
         self.options = options
         self.versions = VersionRunner(job, run, options.weights)
@@ -155,7 +158,8 @@ class _Search:
         left = list(proposals)
         while left:
             batch, left = left[:_BATCH], left[_BATCH:]
-            runs = self.versions.run_versions([self._version([each]) for each in batch])
+            purpose = f"verifying {len(batch)} of {len(batch) + len(left)} rewrites"
+            runs = self.versions.run_versions([self._version([each]) for each in batch], purpose)
             if runs is None:
                 break
             failed = []
@@ -221,12 +225,13 @@ class _Search:
         """Run the model with all ``parts``; returns the reason if they are incompatible."""
         consequences = None if self.live else Consequences(self.versions)
         version = self._version(parts, rewrite)
-        if consequences is not None:
-            version = replace(version, probes=consequences.probes)
-        runs = self.versions.run_versions([version])
+        probing = consequences.versions_of(version) if consequences else []
+        at_once = probing if self.first_set and self._is_small() else []
+        self.first_set = False
+        runs = self.versions.run_versions([version, *at_once], f"verifying {len(parts)} rewrites", together=True)
         if runs is None:
             return "the run failed"
-        (run,) = runs
+        run, *probed = runs
         changes = [change for part in parts for change in part.suggestion.changes]
         verified = verify(changes, self.versions.original, run)
         if isinstance(verified, str) or run.graph is None:
@@ -236,10 +241,15 @@ class _Search:
             return next(iter(self.linted.values()))
         data = self._on_data(parts, version)
         if self.options.save_weights is not None and data is None:
-            self.versions.save_weights(replace(version, probes=()), self.options.save_weights)
+            self.versions.save_weights(version, self.options.save_weights)
         after = totals_of(cost.model_report(run.graph))
-        timings = self.versions.measure(replace(version, probes=()), self.options.runs)
-        works, broken = consequences.of(run, changes, shared_attributes(parts)) if consequences else ((), ())
+        timings = self.versions.measure(version, self.options.runs)
+        works: tuple[str, ...] = ()
+        broken: tuple[Consequence, ...] = ()
+        if consequences is not None:
+            if not probed:
+                probed = list(self.versions.run_versions(probing, "exporting and tracing the rewritten form") or ())
+            works, broken = consequences.of(run.graph, probed, changes, shared_attributes(parts))
         suggestions = {part.suggestion: in_set(part.suggestion, run, verified, timings) for part in parts}
         return suggestions, RewrittenSet(
             before=totals,
@@ -254,17 +264,23 @@ class _Search:
             consequences=broken,
         )
 
+    def _is_small(self) -> bool:
+        """Return whether several versions of the model fit into memory, with gradients."""
+        graph = self.versions.original.graph
+        totals = totals_of(cost.model_report(graph)) if graph is not None else Costs()
+        return 12 * totals.params + (totals.saved_bytes or 0) < _SMALL
+
     def _on_data(self, parts: Sequence[Proposal], version: ModelVersion) -> DataEvidence | None:
         """Convert the model on the user's data, and load the saved checkpoint; None, and a problem, if that fails."""
         if self.options.data is None:
             return None
         asked = self.versions.on_data([part.candidate for part in parts], self.options, self.options.save_weights)
-        runs = self.versions.run_versions([replace(asked, sensitivity=True)])
+        runs = self.versions.run_versions([replace(asked, sensitivity=True)], "converting the weights")
         if runs is None:
             return None
         self.versions.note(runs[0].problems)
         if asked.save is not None and runs[0].evidence is not None:
-            again = replace(version, weights=asked.save, replacements={}, channel_orders=(), other_calls=(), probes=())
+            again = replace(version, weights=asked.save, replacements={}, channel_orders=(), other_calls=())
             loaded = self.versions.run_versions([again])
             self.versions.note(loaded[0].problems if loaded else ())
         return runs[0].evidence

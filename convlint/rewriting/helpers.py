@@ -13,14 +13,13 @@ from functools import lru_cache
 from itertools import combinations
 
 import libcst as cst
-from libcst import matchers
 from libcst.metadata import BuiltinScope, GlobalScope, MetadataWrapper, ScopeProvider
 
 from convlint.ir import Edit, Site
 from convlint.rewriting import libcst_file
 from convlint.rewriting.base import Draft, Helper, NamedEdit
 from convlint.rewriting.layer_class import EVERY, TUPLES
-from convlint.rewriting.libcst_file import SourceFile, numbered_names
+from convlint.rewriting.libcst_file import SourceFile, nodes_in, numbered_names
 from convlint.support.dataclass import dataclass
 
 
@@ -221,7 +220,8 @@ def _is_preamble(node: cst.CSTNode) -> bool:
         return all(map(_is_preamble, node.body))
     if isinstance(node, cst.Assign | cst.AnnAssign | cst.If | cst.Try):
         parts = [part for part in node.children if isinstance(part, cst.BaseSuite | cst.If | cst.Try)]
-        return not matchers.findall(node, matchers.Call()) and all(map(_is_preamble, parts))
+        calls = any(isinstance(each, cst.Call) for each in nodes_in(node))
+        return not calls and all(map(_is_preamble, parts))
     if isinstance(node, cst.Expr):
         return isinstance(node.value, cst.SimpleString | cst.ConcatenatedString | cst.Ellipsis)
     return isinstance(node, cst.Import | cst.ImportFrom | cst.Pass)

@@ -7,7 +7,6 @@ from functools import cached_property, lru_cache
 from itertools import count
 
 import libcst as cst
-from libcst import matchers
 from libcst.metadata import GlobalScope, MetadataWrapper, PositionProvider, QualifiedName, ScopeProvider
 
 from convlint.source_text import lines
@@ -29,6 +28,14 @@ class Statement:
 
     node: cst.BaseSmallStatement | cst.BaseCompoundStatement
     line: cst.SimpleStatementLine | cst.BaseCompoundStatement
+
+
+def nodes_in(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
+    """A node and all nodes in it."""
+    pending = [node]
+    while pending:
+        yield (current := pending.pop())
+        pending += current.children
 
 
 class SourceFile:
@@ -109,8 +116,13 @@ class SourceFile:
         return Reference("nn", statement="from torch import nn")
 
     def _has_star_import(self, module: str) -> bool:
-        star = matchers.ImportFrom(module=matchers.Name(module), names=matchers.ImportStar())
-        return bool(matchers.findall(self.module_node, star))
+        return any(
+            isinstance(node, cst.ImportFrom)
+            and isinstance(node.names, cst.ImportStar)
+            and isinstance(node.module, cst.Name)
+            and node.module.value == module
+            for node in nodes_in(self.module_node)
+        )
 
     def module(self, module: str) -> Reference:
         """The reference to a module in every scope of the file."""

@@ -38,23 +38,57 @@ def load_libraries() -> None:
 
 
 def run(model: nn.Module, inputs: Inputs, names: Sequence[str], texts: Mapping[str, str]) -> dict[str, str]:
-    """Try ``names`` on copies of a model: for each the error, "" if it works. What takes too long is left out.
+    """Try ``names`` on copies of a model: for each the error, "" if it works; also if it takes too long.
 
     ``names`` are those of ``PROBES``, or ``Class.method`` for a method that must not change what the model computes.
     """
     _show_source(texts)
+    tried = _Tried(model, inputs)
     found: dict[str, str] = {}
-    original: list[Tensor] = []  # outputs, computed once
     for name in names:
         try:
             with silent(), warnings.catch_warnings(), at_most(_SECONDS):
                 warnings.simplefilter("ignore")
-                found[name] = _tried(model, inputs, name, original)
+                found[name] = tried.error(name)
+            continue
         except TooLongError:
             found[name] = f"it takes longer than {_SECONDS:g} seconds"
         except Exception as error:
             found[name] = f"{type(error).__name__}: {one_line(error)}"
+        tried.forget()
     return found
+
+
+class _Tried:
+    """A model, and a copy for everything that leaves it as it was."""
+
+    def __init__(self, model: nn.Module, inputs: Inputs) -> None:
+        self._model = model
+        self._inputs = inputs
+        self._shared: nn.Module | None = None
+        self._outputs: list[Tensor] | None = None  # computed once
+
+    def forget(self) -> None:
+        """Drop the copy, which an error may have left in any state."""
+        self._shared = None
+
+    def error(self, name: str) -> str:
+        """Try one of ``PROBES`` or a method; "" if it works. Raises what it raises."""
+        probe = _PROBES.get(name)
+        if probe is None:
+            return _after_method(_prepared(self._model), self._inputs, name)
+        traced = probe(_prepared(self._model) if probe in _WRITES else self._copy(), self._inputs)
+        if traced is None:
+            return ""
+        with torch.no_grad():
+            if self._outputs is None:
+                self._outputs = _outputs(self._copy(), self._inputs)
+            return _difference(self._outputs, _outputs(traced, self._inputs))
+
+    def _copy(self) -> nn.Module:
+        if self._shared is None:
+            self._shared = _prepared(self._model)
+        return self._shared
 
 
 def _show_source(texts: Mapping[str, str]) -> None:
@@ -63,19 +97,6 @@ def _show_source(texts: Mapping[str, str]) -> None:
         with suppress(SyntaxError, UnicodeError, LookupError):  # not Python: nothing to show
             source = lines.split(lines.decode(text.encode("latin-1"))[0])
             linecache.cache[path] = (len(text), None, source, path)
-
-
-def _tried(model: nn.Module, inputs: Inputs, name: str, original: list[Tensor]) -> str:
-    copied = _prepared(model)
-    probe = _PROBES.get(name)
-    if probe is None:
-        return _after_method(copied, inputs, name)
-    traced = probe(copied, inputs)
-    if traced is not None:
-        with torch.no_grad():
-            original += () if original else _outputs(_prepared(model), inputs)
-            return _difference(original, _outputs(traced, inputs))
-    return ""
 
 
 def _prepared(model: nn.Module) -> nn.Module:
@@ -146,6 +167,7 @@ def _prepare_fx(model: nn.Module, inputs: Inputs) -> None:
 
 _PROBES: Mapping[str, Callable[[nn.Module, Inputs], nn.Module | None]]
 _PROBES = dict(zip(PROBES, (_export, _symbolic_trace, _script, _trace, _prepare_eager, _prepare_fx), strict=True))
+_WRITES = (_prepare_eager, _prepare_fx)  # these change the model
 
 
 # --- methods of the project

@@ -16,36 +16,27 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext, suppress
-from typing import Any
 
 import torch
 from torch import nn
 
-from convlint.ir import BuiltLayer, Graph, ModelVersion, OtherCall, Problem, VersionRun, serialize
-from convlint.rewriting.kinds import kinds
-from convlint.runtime import consequences, model_run
+from convlint.ir import Graph, ModelVersion, Problem, VersionRun, serialize
+from convlint.runtime import consequences, model_run, other_calls
 from convlint.runtime.build import construction_sites, load_target, overlay
 from convlint.runtime.data import evidence
 from convlint.runtime.failures import ProblemError, failure_of, one_line
 from convlint.runtime.inputs.make_inputs import Inputs
 from convlint.runtime.isolation import silent
 from convlint.runtime.measure import memory, timing
-from convlint.runtime.record import layers
 from convlint.runtime.record.record import record, training_flags_restored
 from convlint.runtime.record.steps import tensors_in
 from convlint.runtime.weights import checkpoint
 from convlint.runtime.weights.replace_layers import replace_layers
 from convlint.runtime.worker import processes
 from convlint.runtime.worker.client import JobResult
-from convlint.runtime.worker.time_limit import TooLongError, at_most
 from convlint.settings.jobs import Job, VersionsJob
-from convlint.settings.targets import parse_target
 from convlint.source_text.packages import is_installed
 from convlint.support.dataclass import replace
-
-_CALL_SECONDS = 5.0  # for one other call
-_REWRITABLE = {base for kind in kinds().values() for base in kind.bases}
-_CALLS_SHARE = 0.3  # of the job's time limit, after which no further call starts
 
 
 def run_versions(asked: VersionsJob, enter: Callable[[str], None] = lambda _: None) -> JobResult:
@@ -54,11 +45,15 @@ def run_versions(asked: VersionsJob, enter: Callable[[str], None] = lambda _: No
     enter("import")
     _import(asked.libraries)
     enter("forward")
+    if asked.together:
+        threads = max(1, torch.get_num_threads() // len(asked.versions))
+        forks = [_Fork(version, asked.job, threads) for version in asked.versions]
+        return JobResult(tried=tuple(fork.result() for fork in forks))
     first, *others = asked.versions
-    tried = [_run_forked(first, asked.job)]
+    tried = [_Fork(first, asked.job).result()]
     if others:
         _import(tried[0].libraries)
-    return JobResult(tried=(*tried, *[_run_forked(version, asked.job) for version in others]))
+    return JobResult(tried=(*tried, *[_Fork(version, asked.job).result() for version in others]))
 
 
 def _import(names: Sequence[str]) -> None:
@@ -68,30 +63,38 @@ def _import(names: Sequence[str]) -> None:
             importlib.import_module(name)
 
 
-def _run_forked(version: ModelVersion, job: Job) -> VersionRun:
-    """Run a version in a process of its own."""
-    read, written = os.pipe()
-    processes.flush()  # otherwise both processes would print what is buffered
-    pid = os.fork()
-    if pid == 0:
-        os.close(read)
-        answer = _in_the_fork(version, job)
-        processes.flush()
-        with os.fdopen(written, "wb") as pipe:
-            pipe.write(json.dumps(serialize.encode(answer)).encode())
-        os._exit(0)
-    os.close(written)
-    data = _read_all(read, job.timeout)
-    os.close(read)
-    if data is None:
-        os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
-        return _failed("timeout", f"it took more than {job.timeout:g} s; --timeout sets the limit")
-    status = os.waitpid(pid, 0)[1]
-    if os.WIFSIGNALED(status) or not data:
-        return VersionRun(problems=(processes.exit_problem(status, "it"),))
-    tried: VersionRun = serialize.decode(VersionRun, json.loads(data))
-    return tried
+class _Fork:
+    """A version that runs in a process of its own. ``threads`` is the number for torch, None for its own choice."""
+
+    def __init__(self, version: ModelVersion, job: Job, threads: int | None = None) -> None:
+        self._job = job
+        self._pipe, written = os.pipe()
+        processes.flush()  # otherwise both processes would print what is buffered
+        self._pid = os.fork()
+        if self._pid == 0:
+            os.close(self._pipe)
+            if threads is not None:
+                torch.set_num_threads(threads)
+            answer = _in_the_fork(version, job)
+            processes.flush()
+            with os.fdopen(written, "wb") as pipe:
+                pipe.write(json.dumps(serialize.encode(answer)).encode())
+            os._exit(0)
+        os.close(written)
+
+    def result(self) -> VersionRun:
+        """Wait for the result."""
+        data = _read_all(self._pipe, self._job.timeout)
+        os.close(self._pipe)
+        if data is None:
+            os.kill(self._pid, signal.SIGKILL)
+            os.waitpid(self._pid, 0)
+            return _failed("timeout", f"it took more than {self._job.timeout:g} s; --timeout sets the limit")
+        status = os.waitpid(self._pid, 0)[1]
+        if os.WIFSIGNALED(status) or not data:
+            return VersionRun(problems=(processes.exit_problem(status, "it"),))
+        tried: VersionRun = serialize.decode(VersionRun, json.loads(data))
+        return tried
 
 
 def _read_all(pipe: int, timeout: float) -> bytes | None:
@@ -163,6 +166,8 @@ def _run_version(version: ModelVersion, job: Job) -> VersionRun:
         inputs = model_run.inputs_of(model, job)
     if version.runs:
         return VersionRun(timings=timing.timings(model, inputs, version.replacements, version.runs))
+    if version.probes:
+        return VersionRun(probes=consequences.run(model, inputs, version.probes, version.texts))
     if version.study or version.data is not None:
         with silent():
             return evidence.run(model, version, job)
@@ -179,9 +184,8 @@ def _run(model: nn.Module, inputs: Inputs, version: ModelVersion, job: Job) -> V
     with silent():
         graph = memory.with_memory(graph, model, inputs.args, inputs.kwargs)
         error, untrained = _training_step(model, inputs)
-        other_calls = tuple(_run_other_calls(version.other_calls, inputs, job))
-    probes = consequences.run(model, inputs, version.probes, version.texts)
-    return VersionRun(graph, (), error, untrained, other_calls, (), errors, probes=probes)
+        others = tuple(other_calls.run(version.other_calls, inputs, job))
+    return VersionRun(graph, (), error, untrained, others, (), errors)
 
 
 def _tried(job: Job) -> Graph:
@@ -227,52 +231,3 @@ def _training_step(model: nn.Module, inputs: Inputs) -> tuple[str | None, tuple[
         wanted = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
         return None, tuple(name for name, parameter in wanted if parameter.grad is None)
     return error, ()
-
-
-def _run_other_calls(targets: tuple[str, ...], inputs: Inputs, job: Job) -> Iterator[OtherCall]:
-    """Build other targets in order until the time limit."""
-    until = time.monotonic() + _CALLS_SHARE * job.timeout
-    for target in targets:
-        if time.monotonic() > until:
-            return
-        yield _run_other_call(target, inputs, job)
-
-
-def _run_other_call(text: str, inputs: Inputs, job: Job) -> OtherCall:
-    """Build a target, on the meta device if possible, and run it on the job's input."""
-    target = parse_target(text)
-    try:
-        with at_most(_CALL_SECONDS), torch.no_grad():
-            made, meta = _build(load_target.constructor_call(load_target.find_object(target, job.root), target))
-            model = load_target.check_model(made, target)
-            built = tuple(_rewritable_layers(model))
-            arguments = inputs.map(lambda tensor: tensor.to("meta")) if meta else inputs
-            try:
-                result = model.eval()(*arguments.args, **arguments.kwargs)
-            except Exception:  # a block needs other inputs than the model
-                return OtherCall(text, "built", built=built)
-            shapes = tuple("x".join(map(str, tensor.shape)) for tensor in tensors_in(result))
-            return OtherCall(text, "ran", shapes, built=built)
-    except (Exception, TooLongError) as error:
-        return OtherCall(text, "failed", error=f"{type(error).__name__}: {one_line(error)}")
-
-
-def _build(make: Callable[[], Any]) -> tuple[Any, bool]:
-    """Build a model on the meta device, or with values if its constructor reads them. Returns whether it is on meta."""
-    try:
-        with construction_sites.WatchedConstruction(), torch.device("meta"):
-            return make(), True
-    except Exception:
-        with construction_sites.WatchedConstruction():
-            return make(), False
-
-
-def _rewritable_layers(model: nn.Module) -> Iterator[BuiltLayer]:
-    """The layers that could be rewritten, without duplicates of the same call with the same arguments."""
-    seen: set[tuple[Any, str]] = set()
-    for layer in layers.layers(model, ()):
-        if layer.base in _REWRITABLE and layer.site is not None:
-            key = (layer.site, f"{layer.kind} {sorted(layer.attrs.items())}")
-            if key not in seen:
-                seen.add(key)
-                yield BuiltLayer(layer.site, layer.kind, layer.attrs)

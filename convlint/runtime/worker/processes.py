@@ -76,15 +76,21 @@ def _children_of(pid: int) -> list[int]:
     return found
 
 
-def memory_below(pid: int) -> int:
-    """Bytes of a child and its descendants, adopted orphans included; shared memory is counted once."""
-    held, pending = resident_memory(pid), [os.getpid()]
+def memory_below(pid: int, limit: int) -> int:
+    """Bytes of a child and its descendants, adopted orphans included; shared memory is counted once.
+
+    At most ``limit``, shared memory may be counted for each process: what a process has for itself takes the kernel
+    milliseconds to count, and this is called all the time.
+    """
+    held, pending, below = resident_memory(pid), [os.getpid()], []
     while pending:
         children = _children_of(pending.pop())
         pending += children
-        own = (_bytes_in(f"/proc/{child}/smaps_rollup", "Private_Dirty:") for child in children if child != pid)
-        held += sum(size or 0 for size in own)
-    return held
+        below += [child for child in children if child != pid]
+    at_most = held + sum(map(resident_memory, below))
+    if at_most <= limit:
+        return at_most
+    return held + sum(_bytes_in(f"/proc/{child}/smaps_rollup", "Private_Dirty:") or 0 for child in below)
 
 
 def resident_memory(pid: int) -> int:

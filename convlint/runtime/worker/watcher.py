@@ -113,7 +113,7 @@ class _Child:
                 # A process that it has left may keep the pipe open.
                 return processes.exit_problem(status, self._during())
             else:
-                self._peak = max(self._peak, processes.memory_below(pid))
+                self._peak = max(self._peak, processes.memory_below(pid, most))
                 if self._peak > most:
                     return self._over_memory()
             if time.monotonic() > until:
