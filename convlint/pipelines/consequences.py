@@ -17,6 +17,7 @@ from convlint.support.dataclass import replace
 
 _MOST_FILES = 200
 _LARGEST = 200_000  # bytes
+_LARGE_IMPORTS = (PROBES[0], PROBES[-1])  # both import the same second's worth of torch
 _MENTIONED = ("load_state_dict", "load_from", "weight", "fuse", "Conv2d", ".conv", "named_parameters")
 
 
@@ -26,8 +27,8 @@ class Consequences:
     def __init__(self, versions: VersionRunner) -> None:
         self.versions = versions
         self.files = dict(_files(versions))
-        first, *others = PROBES  # the first takes as long as all others
-        self._probes = ((first,), (*others, *self._methods()))
+        cheap = [name for name in PROBES if name not in _LARGE_IMPORTS]
+        self._probes = (_LARGE_IMPORTS, (*cheap, *self._methods()))
 
     def versions_of(self, version: ModelVersion) -> list[ModelVersion]:
         """The versions that try everything with a rewritten model, to run at the same time."""
@@ -44,7 +45,8 @@ class Consequences:
         failing = tuple(name for name, error in errors.items() if error)
         before = self._before(failing)
         broken = {name: errors[name] for name in failing if before.get(name) == ""}
-        works = tuple(_called(name) for name, error in errors.items() if not error)
+        names = sorted(errors, key=lambda name: PROBES.index(name) if name in PROBES else len(PROBES))
+        works = tuple(_called(name) for name in names if not errors[name])
         found = [
             Consequence(
                 "breaks",

@@ -14,16 +14,19 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from convlint.ir.nodes import Shape
 from convlint.ir.suggestions import PROBES
 from convlint.runtime.build.construction_sites import forget_construction
 from convlint.runtime.failures import one_line
 from convlint.runtime.inputs.make_inputs import Inputs
 from convlint.runtime.isolation import silent
+from convlint.runtime.record.shapes_only import ShapesOnly, without_computing
 from convlint.runtime.record.steps import tensors_in
 from convlint.runtime.worker.time_limit import TooLongError, at_most
 from convlint.source_text import lines
 
 _SECONDS = 30.0  # for one of them
+_OTHER_SHAPE = "the shape of its output differs"
 _TOLERANCE = 1e-2  # relative; fusing changes rounding
 _LIBRARIES = ("torch.export._trace", "torch.ao.quantization.quantize_fx")
 
@@ -66,7 +69,7 @@ class _Tried:
         self._model = model
         self._inputs = inputs
         self._shared: nn.Module | None = None
-        self._outputs: list[Tensor] | None = None  # computed once
+        self._outputs: list[Shape] | None = None  # computed once
 
     def forget(self) -> None:
         """Drop the copy, which an error may have left in any state."""
@@ -80,10 +83,10 @@ class _Tried:
         traced = probe(_prepared(self._model) if probe in _WRITES else self._copy(), self._inputs)
         if traced is None:
             return ""
-        with torch.no_grad():
-            if self._outputs is None:
-                self._outputs = _outputs(self._copy(), self._inputs)
-            return _difference(self._outputs, _outputs(traced, self._inputs))
+        # What was traced does what the model did, and only its shapes are worth another forward.
+        if self._outputs is None:
+            self._outputs = _shapes(self._copy(), self._inputs)
+        return "" if _shapes(traced, self._inputs) == self._outputs else _OTHER_SHAPE
 
     def _copy(self) -> nn.Module:
         if self._shared is None:
@@ -118,10 +121,20 @@ def _outputs(model: nn.Module, inputs: Inputs) -> list[Tensor]:
     return list(tensors_in(model(*inputs.args, **inputs.kwargs)))
 
 
+def _shapes(model: nn.Module, inputs: Inputs) -> list[Shape]:
+    """The shapes of the outputs, computed without values where possible."""
+
+    def run(*, compute: bool) -> list[Shape]:
+        with torch.no_grad(), ShapesOnly(compute=compute):
+            return [tuple(tensor.shape) for tensor in _outputs(model, inputs)]
+
+    return without_computing(run)
+
+
 def _difference(before: Sequence[Tensor], after: Sequence[Tensor]) -> str:
     """Describe how two outputs differ; "" if they are close."""
     if [t.shape for t in before] != [t.shape for t in after]:
-        return "the shape of its output differs"
+        return _OTHER_SHAPE
     for first, second in zip(before, after, strict=True):
         if not first.is_floating_point() or not first.numel():
             continue
