@@ -18,6 +18,7 @@ from convlint.support.dataclass import replace
 _MOST_FILES = 200
 _LARGEST = 200_000  # bytes
 _LARGE_IMPORTS = (PROBES[0], PROBES[-1])  # both import the same second's worth of torch
+MODULES = ("torch.export._trace", "torch.ao.quantization.quantize_fx")  # what these two import
 _MENTIONED = ("load_state_dict", "load_from", "weight", "fuse", "Conv2d", ".conv", "named_parameters")
 
 

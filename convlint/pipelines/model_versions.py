@@ -40,14 +40,15 @@ class VersionRunner:
         self.original = VersionRun()
         self.seconds: float | None = None  # that the original took
 
-    def run_original(self, patterns: Sequence[str]) -> Graph | None:
+    def run_original(self, patterns: Sequence[str], soon: tuple[str, ...] = ()) -> Graph | None:
         """Run the original, and build it with the other constructor calls in its files.
 
+        ``soon`` are modules of torch that later runs need.
         Returns None, and adds a problem, if it does not run or has no layers with names like ``patterns``.
         """
         path = self.job.target.path
         other_calls = self._other_calls([path] if path else [])
-        runs = self.run_versions([ModelVersion(other_calls=other_calls, weights=self.weights)])
+        runs = self.run_versions([ModelVersion(other_calls=other_calls, weights=self.weights)], soon=soon)
         if runs is None:
             return None
         self.original = runs[0]
@@ -93,7 +94,7 @@ class VersionRunner:
         return tuple(calls)
 
     def run_versions(
-        self, versions: Sequence[ModelVersion], purpose: str = "", *, together: bool = False
+        self, versions: Sequence[ModelVersion], purpose: str = "", *, together: bool = False, soon: tuple[str, ...] = ()
     ) -> tuple[VersionRun, ...] | None:
         """Run versions of the model; None, and a problem, if they could not be run.
 
@@ -101,7 +102,7 @@ class VersionRunner:
         """
         if purpose:
             purpose = f"{purpose} of {self.job.text}, {self._about(1 if together else len(versions), versions)}"
-        answer = self.run(VersionsJob(self.job, tuple(versions), self.original.libraries, together, purpose))
+        answer = self.run(VersionsJob(self.job, tuple(versions), self.original.libraries, together, purpose, soon))
         if self.seconds is None:
             self.seconds = answer.seconds
         self.problems += answer.problems

@@ -22,8 +22,7 @@ from convlint.ir import (
     Suggestion,
     Verification,
 )
-from convlint.pipelines import size_search
-from convlint.pipelines.consequences import Consequences
+from convlint.pipelines import consequences, size_search
 from convlint.pipelines.model_versions import RunVersions, VersionRunner
 from convlint.pipelines.proposals import (
     Proposal,
@@ -73,7 +72,7 @@ class _Search:
         self.linted: dict[int, str] = {}  # proposals that bring a finding of convlint, and which
 
     def report(self) -> Report:
-        graph = self.versions.run_original(self.options.layers)
+        graph = self.versions.run_original(self.options.layers, () if self.live else consequences.MODULES)
         if graph is None:
             return Report(problems=tuple(self.versions.problems))
         model = cost.model_report(graph)
@@ -223,9 +222,9 @@ class _Search:
         self, rewrite: EditedFiles, parts: Sequence[Proposal], totals: Costs
     ) -> tuple[dict[Suggestion, Suggestion], RewrittenSet] | str:
         """Run the model with all ``parts``; returns the reason if they are incompatible."""
-        consequences = None if self.live else Consequences(self.versions)
+        project = None if self.live else consequences.Consequences(self.versions)
         version = self._version(parts, rewrite)
-        probing = consequences.versions_of(version) if consequences else []
+        probing = project.versions_of(version) if project else []
         at_once = probing if self.first_set and self._is_small() else []
         self.first_set = False
         runs = self.versions.run_versions([version, *at_once], f"verifying {len(parts)} rewrites", together=True)
@@ -246,10 +245,10 @@ class _Search:
         timings = self.versions.measure(version, self.options.runs)
         works: tuple[str, ...] = ()
         broken: tuple[Consequence, ...] = ()
-        if consequences is not None:
+        if project is not None:
             if not probed:
                 probed = list(self.versions.run_versions(probing, "exporting and tracing the rewritten form") or ())
-            works, broken = consequences.of(run.graph, probed, changes, shared_attributes(parts))
+            works, broken = project.of(run.graph, probed, changes, shared_attributes(parts))
         suggestions = {part.suggestion: in_set(part.suggestion, run, verified, timings) for part in parts}
         return suggestions, RewrittenSet(
             before=totals,

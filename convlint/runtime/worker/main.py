@@ -12,13 +12,15 @@ A watcher that misses its own deadline, because a model has stopped it, is kille
 from __future__ import annotations
 
 import gc
+import importlib
 import json
 import os
 import select
 import signal
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import NoReturn
 
 from convlint.ir import Problem, serialize
@@ -77,6 +79,16 @@ class _Running:
     late: bool = False
     partial_line: bytes = b""
     answered: bool = False
+
+
+def _import(modules: Sequence[str]) -> None:
+    """Import modules of torch for later jobs, which fork from this process."""
+    for name in modules:
+        with suppress(Exception), warnings.catch_warnings():  # the job that needs it reports the error
+            warnings.simplefilter("ignore")
+            importlib.import_module(name)
+    if modules:
+        gc.freeze()
 
 
 def _unanswered(running: _Running, code: int) -> Problem:
@@ -143,6 +155,7 @@ class _Worker:
             watch(job, self._runs[kind], written)
         os.close(written)
         self._running[read] = _Running(number, pid, time.monotonic() + job.timeout + _LATE)
+        _import(getattr(job, "soon", ()))
 
     def _forward(self, pipe: int) -> None:
         running = self._running[pipe]
