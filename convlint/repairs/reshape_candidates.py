@@ -60,27 +60,28 @@ def view_candidates(graph: Graph, failed: int, slicer: Slicer) -> list[Candidate
     if wanted[0] not in (-1, before[0]) or min(wanted[1:]) < 1:
         return []
     if len(wanted) == 2:
-        return list(_both(graph, node, wanted[1], before[1:], slicer))
+        return list(_by_view(graph, node, wanted[1], before[1:], slicer))
     maker = graph_queries.maker_of_channels(graph, node.inputs[0])
     return list(_by_output(graph, maker, wanted[1:], slicer)) if maker.op == "linear" and len(before) == 2 else []
 
 
-def _both(graph: Graph, view: Node, features: int, image: Sequence[int], slicer: Slicer) -> Iterator[Candidate]:
-    """Write the features of the map in the view, and in the linear layer that reads it."""
+def _by_view(graph: Graph, view: Node, features: int, image: Sequence[int], slicer: Slicer) -> Iterator[Candidate]:
+    """Write the features of the map in the view, and in the linear layer that expects those of the view."""
     call = None if view.site is None else call_sites.at(view.site, slicer.texts)
     reader = _linear_after(graph, view)
-    if call is None or not slicer.owns(call.site.path) or reader is None or reader.attrs["in_features"] != features:
+    if call is None or not slicer.owns(call.site.path):
         return
-    layer = graph.layer(reader.layer)
-    written = _sizes(call)[-1:]
-    if layer is None or layer.site is None or not written or not _is_constant(written[0]):
+    layer, written = None if reader is None else graph.layer(reader.layer), _sizes(call)[-1:]
+    if reader is None or layer is None or layer.site is None or not written or not _is_constant(written[0]):
         return
     number = slicer.argument((layer.site, *layer.chain), "in_features", 0)
-    if number is not None and _is_constant(number.node):
-        text = _product(image)
+    text, edit, cost = _product(image), call.replacing(written[0], _product(image)), (0,)
+    if reader.attrs["in_features"] == prod(image):
+        words = f"use {text} in the view"
+        yield Candidate(edit, None, None, Fraction(0), cost, cost, call.site, words)
+    elif reader.attrs["in_features"] == features and number is not None and _is_constant(number.node):
         words = f"use {text} in the view and in Linear `{layer.name}`"
-        also = (Edit(number.site, text),)
-        yield Candidate(call.replacing(written[0], text), None, None, Fraction(0), (0,), (0,), call.site, words, also)
+        yield Candidate(edit, None, None, Fraction(0), cost, cost, call.site, words, (Edit(number.site, text),))
 
 
 def _by_output(graph: Graph, maker: Node, wanted: Sequence[int], slicer: Slicer) -> Iterator[Candidate]:

@@ -5,6 +5,7 @@ A class may require something of its parameters. Where a constructor call violat
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -104,8 +105,9 @@ def _found_with_all_counts(
 ) -> dict[tuple[str, Place], Finding]:
     """Return the findings that do not depend on a number of blocks or items that convlint chose."""
     kept = dict(here)
-    for count in _COUNTS:
-        if count == path.execution.count:
+    stated = {int(text) for finding in here.values() for text in _NUMBER.findall(finding.message)}
+    for count in [*_COUNTS, *sorted(stated.difference(_COUNTS))]:  # an item for each channel that is expected
+        if count == path.execution.count or not 0 < count <= _LONGEST:
             continue
         again = explored.with_count(path, count)
         path.failure = path.failure or again.failure
@@ -125,6 +127,8 @@ def _found_with_all_counts(
 
 _COUNTS = (3, 2, 1, 4, 5, 6, 8)
 """Numbers of blocks and of items to try for an error that depends on them: a class may be right for one of these."""
+_LONGEST = 64  # list to try
+_NUMBER = re.compile(r"\b\d+\b")
 
 
 def _place(site: Site | None) -> Place:

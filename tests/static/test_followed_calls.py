@@ -13,6 +13,7 @@ import itertools
 import re
 import torch
 from collections import deque
+from dataclasses import dataclass
 from einops import einsum, rearrange, reduce, repeat
 from einops.layers.torch import Rearrange
 from fractions import Fraction
@@ -21,6 +22,12 @@ from torch import nn
 from torch.ao.quantization import DeQuantStub, QuantStub
 from torch.utils.checkpoint import checkpoint_sequential
 from elsewhere import flag
+
+
+@dataclass
+class Spec:
+    width: int
+    kernel: int
 
 
 def block(width):
@@ -115,6 +122,43 @@ FOLLOWED = {
     "mmcv's builder": ("self.conv = build_conv_layer({'type': 'Conv2d'}, 16, 16, 1)", "x = self.conv(x)"),
     "a fraction": ("self.conv = nn.Conv2d(16, int(Fraction(2, 3) * 24), 1)", "x = self.conv(x)"),
     "a width or the default": ("self.conv = nn.Conv2d(16, width or 16, 1)", "x = self.conv(x)"),
+    "the class of a value": (
+        (
+            "match (8, 'c16'):\n"
+            "            case int(), str(text):\n                self.conv = nn.Conv2d(16, int(text[1:]), 1)"
+        ),
+        "x = self.conv(x)",
+    ),
+    "the keys of a dict": (
+        (
+            "match {'kind': 'conv', 'width': 16}:\n            case {'kind': 'pool'}:\n                pass\n"
+            "            case {'kind': 'conv', **rest}:\n                self.conv = nn.Conv2d(16, rest['width'], 1)"
+        ),
+        "x = self.conv(x)",
+    ),
+    "the fields of a data class": (
+        (
+            "match Spec(16, 3):\n"
+            "            case Spec(width, kernel=1):\n                self.conv = nn.Conv2d(16, 8, 1)\n"
+            "            case Spec(width):\n                self.conv = nn.Conv2d(16, width, 1)"
+        ),
+        "x = self.conv(x)",
+    ),
+    "the rest of a list": (
+        (
+            "match [16, 8, 4]:\n"
+            "            case [first, *_] if first > 8:\n                self.conv = nn.Conv2d(16, first, 1)"
+        ),
+        "x = self.conv(x)",
+    ),
+    "layers added to a list of them": (
+        "self.layers = nn.ModuleList()\n        self.layers += [nn.Conv2d(16, 16, 1)]",
+        "for layer in self.layers:\n            x = layer(x)",
+    ),
+    "a layer put first": (
+        "self.layers = nn.ModuleList([nn.Conv2d(8, 16, 1)]).insert(0, nn.Conv2d(16, 8, 1))",
+        "for layer in self.layers:\n            x = layer(x)",
+    ),
     "an activation that may be left out": ("self.act = nn.ReLU() if flag() else nn.Identity()", "x = self.act(x)"),
     "a norm that only one branch has": (
         "self.normalize = flag()\n        if self.normalize:\n            self.norm = nn.BatchNorm2d(16)",
@@ -156,3 +200,63 @@ def test_the_width_behind_it_is_known(name: str) -> None:
 def test_a_width_that_is_not_decided_is_no_error(name: str, channels: int) -> None:
     built, forward = UNDECIDED[name]
     assert errors(built, channels, forward) == []
+
+
+READ_BEFORE = {
+    "the batch": "n = x.shape[0]",
+    "the batch by a method": "n = x.size(0)",
+    "the batch of all sizes": "n = x.size()[0]",
+    "the length": "n = len(x)",
+    "the first of two": "n, _ = x.shape[:2]",
+}
+SAMPLES = """
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Conv2d(3, 16, 3)
+        self.pool = nn.AdaptiveAvgPool2d(2)
+        self.head = nn.Linear({features}, 8)
+
+    def forward(self, x):
+        {read}
+        x = self.pool(self.stem(x))
+        return self.head(x.view(n, -1))
+"""
+
+
+@pytest.mark.parametrize("read", READ_BEFORE.values(), ids=READ_BEFORE)
+@pytest.mark.parametrize(("features", "wanted"), [(64, []), (16, ["CVL108"])])
+def test_the_batch_may_be_read_before_the_first_layer(read: str, features: int, wanted: list[str]) -> None:
+    data = SAMPLES.format(read=read, features=features).encode()
+    checked = check_file("net.py", data, Project(".", (), SourceTexts({"net.py": data})))
+    assert [finding.code for finding in checked.findings] == wanted
+
+
+NAMED = """
+from torch import nn
+
+
+class {name}(nn.Module):
+    def __init__(self, items):
+        super().__init__()
+        self.first = nn.Conv2d(3, len(items), 3)
+        self.last = nn.Conv2d(7, 2, 1)
+
+    def forward(self, x):
+        return self.last(self.first(x))
+
+
+def make():
+    return {name}({items})
+"""
+
+
+@pytest.mark.parametrize("name", ["Net", "NET", "N"])
+@pytest.mark.parametrize(("items", "wanted"), [("'abc'", ["CVL102"]), ("'abcdefg'", [])])
+def test_a_model_that_a_function_builds_is_called_whatever_its_name(name: str, items: str, wanted: list[str]) -> None:
+    data = NAMED.format(name=name, items=items).encode()
+    checked = check_file("net.py", data, Project(".", (), SourceTexts({"net.py": data})))
+    assert [finding.code for finding in checked.findings] == wanted

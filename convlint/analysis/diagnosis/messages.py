@@ -136,7 +136,7 @@ def _input(graph: Graph, vote: Vote, right: Fraction | None) -> str | None:
     if size is None or size == vote.number or (right is not None and right != size):
         return None
     producer = graph_queries.producer_of(graph, node)
-    if node.op == "reshape":
+    if node.op == "reshape" and len(shape) > 2:
         return f"receives {size} ({graph_queries.sizes(shape[1:])})"
     if parts := _parts(graph, node):
         return f"receives {size} ({parts})"

@@ -16,7 +16,7 @@ def headline(finding: Finding) -> str:
     if "; use " in finding.message or "; replace " in finding.message:
         return one_line(finding.message)
     titles = [_place_and_title(finding, repair) for repair in finding.repairs]
-    advice = [title if title.startswith("replace ") else f"use {title}" for title in titles]
+    advice = [f"use {title}" if "=" in title.partition(" ")[0] else title for title in titles]
     if len(advice) < 2:
         return one_line("; ".join([finding.message, *advice]))
     return one_line(f"{finding.message}; either {' or '.join(advice)}")

@@ -127,12 +127,27 @@ class Execution(Knowledge):
             self._earlier_shapes.append((cell, cell.shape, cell.is_guess))
         if cell.shape is None or (cell.is_guess and len(cell.shape) != rank):
             known = (cell.shape or ())[: min(rank, 2)]
-            names = _DIMENSIONS.get(rank, ("size",) * rank)[len(known) :]
-            cell.shape = (*known, *[self.fresh(name) for name in names])
+            names = _DIMENSIONS.get(rank, ("size",) * rank)
+            read = {index % rank: size for index, size in (cell.named or {}).items() if -rank <= index < rank}
+            cell.shape = (*known, *[read.get(n) or self.fresh(names[n]) for n in range(len(known), rank)])
             if cell.last is not None and rank > len(known):
                 cell.shape = (*cell.shape[:-1], cell.last)
         cell.is_guess = False
         return cell.shape if len(cell.shape) == rank else None
+
+    def size_at(self, tensor: Tensor, index: int) -> Value:
+        """Return the size of a dimension of a tensor whose rank may not be known; UNKNOWN if there is none."""
+        cell = tensor.cell
+        if cell.shape is not None and not cell.is_guess:
+            return self.reduced(cell.shape[index]) if -len(cell.shape) <= index < len(cell.shape) else UNKNOWN
+        if index == -1 and cell.last is not None:
+            return cell.last
+        if cell.shape is not None:
+            return cell.shape[index] if 0 <= index < min(len(cell.shape), 2) else UNKNOWN
+        cell.named = {} if cell.named is None else cell.named
+        if index not in cell.named:
+            cell.named[index] = self.fresh(_READ.get(index, "size"))
+        return cell.named[index]
 
     def guess_rank(self, tensor: Tensor, rank: int) -> Shape:
         """Return the shape that a tensor most likely has; a later ``require_rank`` may change its rank."""
@@ -170,6 +185,7 @@ class Execution(Knowledge):
         return UNKNOWN
 
 
+_READ = {0: "batch", 1: "channels", -2: "height", -1: "width"}
 _DIMENSIONS = {
     2: ("batch", "features"),
     3: ("batch", "channels", "length"),

@@ -86,6 +86,7 @@ class Cell:
     shape: Shape | None = None
     is_guess: bool = False  # whether the rank is only the usual one
     last: Num | None = None  # the size of the last dimension, if that is all that is known
+    named: dict[int, Num] | None = None  # the sizes that the program reads before the rank is known, by index
 
 
 @dataclass(slots=True, eq=False)

@@ -152,7 +152,7 @@ def _passed_first(node: ast.AST) -> Iterator[ast.Name]:
 
 def _may_give_a_model(callee: ast.expr) -> bool:
     name = callee.attr if isinstance(callee, ast.Attribute) else getattr(callee, "id", "")
-    return name in _CREATING or (name[:1].isupper() and not name.isupper() and not name.endswith(_NOT_MODELS))
+    return name in _CREATING or (name[:1].isupper() and not name.endswith(_NOT_MODELS))
 
 
 _CREATING = frozenset({"randn", "rand", "zeros", "ones", "empty", "full", "summary"})

@@ -158,7 +158,7 @@ _VIEWS = frozenset({"keys", "values", "items", "get", "pop", "update"})  # of th
 
 
 def _of_tensor(interpreter: Interpreter, tensor: Tensor, name: str, node: ast.expr, scope: Scope) -> Value:
-    if tensor.shape is None and name in ("shape", "size"):
+    if name in ("shape", "size") and (tensor.shape is None or tensor.cell.is_guess):
         return Sizes(tensor) if name == "shape" else Bound(Builtin("tensor.size"), tensor)
     handler = method(name)
     if handler is not None:

@@ -16,6 +16,7 @@ from convlint.static.domain.values import (
     Condition,
     InputMapping,
     Library,
+    Sizes,
     Tensor,
     Unknown,
     Value,
@@ -37,7 +38,7 @@ from convlint.static.interpreter.definitions import make_function
 from convlint.static.interpreter.dispatch import EXPRESSIONS, ExpressionHandler, evaluate
 from convlint.static.interpreter.joining import joined_values, outcome
 from convlint.static.interpreter.operators import compare, operate
-from convlint.static.interpreter.pymodel import containers, introspection
+from convlint.static.interpreter.pymodel import containers, introspection, tensor_shape
 from convlint.static.program.parse import cached
 from convlint.static.torch_shapes import index, method
 from convlint.symbolic import Dim
@@ -247,6 +248,9 @@ def _subscript(interpreter: Interpreter, node: ast.Subscript, scope: Scope) -> V
         return index(interpreter.execution, value, key)
     if type(value) is Instance and special_methods.defines(value, "__getitem__"):
         return special_methods.call_special(interpreter, value, "__getitem__", key, node=node, scope=scope)
+    if type(value) is Sizes:
+        item = tensor_shape.item(interpreter.execution, value, key)
+        return unknown_from(node, scope, value, key) if type(item) is Unknown else item
     if type(value) is InputMapping:
         return input_mappings.part(interpreter, value, key) if type(key) in (str, AnyKey) else UNKNOWN
     if type(value) is Dim and (type(key) is slice or (type(key) is int and key < 0)):

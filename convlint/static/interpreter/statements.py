@@ -10,7 +10,7 @@ from convlint.static.domain.execution import Raised
 from convlint.static.domain.objects import Function, Instance, Scope
 from convlint.static.domain.origins import unknown_from
 from convlint.static.domain.values import ANY_KEY, LONGEST, UNKNOWN, InputItems, Unknown, Value, has_more
-from convlint.static.interpreter import conditionals, definitions, generators, input_mappings, truth
+from convlint.static.interpreter import conditionals, definitions, generators, input_mappings, matching, truth
 from convlint.static.interpreter.assignment import assign
 from convlint.static.interpreter.call import Call
 from convlint.static.interpreter.dispatch import (
@@ -24,8 +24,8 @@ from convlint.static.interpreter.dispatch import (
 )
 from convlint.static.interpreter.effects import forget
 from convlint.static.interpreter.initialization import is_initialization
-from convlint.static.interpreter.operators import compare, operate
-from convlint.static.interpreter.pymodel import containers
+from convlint.static.interpreter.operators import operate
+from convlint.static.interpreter.pymodel import containers, module_containers
 from convlint.static.program.parse import is_generator
 
 if TYPE_CHECKING:
@@ -78,6 +78,10 @@ def _augmented(interpreter: Interpreter, node: ast.AugAssign, scope: Scope) -> N
         items = containers.iterate(interpreter, right)
         long = items is None or len(left) + len(items) > LONGEST
         left.extend([UNKNOWN] if items is None or long else items)
+        return
+    if type(left) is Instance and left.kind in ("ModuleList", "Sequential") and isinstance(node.op, ast.Add):
+        added = containers.iterate(interpreter, right)
+        module_containers.extend(left, [UNKNOWN] if added is None else added)
         return
     operands = Call(interpreter, [left, right], {}, node.value, scope)
     value = operate(node.op, operands, inplace=True)
@@ -211,46 +215,6 @@ def _try(interpreter: Interpreter, node: ast.Try, scope: Scope) -> BlockEnd | No
     return execute_block(interpreter, node.finalbody, scope) or end
 
 
-def _fits(interpreter: Interpreter, pattern: ast.pattern, subject: Value, scope: Scope) -> bool | None:
-    """Return whether a plain value fits a pattern; None where that is not known."""
-    match pattern:
-        case ast.MatchValue(value=value):
-            return truth.known(
-                interpreter, compare(interpreter, ast.Eq(), subject, evaluate(interpreter, value, scope))
-            )
-        case ast.MatchSingleton(value=single):
-            return subject is single
-        case ast.MatchOr(patterns=patterns):
-            fitting = [_fits(interpreter, each, subject, scope) for each in patterns]
-            return True if True in fitting else None if None in fitting else False
-        case ast.MatchAs(pattern=inner, name=name):
-            is_fitting = True if inner is None else _fits(interpreter, inner, subject, scope)
-            if is_fitting and name is not None:
-                scope.names[name] = subject
-            return is_fitting
-        case ast.MatchSequence() | ast.MatchMapping():
-            return False
-    return None
-
-
-def _match(interpreter: Interpreter, node: ast.Match, scope: Scope) -> BlockEnd | None:
-    subject = evaluate(interpreter, node.subject, scope)
-    if type(subject) in (str, int, bool, type(None)):
-        for case in node.cases:
-            is_taken = _fits(interpreter, case.pattern, subject, scope)
-            if is_taken and case.guard is not None:
-                is_taken = truth.known(interpreter, evaluate(interpreter, case.guard, scope))
-            if is_taken is None:
-                break
-            if is_taken:
-                return execute_block(interpreter, case.body, scope)
-        else:
-            return None
-    interpreter.record_gap("match statement with an unknown case", node, scope, subject)
-    forget(interpreter, [statement for case in node.cases for statement in case.body], scope, node)
-    return None
-
-
 HANDLERS: dict[type, StatementHandler] = {
     ast.Expr: _expression,
     ast.Assign: _assign,
@@ -272,7 +236,7 @@ HANDLERS: dict[type, StatementHandler] = {
     ast.With: _with,
     ast.AsyncWith: _with,
     ast.Try: _try,
-    ast.Match: _match,
+    ast.Match: matching.execute_match,
     ast.FunctionDef: definitions.define_function,
     ast.AsyncFunctionDef: definitions.define_function,
     ast.ClassDef: definitions.define_class,

@@ -15,7 +15,7 @@ from convlint.static.domain.values import (
     Library,
     OpenFile,
     Real,
-    Sizes,
+    Tensor,
     Unknown,
     Value,
     as_real,
@@ -24,7 +24,7 @@ from convlint.static.domain.values import (
 )
 from convlint.static.interpreter import input_mappings, libraries, parameter_lists, records, special_methods, truth
 from convlint.static.interpreter.call import Call
-from convlint.static.interpreter.pymodel import containers, introspection
+from convlint.static.interpreter.pymodel import containers, introspection, tensor_shape
 from convlint.static.interpreter.pymodel.native import NativeFunction, concrete, real_value, whole_value
 from convlint.symbolic import Dim
 
@@ -38,7 +38,13 @@ def _len(call: Call) -> Value:
     value = call.args[0]
     if special_methods.defines(value, "__len__"):
         return special_methods.call_special(call.interpreter, value, "__len__", node=call.node, scope=call.scope)
+    if type(value) is Tensor and value.shape is None:
+        return call.interpreter.execution.size_at(value, 0)
     return parameter_lists.length(call.interpreter, value) if type(value) is Dim else containers.length(value)
+
+
+def _size(call: Call) -> Value:
+    return tensor_shape.size(call.interpreter.execution, *call.args, **call.kwargs)
 
 
 def _filter(call: Call) -> Value:
@@ -289,7 +295,7 @@ FUNCTIONS: dict[str, NativeFunction] = {
     "super.nothing": _super_nothing,
     **{f"input.{view}": _input_view(view) for view in input_mappings.VIEWS},
     **dict.fromkeys(("input.get", "input.pop"), _input_get),
-    "tensor.size": lambda call: Sizes(call.args[0]) if len(call.args) == 1 and not call.kwargs else UNKNOWN,
+    "tensor.size": _size,
     "print": lambda _: None,
     "open": _open,
     **dict.fromkeys(("__read_data__", "__read_text__"), _read_data),

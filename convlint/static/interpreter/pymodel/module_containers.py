@@ -49,6 +49,13 @@ def extend(instance: Instance, values: Sequence[Value]) -> None:
         instance.attrs[str(number)] = value
 
 
+def _insert(instance: Instance, index: int, module: Value) -> None:
+    """Put a module before another one; those after it get the next numbers."""
+    modules = items(instance)
+    modules.insert(index, module)
+    instance.attrs.update({str(number): value for number, value in enumerate(modules)})
+
+
 def items(instance: Instance) -> list[Value]:
     """Return the children of a container, in order; UNKNOWN stands for those that are not known."""
     return [
@@ -98,8 +105,12 @@ def call_method(name: str, instance: Instance, call: Call) -> Value:
     if name in ("append", "extend", "insert"):
         if name == "append" and args:
             extend(instance, args[:1])
+        elif name == "insert" and len(args) == 2 and type(args[0]) is int and not instance.may_have_more_children:
+            _insert(instance, *args)
         elif name == "extend" and args and type(args[0]) in (list, tuple):
             extend(instance, args[0])
+        elif name == "extend" and args and type(args[0]) is Instance and (more := iterated(args[0])) is not None:
+            extend(instance, more)
         else:
             instance.attrs[UNKNOWN_CHILD] = UNKNOWN
         return instance
