@@ -27,7 +27,8 @@ def files_of(name: str, size: int) -> Files:
     return {"net.py": made} if isinstance(made, str) else made
 
 
-def _class(name: str, init: str, forward: str = "return x", parameters: str = "", base: str = "nn.Module") -> str:
+def class_text(name: str, init: str, forward: str = "return x", parameters: str = "", base: str = "nn.Module") -> str:
+    """The text of a module."""
     body = "".join(f"        {line}\n" for line in init.splitlines())
     calls = "".join(f"        {line}\n" for line in forward.splitlines())
     return (
@@ -36,11 +37,12 @@ def _class(name: str, init: str, forward: str = "return x", parameters: str = ""
     )
 
 
-def _net(init: str, forward: str = "return x", parameters: str = "") -> str:
-    return HEAD + _class("Net", init, forward, parameters)
+def net(init: str, forward: str = "return x", parameters: str = "") -> str:
+    """The text of a file with one module."""
+    return HEAD + class_text("Net", init, forward, parameters)
 
 
-def _lines(count: int, line: str) -> str:
+def lines(count: int, line: str) -> str:
     """``count`` lines, with their numbers for ``{n}`` and the next ones for ``{m}``."""
     return "\n".join(line.replace("{n}", str(n)).replace("{m}", str(n + 1)) for n in range(count))
 
@@ -50,59 +52,59 @@ def _lines(count: int, line: str) -> str:
 
 @shape
 def width_of_a_percent_format(size: int) -> str:
-    return _net(f"self.name = '%{size}d' % 1\nself.other = '%*d' % ({size}, 1)")
+    return net(f"self.name = '%{size}d' % 1\nself.other = '%*d' % ({size}, 1)")
 
 
 @shape
 def width_of_a_format(size: int) -> str:
-    return _net(f"self.name = '{{:>{size}}}'.format(1)\nself.other = '{{:>{{}}}}'.format(1, {size})")
+    return net(f"self.name = '{{:>{size}}}'.format(1)\nself.other = '{{:>{{}}}}'.format(1, {size})")
 
 
 @shape
 def width_of_an_f_string(size: int) -> str:
-    return _net(f"w = {size}\nself.name = f'{{1:>{{w}}}}'\nself.other = format(1, '{size}d')")
+    return net(f"w = {size}\nself.name = f'{{1:>{{w}}}}'\nself.other = format(1, '{size}d')")
 
 
 @shape
 def deepcopies_that_double(size: int) -> str:
-    return HEAD + "import copy\nx = [nn.Conv2d(3, 3, 1)]\n" + _lines(size, "x = [x, copy.deepcopy(x)]")
+    return HEAD + "import copy\nx = [nn.Conv2d(3, 3, 1)]\n" + lines(size, "x = [x, copy.deepcopy(x)]")
 
 
 @shape
 def copies_of_a_module(size: int) -> str:
-    doubled = _lines(size, "m = nn.Sequential(m, copy.deepcopy(m))")
+    doubled = lines(size, "m = nn.Sequential(m, copy.deepcopy(m))")
     return f"{HEAD}import copy\nm = nn.Conv2d(3, 3, 1)\n{doubled}\nm(torch.zeros(1, 3, 8, 8))\n"
 
 
 @shape
 def lists_that_double(size: int) -> str:
-    return _net(_lines(size, "x = [x, x] if {n} else [1]\ny = (x, x)\nx == y"))
+    return net(lines(size, "x = [x, x] if {n} else [1]\ny = (x, x)\nx == y"))
 
 
 @shape
 def digits_of_a_number(size: int) -> str:
-    return _net(f"x = 0x{'9' * size}\nself.c = nn.Conv2d(3, x, 1)\ny = x * x")
+    return net(f"x = 0x{'9' * size}\nself.c = nn.Conv2d(3, x, 1)\ny = x * x")
 
 
 @shape
 def a_long_string(size: int) -> str:
-    return _net(f"x = '{'a' * size}'\ny = x + x\nself.c = nn.Conv2d(3, 8, 1, groups=2)")
+    return net(f"x = '{'a' * size}'\ny = x + x\nself.c = nn.Conv2d(3, 8, 1, groups=2)")
 
 
 @shape
 def a_long_list(size: int) -> str:
-    return _net(f"x = [{', '.join(map(str, range(size)))}]\nfor w in x: self.c = nn.Conv2d(3, w, 1)")
+    return net(f"x = [{', '.join(map(str, range(size)))}]\nfor w in x: self.c = nn.Conv2d(3, w, 1)")
 
 
 @shape
 def a_long_dict(size: int) -> str:
     pairs = ", ".join(f"'k{n}': {n}" for n in range(size))
-    return _net(f"x = {{{pairs}}}\nfor k, w in x.items(): self.c = nn.Conv2d(3, w, 1)")
+    return net(f"x = {{{pairs}}}\nfor k, w in x.items(): self.c = nn.Conv2d(3, w, 1)")
 
 
 @shape
 def a_sum_of_terms(size: int) -> str:
-    return _net(
+    return net(
         f"self.c = nn.Conv2d(3, {' + '.join(['c', *map(str, range(min(size, 900)))])}, 1)\n" * (size // 900 + 1),
         parameters="c",
     )
@@ -110,15 +112,15 @@ def a_sum_of_terms(size: int) -> str:
 
 @shape
 def numbers_made_of_numbers(size: int) -> str:
-    return _net(
-        _lines(size, "c, d = int(c * 1.5) // 8 + max(c, d), c * d + 1\nself.c{n} = nn.Conv2d(3, c, 1)"),
+    return net(
+        lines(size, "c, d = int(c * 1.5) // 8 + max(c, d), c * d + 1\nself.c{n} = nn.Conv2d(3, c, 1)"),
         parameters="c, d",
     )
 
 
 @shape
 def a_chain_of_globals(size: int) -> str:
-    return f"{HEAD}a0 = 3\n{_lines(size, 'a{m} = a{n} + 1')}\nnn.Conv2d(3, a{size}, 1, groups=2)\n"
+    return f"{HEAD}a0 = 3\n{lines(size, 'a{m} = a{n} + 1')}\nnn.Conv2d(3, a{size}, 1, groups=2)\n"
 
 
 @shape
@@ -129,7 +131,7 @@ def globals_that_are_used_backwards(size: int) -> str:
 
 @shape
 def unpacked_arguments(size: int) -> str:
-    return _net(f"x = ({'1, ' * size})\nself.f = nn.Sequential(*[nn.ReLU() for _ in (*x, *x)])\nmax(*x)")
+    return net(f"x = ({'1, ' * size})\nself.f = nn.Sequential(*[nn.ReLU() for _ in (*x, *x)])\nmax(*x)")
 
 
 # --- lines and comments
@@ -187,55 +189,57 @@ def continued_lines(size: int) -> str:
 @shape
 def models_in_a_file(size: int) -> str:
     one = "self.a = nn.Conv2d(3, 8, 3)\nself.b = nn.Conv2d(8, c, 3)"
-    return HEAD + "".join(_class(f"Net{n}", one, "return self.b(self.a(x))", "c") for n in range(size))
+    return HEAD + "".join(class_text(f"Net{n}", one, "return self.b(self.a(x))", "c") for n in range(size))
 
 
 @shape
 def wrong_models_in_a_file(size: int) -> str:
     one = "self.a = nn.Conv2d(3, 8, 3)\nself.b = nn.Conv2d(9, 3, 3)"
-    return HEAD + "".join(_class(f"Net{n}", one, "return self.b(self.a(x))") for n in range(size))
+    return HEAD + "".join(class_text(f"Net{n}", one, "return self.b(self.a(x))") for n in range(size))
 
 
 @shape
 def latent_defects(size: int) -> str:
     one = "self.a = nn.Conv2d(3, c, 3)\nself.b = nn.Conv2d(d, 3, 3)"
-    return HEAD + "".join(_class(f"Net{n}", one, "return self.b(self.a(x))", "c=8, d=8") for n in range(size))
+    return HEAD + "".join(class_text(f"Net{n}", one, "return self.b(self.a(x))", "c=8, d=8") for n in range(size))
 
 
 @shape
 def factories(size: int) -> str:
-    block = _class("Net", "self.a = nn.Conv2d(3, c, 3)\nself.b = nn.Conv2d(8, 3, 3)", "return self.b(self.a(x))", "c")
-    return HEAD + block + _lines(size, "def net{n}(): return Net({n})")
+    block = class_text(
+        "Net", "self.a = nn.Conv2d(3, c, 3)\nself.b = nn.Conv2d(8, 3, 3)", "return self.b(self.a(x))", "c"
+    )
+    return HEAD + block + lines(size, "def net{n}(): return Net({n})")
 
 
 @shape
 def calls_of_one_wrong_class(size: int) -> str:
-    block = _class("Net", "self.a = nn.Conv2d(3, c, 3)\nself.b = nn.Conv2d(8, 3, 3)", "return self.b(self.a(x))", "c")
-    return HEAD + block + _lines(size, "Net({n} + 9)(torch.zeros(1, 3, 32, 32))")
+    block = class_text(
+        "Net", "self.a = nn.Conv2d(3, c, 3)\nself.b = nn.Conv2d(8, 3, 3)", "return self.b(self.a(x))", "c"
+    )
+    return HEAD + block + lines(size, "Net({n} + 9)(torch.zeros(1, 3, 32, 32))")
 
 
 @shape
 def models_at_the_top_level(size: int) -> str:
-    return HEAD + _lines(size, "m{n} = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.Conv2d(9, 3, 3))")
+    return HEAD + lines(size, "m{n} = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.Conv2d(9, 3, 3))")
 
 
 @shape
 def findings_in_a_class(size: int) -> str:
-    return _net(
-        _lines(size, "self.c{n} = nn.Conv2d(3, 8, 3, groups=2)"), _lines(size, "x = self.c{n}(x)") + "\nreturn x"
-    )
+    return net(lines(size, "self.c{n} = nn.Conv2d(3, 8, 3, groups=2)"), lines(size, "x = self.c{n}(x)") + "\nreturn x")
 
 
 @shape
 def wrong_numbers_in_a_class(size: int) -> str:
     init = "\n".join(f"self.c{n} = nn.Conv2d({n % 7 + 1}, {n % 5 + 1}, 1)" for n in range(size))
-    return _net(init, _lines(size, "x = self.c{n}(x)") + "\nreturn x")
+    return net(init, lines(size, "x = self.c{n}(x)") + "\nreturn x")
 
 
 @shape
 def useless_biases(size: int) -> str:
-    init = _lines(size, "self.c{n} = nn.Conv2d(3, 3, 1)\nself.n{n} = nn.BatchNorm2d(3)")
-    return _net(init, _lines(size, "x = self.n{n}(self.c{n}(x))") + "\nreturn x")
+    init = lines(size, "self.c{n} = nn.Conv2d(3, 3, 1)\nself.n{n} = nn.BatchNorm2d(3)")
+    return net(init, lines(size, "x = self.n{n}(self.c{n}(x))") + "\nreturn x")
 
 
 @shape
@@ -246,70 +250,70 @@ def layers_in_a_sequence(size: int) -> str:
 
 @shape
 def wrong_concatenations(size: int) -> str:
-    init = _lines(size, "self.c{n} = nn.Conv2d(3 + 7 * {n}, 8, 1)")
-    return _net(init, _lines(size, "x = torch.cat([x, self.c{n}(x)], 1)") + "\nreturn x")
+    init = lines(size, "self.c{n} = nn.Conv2d(3 + 7 * {n}, 8, 1)")
+    return net(init, lines(size, "x = torch.cat([x, self.c{n}(x)], 1)") + "\nreturn x")
 
 
 @shape
 def one_long_concatenation(size: int) -> str:
     parts = ", ".join(f"self.c(x[:, {n}:])" for n in range(size))
-    return _net("self.c = nn.Conv2d(3, 8, 1)\nself.d = nn.Conv2d(9, 8, 1)", f"return self.d(torch.cat([{parts}], 1))")
+    return net("self.c = nn.Conv2d(3, 8, 1)\nself.d = nn.Conv2d(9, 8, 1)", f"return self.d(torch.cat([{parts}], 1))")
 
 
 @shape
 def sums_with_the_input(size: int) -> str:
-    init = _lines(size, "self.c{n} = nn.Conv2d(c, c, 3, padding=1)\nself.n{n} = nn.BatchNorm2d(c)")
-    return _net(init, _lines(size, "x = x + F.relu(self.n{n}(self.c{n}(x)))") + "\nreturn x", "c")
+    init = lines(size, "self.c{n} = nn.Conv2d(c, c, 3, padding=1)\nself.n{n} = nn.BatchNorm2d(c)")
+    return net(init, lines(size, "x = x + F.relu(self.n{n}(self.c{n}(x)))") + "\nreturn x", "c")
 
 
 @shape
 def sums_that_do_not_fit(size: int) -> str:
-    init = _lines(size, "self.c{n} = nn.Conv2d(8, 8 + {n} % 2, 3, padding=1)")
-    return _net(init, _lines(size, "x = x + self.c{n}(x)") + "\nreturn x")
+    init = lines(size, "self.c{n} = nn.Conv2d(8, 8 + {n} % 2, 3, padding=1)")
+    return net(init, lines(size, "x = x + self.c{n}(x)") + "\nreturn x")
 
 
 @shape
 def parameters(size: int) -> str:
     names = ", ".join(f"c{n}=8" for n in range(size))
-    return _net(_lines(size, "self.a{n} = nn.Conv2d(3, c{n}, 1)"), _lines(size, "self.a{n}(x)") + "\nreturn x", names)
+    return net(lines(size, "self.a{n} = nn.Conv2d(3, c{n}, 1)"), lines(size, "self.a{n}(x)") + "\nreturn x", names)
 
 
 @shape
 def flags(size: int) -> str:
     names = ", ".join(f"c{n}=False" for n in range(size))
-    return _net(_lines(size, "self.a{n} = nn.Conv2d(3, 3, 1) if c{n} else None"), "return x", names)
+    return net(lines(size, "self.a{n} = nn.Conv2d(3, 3, 1) if c{n} else None"), "return x", names)
 
 
 @shape
 def conditions_in_a_forward(size: int) -> str:
     names = ", ".join(f"c{n}=None" for n in range(size))
-    calls = _lines(size, "if self.c{n}: x = self.a(x)") + "\nreturn x"
-    return _net("self.a = nn.Conv2d(3, 3, 1)\n" + _lines(size, "self.c{n} = c{n}"), calls, names)
+    calls = lines(size, "if self.c{n}: x = self.a(x)") + "\nreturn x"
+    return net("self.a = nn.Conv2d(3, 3, 1)\n" + lines(size, "self.c{n} = c{n}"), calls, names)
 
 
 @shape
 def methods(size: int) -> str:
-    text = _net("self.c = nn.Conv2d(3, 8, 3, groups=2)")
+    text = net("self.c = nn.Conv2d(3, 8, 3, groups=2)")
     return text + "".join(f"    def m{n}(self, x):\n        return self.m{n + 1}(x)\n\n" for n in range(size))
 
 
 @shape
 def a_loop(size: int) -> str:
-    return _net(
+    return net(
         f"self.c = nn.ModuleList([nn.Conv2d(3, 3, 1) for _ in range({size})])", "for c in self.c: x = c(x)\nreturn x"
     )
 
 
 @shape
 def loops_in_loops(size: int) -> str:
-    return _net(
+    return net(
         f"for i in range({size}):\n  for j in range({size}):\n    for k in range({size}): self.c = nn.Conv2d(3, i, 1)"
     )
 
 
 @shape
 def comprehensions_in_comprehensions(size: int) -> str:
-    return _net(f"x = [[[nn.Conv2d(3, i, 1) for i in range({size})] for j in range({size})] for k in range({size})]")
+    return net(f"x = [[[nn.Conv2d(3, i, 1) for i in range({size})] for j in range({size})] for k in range({size})]")
 
 
 # --- classes and functions
@@ -317,9 +321,9 @@ def comprehensions_in_comprehensions(size: int) -> str:
 
 @shape
 def classes_that_build_others_twice(size: int) -> str:
-    first = _class("A0", "self.c = nn.Conv2d(c, c, 1)", "return self.c(x)", "c")
+    first = class_text("A0", "self.c = nn.Conv2d(c, c, 1)", "return self.c(x)", "c")
     chain = "".join(
-        _class(f"A{n + 1}", f"self.a = A{n}(c)\nself.b = A{n}(c + 1)", "return self.b(self.a(x))", "c")
+        class_text(f"A{n + 1}", f"self.a = A{n}(c)\nself.b = A{n}(c + 1)", "return self.b(self.a(x))", "c")
         for n in range(size)
     )
     return HEAD + first + chain + f"A{size}(3)\n"
@@ -327,34 +331,33 @@ def classes_that_build_others_twice(size: int) -> str:
 
 @shape
 def equal_classes_built_twice(size: int) -> str:
-    first = _class("A0", "self.c = nn.Conv2d(c, c, 1)", "return self.c(x)", "c")
+    first = class_text("A0", "self.c = nn.Conv2d(c, c, 1)", "return self.c(x)", "c")
     chain = "".join(
-        _class(f"A{n + 1}", f"self.a = A{n}(c)\nself.b = A{n}(c)", "return self.b(self.a(x))", "c") for n in range(size)
+        class_text(f"A{n + 1}", f"self.a = A{n}(c)\nself.b = A{n}(c)", "return self.b(self.a(x))", "c")
+        for n in range(size)
     )
     return HEAD + first + chain + f"A{size}(3)\n"
 
 
 @shape
 def functions_that_call_others_twice(size: int) -> str:
-    chain = _lines(size, "def f{m}(c): return f{n}(c) + f{n}(c + 1)")
+    chain = lines(size, "def f{m}(c): return f{n}(c) + f{n}(c + 1)")
     return f"{HEAD}def f0(c): return c\n{chain}\nnn.Conv2d(3, f{size}(1), 1)\n"
 
 
 @shape
 def a_chain_of_functions(size: int) -> str:
-    return (
-        f"{HEAD}def f0(c): return c\n{_lines(size, 'def f{m}(c): return f{n}(c) + 1')}\nnn.Conv2d(3, f{size}(1), 1)\n"
-    )
+    return f"{HEAD}def f0(c): return c\n{lines(size, 'def f{m}(c): return f{n}(c) + 1')}\nnn.Conv2d(3, f{size}(1), 1)\n"
 
 
 @shape
 def an_inheritance_chain(size: int) -> str:
-    first = _class("A0", "self.c0 = nn.Conv2d(3, 8, 1)", "return self.c0(x)")
+    first = class_text("A0", "self.c0 = nn.Conv2d(3, 8, 1)", "return self.c0(x)")
     return (
         HEAD
         + first
         + "".join(
-            _class(f"A{n + 1}", f"self.c{n + 1} = nn.Conv2d(3, 8, 1)", "return super().forward(x)", base=f"A{n}")
+            class_text(f"A{n + 1}", f"self.c{n + 1} = nn.Conv2d(3, 8, 1)", "return super().forward(x)", base=f"A{n}")
             for n in range(size)
         )
     )
@@ -364,14 +367,14 @@ def an_inheritance_chain(size: int) -> str:
 def an_inheritance_chain_without_bodies(size: int) -> str:
     return (
         HEAD
-        + _class("A0", "self.c0 = nn.Conv2d(3, 8, 1)", "return self.c0(x)")
-        + _lines(size, "class A{m}(A{n}): pass")
+        + class_text("A0", "self.c0 = nn.Conv2d(3, 8, 1)", "return self.c0(x)")
+        + lines(size, "class A{m}(A{n}): pass")
     )
 
 
 @shape
 def inherited_diamonds(size: int) -> str:
-    return f"{HEAD}class A0(nn.Module): pass\n" + _lines(
+    return f"{HEAD}class A0(nn.Module): pass\n" + lines(
         size, "class B{n}(A{n}): pass\nclass C{n}(A{n}): pass\nclass A{m}(B{n}, C{n}): pass"
     )
 
@@ -380,8 +383,8 @@ def inherited_diamonds(size: int) -> str:
 def subclasses_of_one_class(size: int) -> str:
     return (
         HEAD
-        + _class("A", "self.c = nn.Conv2d(3, 8, 1)", "return self.c(x)")
-        + _lines(size, "class A{n}(A): width = {n}")
+        + class_text("A", "self.c = nn.Conv2d(3, 8, 1)", "return self.c(x)")
+        + lines(size, "class A{n}(A): width = {n}")
     )
 
 
@@ -401,31 +404,32 @@ def decorators(size: int) -> str:
 def a_registry(size: int) -> str:
     registry = "MODELS = {}\ndef register(f):\n    MODELS[f.__name__] = f\n    return f\n\n"
     models = "".join(
-        "@register\n" + _class(f"Net{n}", "self.c = nn.Conv2d(3, c, 1)", "return self.c(x)", "c=8") for n in range(size)
+        "@register\n" + class_text(f"Net{n}", "self.c = nn.Conv2d(3, c, 1)", "return self.c(x)", "c=8")
+        for n in range(size)
     )
-    return HEAD + registry + models + _lines(size, "MODELS['Net{n}']()")
+    return HEAD + registry + models + lines(size, "MODELS['Net{n}']()")
 
 
 @shape
 def branches(size: int) -> str:
-    branches = _lines(size, "elif kind == '{n}': self.c = nn.Conv2d(3, {n}, 1)")
-    return _net("if kind is None: pass\n" + branches, "return self.c(x)", "kind")
+    branches = lines(size, "elif kind == '{n}': self.c = nn.Conv2d(3, {n}, 1)")
+    return net("if kind is None: pass\n" + branches, "return self.c(x)", "kind")
 
 
 @shape
 def attempts(size: int) -> str:
-    return HEAD + _lines(size, "try:\n    import missing{n}\nexcept ImportError:\n    missing{n} = None")
+    return HEAD + lines(size, "try:\n    import missing{n}\nexcept ImportError:\n    missing{n} = None")
 
 
 @shape
 def names_of_one_module(size: int) -> str:
-    init = "self.a0 = nn.Conv2d(3, 3, 1)\n" + _lines(size, "self.a{m} = self.a{n}")
-    return _net(init, _lines(size, "x = self.a{n}(x)") + "\nreturn x")
+    init = "self.a0 = nn.Conv2d(3, 3, 1)\n" + lines(size, "self.a{m} = self.a{n}")
+    return net(init, lines(size, "x = self.a{n}(x)") + "\nreturn x")
 
 
 @shape
 def properties(size: int) -> str:
-    text = HEAD + _class("Net", "self.p0 = 3\nself.c = nn.Conv2d(3, 8, 1)").rstrip() + "\n\n"
+    text = HEAD + class_text("Net", "self.p0 = 3\nself.c = nn.Conv2d(3, 8, 1)").rstrip() + "\n\n"
     return text + "".join(f"    @property\n    def p{n + 1}(self): return self.p{n} + 1\n\n" for n in range(size))
 
 
@@ -434,7 +438,7 @@ def properties(size: int) -> str:
 
 @shape
 def a_chain_of_imports(size: int) -> Files:
-    block = HEAD + _class("Block", "self.c = nn.Conv2d(3, 8, 1)", "return self.c(x)")
+    block = HEAD + class_text("Block", "self.c = nn.Conv2d(3, 8, 1)", "return self.c(x)")
     files = {f"m{n}.py": f"from m{n + 1} import Block\n" for n in range(size)}
     return {**files, f"m{size}.py": block, "net.py": f"{HEAD}from m0 import Block\nBlock()\n"}
 
@@ -442,7 +446,7 @@ def a_chain_of_imports(size: int) -> Files:
 @shape
 def imports_in_a_circle(size: int) -> Files:
     files = {
-        f"m{n}.py": f"{HEAD}from m{(n + 1) % size} import Net{(n + 1) % size}\n" + _class(f"Net{n}", "pass")
+        f"m{n}.py": f"{HEAD}from m{(n + 1) % size} import Net{(n + 1) % size}\n" + class_text(f"Net{n}", "pass")
         for n in range(size)
     }
     return {**files, "net.py": f"{HEAD}from m0 import Net0\nNet0()\n"}
@@ -450,7 +454,7 @@ def imports_in_a_circle(size: int) -> Files:
 
 @shape
 def files_that_import_one_file(size: int) -> Files:
-    block = HEAD + _class("Block", "self.c = nn.Conv2d(3, 8, 1)", "return self.c(x)")
+    block = HEAD + class_text("Block", "self.c = nn.Conv2d(3, 8, 1)", "return self.c(x)")
     return {"block.py": block, **{f"net{n}.py": f"{HEAD}from block import Block\nBlock()\n" for n in range(size)}}
 
 

@@ -13,7 +13,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from typing import Any, Literal
 
 import torch
@@ -160,8 +160,10 @@ def is_module(value: Any) -> bool:
 
 
 def device_of(model: nn.Module) -> str:
-    """The device type of a live model's first parameter."""
-    return next((parameter.device.type for parameter in model.parameters()), "cpu")
+    """The device type of a live model's first parameter. One whose parameters cannot be listed is reported later."""
+    with suppress(Exception):
+        return next((parameter.device.type for parameter in model.parameters()), "cpu")
+    return "cpu"
 
 
 def tensor_inputs(value: Any) -> Inputs | None:

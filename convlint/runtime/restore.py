@@ -1,45 +1,42 @@
-"""Restore a live model, the process and the random generators after a run."""
+"""Restore a live model after a run, and the process; see ``process_state`` for the latter."""
 
 from __future__ import annotations
 
-import os
-import random
 import sys
 from collections import OrderedDict, deque
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from itertools import chain
 from types import MemberDescriptorType
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from convlint.runtime.isolation import streams_of_others
+from convlint.runtime.process_state import process_as_found
 from convlint.runtime.saved_tensors import saved, versions_kept
 
 _CONTAINERS = (dict, OrderedDict, list, set, deque)
+_MOST_ITEMS = 1_000_000  # in the containers of a module that are looked into
 
 
 @contextmanager
 def as_found(model: nn.Module) -> Iterator[None]:
     """Context that undoes on exit what a forward may change, also if it raises.
 
-    This covers the attributes of every module and the contents of their lists and dicts (including hooks, submodules
-    and training flags); values, gradients and ``requires_grad`` of parameters, buffers and tensor attributes; the
-    random generators; torch's global modes; ``sys.path``, the working directory and ``os.environ``. Version counters of
-    tensors do not change, so a pending backward still works. A copy of all tensors is kept in main memory meanwhile.
-
-    The process's state is restored for all threads: if another thread draws random numbers or changes ``os.environ``
-    meanwhile, that is undone as well.
+    This covers the attributes of every module and the contents of lists and dicts in them, also nested ones (including
+    hooks, submodules and training flags); values, memory layout, gradients and ``requires_grad`` of parameters, buffers
+    and other tensors in attributes; generators in attributes; and what ``process_as_found`` restores. Version counters
+    of tensors do not change, so a pending backward still works. A copy of all tensors is kept in main memory meanwhile.
     """
     with ExitStack() as stack:
-        for save in (_process, _generators, _modes):
-            stack.callback(save())
-        stack.callback(_streams(stack.enter_context(streams_of_others())))
+        stack.enter_context(process_as_found())
         modules = list(model.modules())
         tensors = list(_tensors(modules))
         stack.enter_context(versions_kept(tensors))
         stack.callback(_values(tensors))
         stack.callback(_attributes(modules))
+        stack.callback(_shards(modules))
         yield
 
 
@@ -51,9 +48,10 @@ def _attributes(modules: list[nn.Module]) -> Callable[[], None]:
         for module in modules
         for slot in _slots(type(module))
     ]
-    contents = [
-        (value, value.copy()) for _, attributes in kept for value in attributes.values() if type(value) in _CONTAINERS
-    ]
+    values = (value for _, attributes in kept for value in attributes.values())
+    inside = list(_reached(chain(values, (value for _, _, value in slots))))
+    contents = [(value, value.copy()) for value in inside if type(value) in _CONTAINERS]
+    generators = [(value, value.get_state()) for value in inside if isinstance(value, torch.Generator)]
 
     def restore() -> None:
         for module, attributes in kept:
@@ -65,6 +63,8 @@ def _attributes(modules: list[nn.Module]) -> Callable[[], None]:
             else:
                 container.clear()
                 container.extend(items) if type(container) is deque else container.update(items)
+        for generator, state in generators:
+            generator.set_state(state)
         for slot, module, value in slots:
             if value is not _UNSET:
                 slot.__set__(module, value)
@@ -92,14 +92,46 @@ def _is_set(slot: MemberDescriptorType, module: nn.Module) -> bool:
     return True
 
 
+def _reached(values: Iterable[Any]) -> Iterator[Any]:
+    """Values, and those in their containers, each container once."""
+    seen: set[int] = set()
+    pending, left = [iter(values)], _MOST_ITEMS
+    while pending:
+        for value in pending[-1]:
+            yield value
+            if (type(value) in _CONTAINERS or type(value) is tuple) and id(value) not in seen and len(value) <= left:
+                seen.add(id(value))
+                left -= len(value)
+                pending.append(iter(list(value.values() if isinstance(value, dict) else value)))
+                break
+        else:
+            pending.pop()
+
+
 def _tensors(modules: list[nn.Module]) -> Iterator[Tensor]:
-    """Parameters, buffers and plain tensor attributes, each once."""
+    """Parameters, buffers and other tensors in attributes, each once."""
     seen: set[int] = set()
     for module in modules:
-        for value in (*module._parameters.values(), *module._buffers.values(), *vars(module).values()):
+        for value in _reached((*module._parameters.values(), *module._buffers.values(), *vars(module).values())):
             if isinstance(value, Tensor) and id(value) not in seen:
                 seen.add(id(value))
                 yield value
+
+
+def _shards(modules: list[nn.Module]) -> Callable[[], None]:
+    """Save which modules of FSDP have sharded parameters: one that a forward begins with keeps the whole ones."""
+    kind = getattr(sys.modules.get("torch.distributed.fsdp"), "FSDPModule", ())
+    sharded: list[Any] = [
+        module
+        for module in modules
+        if isinstance(module, kind) and any(type(each).__name__ == "DTensor" for each in module.parameters())
+    ]
+
+    def restore() -> None:
+        for module in sharded:
+            module.reshard()
+
+    return restore
 
 
 def _values(tensors: list[Tensor]) -> Callable[[], None]:
@@ -116,66 +148,5 @@ def _values(tensors: list[Tensor]) -> Callable[[], None]:
                     tensor.requires_grad_(requires_grad)
                 restore_grad()
                 tensor.grad = grad
-
-    return restore
-
-
-def _generators() -> Callable[[], None]:
-    """Save the states of all random generators in use; return a function that restores them."""
-    python, cpu = random.getstate(), torch.get_rng_state()
-    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else None
-    numpy = sys.modules.get("numpy")
-    legacy = numpy.random.get_state() if numpy is not None else None
-
-    def restore() -> None:
-        random.setstate(python)
-        torch.set_rng_state(cpu)
-        if cuda is not None:
-            torch.cuda.set_rng_state_all(cuda)
-        if numpy is not None:
-            numpy.random.set_state(legacy)
-
-    return restore
-
-
-def _modes() -> Callable[[], None]:
-    """Save torch's global modes; return a function that restores them."""
-    grad, dtype = torch.is_grad_enabled(), torch.get_default_dtype()
-    deterministic = torch.are_deterministic_algorithms_enabled()
-    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
-    threads = torch.get_num_threads()
-
-    def restore() -> None:
-        torch.set_grad_enabled(grad)
-        torch.set_default_dtype(dtype)
-        torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
-        if torch.get_num_threads() != threads:
-            torch.set_num_threads(threads)
-
-    return restore
-
-
-def _process() -> Callable[[], None]:
-    path, folder, environment = list(sys.path), os.getcwd(), dict(os.environ)
-
-    def restore() -> None:
-        sys.path[:] = path
-        if not os.path.exists(".") or os.getcwd() != folder:
-            os.chdir(folder)
-        if dict(os.environ) != environment:
-            os.environ.clear()
-            os.environ.update(environment)
-
-    return restore
-
-
-def _streams(of_others: Collection[int]) -> Callable[[], None]:
-    """Save the standard streams; return a function that restores them, except those that other threads have set."""
-    streams = {name: getattr(sys, name) for name in ("stdin", "stdout", "stderr")}
-
-    def restore() -> None:
-        for name, stream in streams.items():
-            if id(getattr(sys, name)) not in of_others:
-                setattr(sys, name, stream)
 
     return restore

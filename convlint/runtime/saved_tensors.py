@@ -18,19 +18,12 @@ _COMPRESSED = {
 Restore = Callable[[], None]
 
 
-def has_values(tensor: Tensor | None) -> bool:
-    """Return whether a tensor has values: a lazy parameter and tensors without memory have none."""
-    if tensor is None or nn.parameter.is_lazy(tensor) or tensor.is_meta:
-        return False
-    return type(tensor).__name__ != "FakeTensor"
-
-
 def saved(tensor: Tensor | None) -> Restore:
     """Copy the values of a tensor to main memory; return a function that writes them back if they have changed.
 
-    Equal values are not written, because other processes may share the tensor.
+    Equal values are not written, because other processes may share the tensor. A lazy parameter has none.
     """
-    if tensor is None or not has_values(tensor):
+    if tensor is None or nn.parameter.is_lazy(tensor) or type(tensor).__name__ == "FakeTensor":
         return _nothing
     if tensor.layout in _SAVED:
         return _SAVED[tensor.layout](tensor)
@@ -59,17 +52,26 @@ def _all(restores: Iterable[Restore]) -> Restore:
 
 
 def _strided(tensor: Tensor) -> Restore:
-    values = tensor.detach().to("cpu", copy=True)
+    """Save the memory of a tensor, its layout, and a copy of the values."""
+    found = tensor.detach()
+    values = None if found.is_meta else found.to("cpu", copy=True)
 
     def restore() -> None:
-        now = tensor.detach()
-        is_of_shape = now.shape == values.shape
-        if is_of_shape and _same(now.to("cpu"), values):
-            return
-        with _writing(tensor):
-            tensor.data = now.copy_(values) if is_of_shape else values.to(tensor.device)
+        if not _is_same_memory(tensor.detach(), found):
+            with _writing(tensor):
+                tensor.data = found
+        if values is not None and not _same(found.to("cpu"), values):
+            with _writing(tensor):
+                tensor.detach().copy_(values)
 
     return restore
+
+
+def _is_same_memory(left: Tensor, right: Tensor) -> bool:
+    """Return whether two tensors read the same numbers in the same order."""
+    if (left.dtype, left.device, left.shape) != (right.dtype, right.device, right.shape):
+        return False
+    return left.stride() == right.stride() and left.data_ptr() == right.data_ptr()
 
 
 def _writing(tensor: Tensor) -> AbstractContextManager[object]:

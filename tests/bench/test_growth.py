@@ -8,6 +8,7 @@ from types import FrameType
 
 import pytest
 
+from bench import growth_structures  # noqa: F401 - it adds shapes
 from bench.growth_shapes import SHAPES, files_of
 from convlint.pipelines.file_linter import lint_text
 from convlint.static import Project

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import io
 import os
 import random
 import sys
 import threading
+import warnings
 from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
@@ -74,6 +76,32 @@ def _diverts_streams(model: nn.Module) -> None:
     sys.stdout = sys.stderr = io.StringIO()
 
 
+def _writes_into_containers(model: nn.Module) -> None:
+    model.memory["states"][0].add_(1)
+    model.memory["states"].append(torch.ones(1))
+    model.memory["steps"][0][0] += 1
+    torch.rand(3, generator=model.generator)
+
+
+def _changes_layout(model: nn.Module) -> None:
+    model.double()
+    model.conv.weight.data = model.conv.weight.data.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)
+    model.norm.running_var.resize_(7)
+
+
+def _leaks_modes(model: nn.Module) -> None:
+    del model
+    torch.set_default_device("meta")
+    torch.set_autocast_enabled("cpu", True)
+    torch.autograd.set_detect_anomaly(True)
+    torch.set_float32_matmul_precision("medium")
+    torch.backends.cudnn.benchmark = True
+    nn.modules.module.register_module_forward_hook(lambda *_: None)
+    sys.setrecursionlimit(3000)
+    warnings.simplefilter("error")
+    np.seterr(all="raise")
+
+
 def _raises(model: nn.Module) -> None:
     del model
     raise RuntimeError("from the forward")
@@ -88,6 +116,9 @@ DEEDS: dict[str, Callable[[nn.Module], None]] = {
     "sets modes": _sets_modes,
     "freezes": _freezes,
     "diverts streams": _diverts_streams,
+    "writes into containers": _writes_into_containers,
+    "changes layout": _changes_layout,
+    "leaks modes": _leaks_modes,
     "raises": _raises,
 }
 
@@ -103,6 +134,8 @@ class Net(nn.Module):
         self.drop = nn.Dropout(0.5)
         self.plain = torch.zeros(2)
         self.handles = {"list": [1, 2]}
+        self.memory = {"states": [torch.zeros(2)], "steps": [[0], 1]}
+        self.generator = torch.Generator()
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.drop(self.norm(self.conv(x)))
@@ -134,7 +167,8 @@ def _state(model: nn.Module) -> dict[str, Any]:
         if tensor is None:
             return None
         grad = of_tensor(tensor.grad) if tensor.is_leaf else None
-        return (id(tensor), tensor.dtype, tensor.requires_grad, tensor.detach().tolist(), tensor._version, grad)
+        layout = (tensor.dtype, tensor.stride(), tensor.data_ptr())
+        return (id(tensor), layout, tensor.requires_grad, tensor.detach().tolist(), tensor._version, grad)
 
     modules = {
         name: {
@@ -153,6 +187,8 @@ def _state(model: nn.Module) -> dict[str, Any]:
         "parameters": {name: of_tensor(p) for name, p in model.named_parameters()},
         "buffers": {name: of_tensor(b) for name, b in model.named_buffers()},
         "plain": of_tensor(model.plain),
+        "memory": ([of_tensor(state) for state in model.memory["states"]], copy.deepcopy(model.memory["steps"])),
+        "generator": model.generator.get_state().tolist(),
         "python": random.getstate(),
         "torch": torch.get_rng_state().tolist(),
         "numpy": [str(part) for part in np.random.get_state()],  # noqa: NPY002
@@ -163,6 +199,13 @@ def _state(model: nn.Module) -> dict[str, Any]:
         "dtype": torch.get_default_dtype(),
         "deterministic": torch.are_deterministic_algorithms_enabled(),
         "threads": torch.get_num_threads(),
+        "device": torch.get_default_device(),
+        "autocast": torch.is_autocast_enabled("cpu"),
+        "anomaly": torch.is_anomaly_enabled(),
+        "precision": (torch.get_float32_matmul_precision(), torch.backends.cudnn.benchmark),
+        "limit": sys.getrecursionlimit(),
+        "warnings": list(warnings.filters),
+        "errors": np.geterr(),
         "patched": [id(inspect.getattr_static(owner, name)) for owner, name in PATCHED],
         "hooks": [dict(getattr(nn.modules.module, name)) for name in GLOBAL_HOOKS],
         "modes": torch.overrides._get_current_function_mode_stack(),
@@ -218,6 +261,20 @@ def test_a_backward_that_is_still_to_come_works() -> None:
     convlint.check(model, input=(3, 8, 8), train=True)
     loss.backward()
     assert model.conv.weight.grad is not None
+
+
+def test_layers_that_a_forward_removes_are_part_of_the_model() -> None:
+    class Removes(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.heads = nn.ModuleDict({"a": nn.Conv2d(3, 4, 1), "b": nn.Conv2d(3, 4, 1)})
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.heads.pop("a")(x) + self.heads.pop("b")(x)
+
+    model = Removes()
+    (report,) = convlint.check(model, input=(3, 8, 8)).models
+    assert report.totals.params == sum(parameter.numel() for parameter in model.parameters()) == 32
 
 
 def test_lazy_layers_stay_lazy() -> None:

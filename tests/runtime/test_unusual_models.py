@@ -299,7 +299,10 @@ def test_a_forward_that_exits_is_a_problem(code: object) -> None:
 
 
 @pytest.mark.slow
-def test_a_sharded_model_trains_as_if_it_had_not_been_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("layers", [(0, 4), (4,), ()])
+def test_a_sharded_model_trains_as_if_it_had_not_been_checked(
+    layers: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
     fsdp = pytest.importorskip("torch.distributed.fsdp")
     if not torch.distributed.is_available() or not hasattr(fsdp, "fully_shard"):
         pytest.skip("this PyTorch has no FSDP2")
@@ -313,7 +316,7 @@ def test_a_sharded_model_trains_as_if_it_had_not_been_checked(monkeypatch: pytes
         torch.manual_seed(0)
         model = small()
         plain_model = copy.deepcopy(model)
-        for layer in (model[0], model[4], model):
+        for layer in (*(model[position] for position in layers), model):
             fsdp.fully_shard(layer, mesh=mesh)
         is_right(convlint.check(model, input=(3, 16, 16)))
         for each in (model, plain_model):

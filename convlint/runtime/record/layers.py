@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from types import MappingProxyType
 from typing import Any
@@ -18,14 +18,20 @@ _PARAMETRIZED = "torch.nn.utils.parametrize"  # its classes replace those of the
 _CONTAINERS = frozenset({"Module", "Sequential", "ModuleList", "ModuleDict", "Container"})
 
 
-def layers(model: nn.Module, others_called: Iterable[tuple[str, nn.Module]]) -> Iterator[Layer]:
+def layers(
+    model: nn.Module, others_called: Iterable[tuple[str, nn.Module]], before: Sequence[tuple[str, nn.Module]] = ()
+) -> Iterator[Layer]:
     """Return a layer for each registered module, and for each of ``others_called`` that is not registered.
 
+    ``before`` are the modules that were registered before the forward: those that it has removed are part of the model.
     Shared parameters count for their first owner. Parameters of unregistered modules do not count, because the model's
     ``parameters()`` does not contain them either.
     """
     registered: dict[int, tuple[nn.Module, list[str]]] = {}
-    for name, module in model.named_modules(remove_duplicate=False):
+    now = list(model.named_modules(remove_duplicate=False))
+    names, ids = {name for name, _ in now}, {id(module) for _, module in now}
+    removed = [(name, module) for name, module in before if name not in names and id(module) not in ids]
+    for name, module in (*now, *removed):
         registered.setdefault(id(module), (module, []))[1].append(name)
     counted: set[int] = set()
     owners: dict[int, list[str]] = {}

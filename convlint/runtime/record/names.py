@@ -10,14 +10,17 @@ from convlint.runtime.record.unregistered import unregistered
 
 
 class ModelNames:
-    """Names by the id of a module or tensor. The first name of a shared object has precedence."""
+    """Names by the id of a module or tensor. The first name of a shared object has precedence.
+
+    ``registered`` are the modules under all of their names, before a forward adds or removes any.
+    """
 
     def __init__(self, model: nn.Module) -> None:
         self.modules: dict[int, str] = {}
         self.states: dict[int, str] = {}  # parameters and buffers
-        modules = list(model.named_modules())
-        self._add(modules, "")
-        for _, _, path, module in unregistered(modules):
+        self.registered = list(model.named_modules(remove_duplicate=False))
+        self._add(self.registered, "")
+        for _, _, path, module in unregistered(self.registered):
             self._add(module.named_modules(), path)
 
     def _add(self, modules: Iterable[tuple[str, nn.Module]], root: str) -> None:

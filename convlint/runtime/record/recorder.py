@@ -56,6 +56,7 @@ class Recorder(TorchFunctionMode):
         self.failed_in: str | None = None
         self._names = ModelNames(model)
         self._states = self._names.states
+        self.registered = self._names.registered
         self._known: dict[int, tuple[weakref.ref[Tensor], Value]] = {}
         self._track = self._thread.track = Track(self.steps, self.calls, [])
         self._constants = 0

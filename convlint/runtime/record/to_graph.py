@@ -77,7 +77,7 @@ class _Conversion:
         kept_lists = list(unregistered(list(model.named_modules())))
         others = [(name, module) for _, _, name, module in kept_lists]
         others += [(call.name, call.module) for call in recorder.calls]
-        self.layers = {layer.name: layer for layer in layers(model, others)}
+        self.layers = {layer.name: layer for layer in layers(model, others, recorder.registered)}
         starts = self._convert_steps()
         return Graph(
             target=self.recording.target,
