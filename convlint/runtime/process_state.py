@@ -127,7 +127,7 @@ def _global_hooks() -> Callable[[], None]:
 
 
 def _process() -> Callable[[], None]:
-    """Save what belongs to the process; return a function that restores it."""
+    """Save the state of the interpreter; return a function that restores it."""
     path, folder, environment = list(sys.path), os.getcwd(), dict(os.environ)
     limit = sys.getrecursionlimit()
     numpy = sys.modules.get("numpy")
