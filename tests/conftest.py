@@ -46,14 +46,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture
-def shared_worker(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the Python API run models with one worker for all tests: loading torch takes longer than most of them."""
-    from convlint import api
-    from convlint.api import arguments
-    from tests.support.commands import SharedWorker
+def shared_worker() -> Iterator[None]:
+    """Let the Python API run models with one worker for all tests."""
+    from tests.support.commands import one_worker
 
-    for module in (api, arguments):
-        monkeypatch.setattr(module, "Worker", SharedWorker)
+    with one_worker():
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from convlint.support.dataclass import replace
 from convlint.support.errors import UsageError
 
 SCHEME = "dask://"
-_CONNECTING = 10.0  # seconds to reach the scheduler
+_CONNECTING = 5.0  # seconds to reach the scheduler
 
 
 @contextmanager

@@ -73,7 +73,7 @@ def run_labels(targets: list[str]) -> Iterator[tuple[str, tuple[int, ...], bool,
     [["resnet.py:resnet18", "resnet.py:resnet50"], ["unet.py:UNet"], ["mobilefacenet.py:MobileFaceNet"]],
     ids=["resnet", "unet", "mobilefacenet"],
 )
-def test_static_hints_are_the_shapes_of_a_run(project: Path, targets: list[str]) -> None:
+def test_static_hints_are_the_shapes_of_a_run(project: Path, targets: list[str], shared_worker: None) -> None:
     ran = list(run_labels(targets))
     static = {name: static_labels(project / name) for name in {file for file, *_ in ran}}
     shown = [(file, span, layer, static[file].get(span), real) for file, span, layer, real in ran]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import convlint
 from convlint.ir import Costs, LayerChange, Replacement, Report, Site, Suggestion, Verification
+from tests.support.commands import one_worker
 
 NETS = '''\
 import torch
@@ -114,7 +115,7 @@ DIFF = """\
 def report(folder: Path, name: str, shape: tuple[int, int, int] = (3, 32, 32)) -> Report:
     """What a check of one of ``NETS`` finds, in a file below ``folder``."""
     (folder / "nets.py").write_text(NETS, encoding="utf-8")
-    with chdir(folder):
+    with chdir(folder), one_worker():
         return convlint.check(f"nets.py:{name}", input=shape)
 
 

@@ -46,7 +46,7 @@ def source(layer: str, norm: str, x: str) -> str:
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shared_worker: None) -> None:
     monkeypatch.chdir(tmp_path)
 
 

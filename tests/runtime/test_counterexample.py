@@ -50,14 +50,17 @@ class Checked:
     proved: list[Finding] = field(default_factory=list)
 
     def __call__(self, source: str, call: str, *shapes: tuple[int, ...]) -> Checked:
+        self.run(source, call, *shapes)
+        self.proved = confirm.confirmed(self.suspected, self.worker.prove)
+        return self
+
+    def run(self, source: str, call: str, *shapes: tuple[int, ...]) -> None:
         self.file.write_text(HEAD + source, encoding="utf-8")
         job = Job(parse_target(f"{self.file}:{call}"), tuple(map(InputSpec, shapes)), timeout=60)
         answer = self.worker.run(job)
         assert not answer.problems
         assert answer.graph is not None
         self.suspected = [f for f in run_models.findings(answer.graph) if f.claim is not None]
-        self.proved = confirm.confirmed(self.suspected, self.worker.prove)
-        return self
 
     @property
     def witness(self) -> Witness | None:
@@ -279,7 +282,7 @@ def test_a_failure_anywhere_else_proves_nothing(check: Checked) -> None:
     ],
 )
 def test_what_other_numbers_do_harms_nobody(deed: str, check: Checked) -> None:
-    check(BLOCK.replace("super().__init__()", f"super().__init__()\n        {deed}"), "Block(16, 16)", (16, 8, 8))
+    check.run(BLOCK.replace("super().__init__()", f"super().__init__()\n        {deed}"), "Block(16, 16)", (16, 8, 8))
     (finding,) = check.suspected
     assert finding.claim is not None
     few = replace(finding.claim, trials=finding.claim.trials[:1])

@@ -33,7 +33,7 @@ pytestmark = [
 ]
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "schema.json").read_text("utf-8"))
-TIMEOUT = 10.0  # seconds that a model may take
+TIMEOUT = 7.0  # seconds that a model may take
 HOW = ("--input", "3,8,8", "--timeout", f"{TIMEOUT:g}", "--max-memory", "1GB", "--fail-on", "info")
 GOOD = "good"
 BASH = shutil.which("bash") or "bash"

@@ -14,7 +14,8 @@ from typing import Any, Self, cast
 
 import pytest
 
-from convlint import cli
+from convlint import api, cli
+from convlint.api import arguments as api_arguments
 from convlint.runtime.worker.client import AnyJob, JobResult, Worker
 from convlint.settings.jobs import VersionsJob
 
@@ -49,6 +50,15 @@ class SharedWorker:
 def _worker() -> Worker:
     """The worker of this process; it ends when its stdin is closed, with the process."""
     return Worker()
+
+
+@contextlib.contextmanager
+def one_worker() -> Iterator[None]:
+    """Let the Python API run models with the worker of the commands."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (api, api_arguments):
+            patch.setattr(module, "Worker", SharedWorker)
+        yield
 
 
 @contextlib.contextmanager
