@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
 import re
@@ -20,8 +21,26 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.stderr.write("convlint: interrupted\n")
         raise SystemExit(130) from None
+    except SystemExit as ended:
+        _exit_at_once(ended.code)
+        raise
     finally:
         gc.freeze()
+
+
+def _exit_at_once(code: object) -> None:
+    """Exit without freeing what is in memory, which takes a twentieth of the time of a small file.
+
+    Returns if something may be left to do: threads, a profiler or debugger, a program that called this function.
+    """
+    is_program = os.path.basename(sys.argv[0]) in ("convlint", "__main__.py")
+    is_watched = sys.getprofile() or sys.gettrace() or sys.flags.inspect or sys.flags.interactive
+    if not is_program or is_watched or "threading" in sys.modules or not isinstance(code, int):
+        return
+    atexit._run_exitfuncs()  # noqa: SLF001 - there is no other name for it
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def _open_closed_streams() -> None:
@@ -51,7 +70,7 @@ def _main() -> None:
             worker.close()
 
 
-_MODEL = re.compile(r".+\.py:[^\W\d].*|[^\W\d]\w*(\.\w+)*:[^\W\d].*", re.DOTALL)
+_MODEL = r"(?s).+\.py:[^\W\d].*|[^\W\d]\w*(\.\w+)*:[^\W\d].*"
 
 
 def runs_models(arguments: Sequence[str]) -> bool:
@@ -62,7 +81,11 @@ def runs_models(arguments: Sequence[str]) -> bool:
     if arguments[:1] not in (["check"], ["summary"]) or {"--help", "-h"} & {*arguments}:
         return False
     rest = arguments[1:]
-    return bool({"--confirm", "--prove"} & {*rest}) or not rest or any(_MODEL.fullmatch(word) for word in rest)
+    return (
+        bool({"--confirm", "--prove"} & {*rest})
+        or not rest
+        or any(":" in word and re.fullmatch(_MODEL, word) for word in rest)
+    )
 
 
 if __name__ == "__main__":

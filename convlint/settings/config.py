@@ -7,6 +7,7 @@ valid one. Paths and patterns are relative to the directory of the file.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -124,7 +125,7 @@ def discover(start: str | None = None) -> Config:
         if _is_there(own):
             return parse(_table(own), own)
         shared = os.path.join(folder, "pyproject.toml")
-        if _is_there(shared) and _mentions_convlint(shared):
+        if _is_there(shared) and _may_configure(shared):
             tool = _table(shared).get("tool", {})
             if "convlint" in tool:
                 return parse(tool["convlint"], shared)
@@ -138,12 +139,19 @@ def _is_there(path: str) -> bool:
     return os.path.exists(path) and not os.path.isdir(path)
 
 
-def _mentions_convlint(path: str) -> bool:
-    """Search a file for the name before parsing it, which takes longer: most have no configuration for convlint."""
+def _may_configure(path: str) -> bool:
+    """Search a pyproject.toml for a table of convlint before parsing it, which takes longer: most have none."""
     try:
-        return b"convlint" in read_regular_file(path)
+        text = read_regular_file(path)
     except OSError:
         return True  # parsing it reports the error
+    return b"convlint" in text and (re.search(_TABLE, text) is not None or b"\\" in text)
+
+
+_TABLE = (
+    rb"""(?mx) ["']?tool["']? \s*\.\s* ["']?convlint | ^\s* \[ \s*["']?tool["']?\s* \] | ^\s* ["']?tool["']? \s*="""
+)
+"""``tool.convlint``, or a table ``tool`` in which it may be. A quoted name may hold escapes."""
 
 
 def _table(path: str) -> dict[str, Any]:

@@ -33,15 +33,16 @@ class InputSpec:
         return f"{name}{','.join(map(str, self.shape))}{dtype}{limits}"
 
 
-_INPUT = re.compile(r"(?:(?P<name>[^\W\d]\w*(?:\.\w+)*)=)?(?P<shape>[^:=]*)(?::(?P<dtype>[^\[]*)(?P<range>\[.*)?)?")
-_RANGE = re.compile(r"\[\s*(?P<low>[-+.\d]+)\s*,\s*(?P<high>[-+.\d]+)\s*\)")
+# Compiled with the first input: most commands have none.
+_INPUT = r"(?:(?P<name>[^\W\d]\w*(?:\.\w+)*)=)?(?P<shape>[^:=]*)(?::(?P<dtype>[^\[]*)(?P<range>\[.*)?)?"
+_RANGE = r"\[\s*(?P<low>[-+.\d]+)\s*,\s*(?P<high>[-+.\d]+)\s*\)"
 
 
 def parse_input(text: str) -> InputSpec:
     """One ``--input``: ``3,224,224``, ``mask=1,32,32``, ``batch.image=3,64,64``, ``128:int64[0,1000)``, or
     ``t=:int64`` for one value per sample. Raises UsageError.
     """
-    match = _INPUT.fullmatch(text.strip())
+    match = re.fullmatch(_INPUT, text.strip())
     if match is None:
         raise UsageError(f"input {text!r}: write sizes as in 3,224,224 or name=3,224,224:int64")
     name, sizes, dtype, limits = match.group("name", "shape", "dtype", "range")
@@ -69,7 +70,7 @@ def _shape(text: str, sizes: str, dtype: str | None) -> tuple[int, ...]:
 
 
 def _range(text: str, limits: str) -> Range:
-    match = _RANGE.fullmatch(limits.strip())
+    match = re.fullmatch(_RANGE, limits.strip())
     try:
         low, high = (float(number) for number in match.groups()) if match else (0.0, 0.0)
     except ValueError:

@@ -8,24 +8,25 @@ from __future__ import annotations
 
 import re
 
-_AT_START = re.compile(r"^((?:[^\S\n]|\x1b\[[\d;]*m)*):(?=:)", re.MULTILINE)
-_ANYWHERE = re.compile(r"##(?=[\w.-]*\[)")
+# Compiled with the first text that may hold a command: few do.
+_AT_START = r"(?m)^((?:[^\S\n]|\x1b\[[\d;]*m)*):(?=:)"
+_ANYWHERE = r"##(?=[\w.-]*\[)"
 
 
 def without_commands(text: str) -> str:
     r"""Lines of text without commands: ``\x3a:error::`` and ``# #[error]``."""
     if "::" in text:
-        text = _AT_START.sub(r"\1\\x3a", text)
-    return _ANYWHERE.sub("# #", text) if "##" in text else text
+        text = re.sub(_AT_START, r"\1\\x3a", text)
+    return re.sub(_ANYWHERE, "# #", text) if "##" in text else text
 
 
 def json_without_commands(text: str) -> str:
     """The text of a JSON document without commands; it has the same meaning."""
-    return _ANYWHERE.sub(r"#\\u0023", text) if "##" in text else text
+    return re.sub(_ANYWHERE, r"#\\u0023", text) if "##" in text else text
 
 
 def xml_without_commands(text: str) -> str:
     """The text of an XML document without commands; it has the same meaning."""
     if "::" in text:
-        text = _AT_START.sub(r"\1&#58;", text)
-    return _ANYWHERE.sub("#&#35;", text) if "##" in text else text
+        text = re.sub(_AT_START, r"\1&#58;", text)
+    return re.sub(_ANYWHERE, "#&#35;", text) if "##" in text else text

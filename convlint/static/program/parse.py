@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import io
 import re
-import tokenize
 import warnings
 from collections.abc import Callable, Iterator
 from typing import TypeVar
@@ -94,6 +93,11 @@ def parse(path: str, data: bytes) -> Text:
 
 def decoded(data: bytes) -> str:
     """Decode a Python file as it declares. Raises SyntaxError, UnicodeDecodeError or LookupError."""
+    head = data[: data.find(b"\n", data.find(b"\n") + 1) + 1 or len(data)]  # the lines that may declare it
+    if head.isascii() and b"coding" not in head:
+        return data.decode()
+    import tokenize  # few files declare one, and loading it takes as long as parsing a small file
+
     encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
     return data.decode(encoding)
 
@@ -101,18 +105,25 @@ def decoded(data: bytes) -> str:
 def children(node: ast.AST) -> list[ast.AST]:
     """Return the child nodes, without operators and contexts, which have no children."""
     nodes: list[ast.AST] = []
-    for name in node._fields:
-        if name in _NO_CHILDREN:
-            continue
+    kind = type(node)
+    names = _FIELDS.get(kind)
+    if names is None:
+        names = _FIELDS[kind] = tuple([name for name in kind._fields if name not in _NO_CHILDREN])
+    for name in names:
         value = getattr(node, name, None)
+        if value is None:
+            continue
         if type(value) is list:
-            nodes.extend([item for item in value if isinstance(item, ast.AST)])
+            if value:
+                nodes += [item for item in value if isinstance(item, ast.AST)]
         elif isinstance(value, ast.AST):
             nodes.append(value)
     return nodes
 
 
-_NO_CHILDREN = frozenset({"ctx", "op", "ops", "id", "attr", "arg", "type_comment"})
+_NO_CHILDREN = frozenset({"ctx", "op", "ops", "id", "attr", "arg", "type_comment", "level", "conversion", "kind"})
+_FIELDS: dict[type[ast.AST], tuple[str, ...]] = {ast.Constant: ()}
+"""The fields of a kind of node that may hold child nodes."""
 
 
 def positional(arguments: ast.arguments) -> list[ast.arg]:
