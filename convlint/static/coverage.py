@@ -96,6 +96,19 @@ def ends(path: ExecutionPath) -> Iterator[Gap]:
     """Yield the places where an execution could not be followed."""
     yield from [gap for gap in path.execution.gaps if not gap.is_value]
     yield from path.execution.unfollowed
+    if path.execution.lost:
+        yield from _lost(path)
+
+
+def _lost(path: ExecutionPath) -> Iterator[Gap]:
+    """Yield the calls from which tensors of unknown shape reach a layer."""
+    lost = dict(path.execution.lost)
+    for step in path.execution.steps:
+        gap = next((lost[tensor.id] for tensor in step.inputs if tensor.id in lost), None)
+        if gap is not None and step.layer is not None and step.layer.kind in WITH_PARAMETERS:
+            yield gap
+        elif gap is not None:
+            lost.update({tensor.id: gap for tensor in step.outputs if tensor.id is not None})
 
 
 def message(gap: Gap) -> str:
@@ -159,7 +172,7 @@ def _may_hold(value: Value) -> bool:
 
 def _calls(path: ExecutionPath) -> Calls:
     """Return the layers that were called on a tensor that was followed, and all that were called."""
-    lost: set[int | None] = set()
+    lost: set[int | None] = {*path.execution.lost}
     known: set[Instance] = set()
     for step in path.execution.steps:
         is_lost = any(tensor.id in lost for tensor in step.inputs)

@@ -100,3 +100,33 @@ def test_copies_of_a_block_count_each() -> None:
 
 def test_a_class_without_layers_is_not_listed() -> None:
     assert coverage("class Net(nn.Module):\n    def forward(self, x):\n        return torch.relu(x)\n") == {}
+
+
+def test_a_loop_that_touches_no_layer_ends_nothing() -> None:
+    found = net("self.conv = nn.Conv2d(3, 8, 3)", "for name in load('names'): print(name)\n        return self.conv(x)")
+    assert found.is_complete
+
+
+def test_a_layer_on_a_tensor_of_unknown_shape_is_not_followed() -> None:
+    built = "self.conv = nn.Conv2d(3, 8, 3); self.head = nn.Conv2d(9, 2, 1)"
+    found = net(built, "return self.head(self.conv(x).mean(load('net.yaml').axis))")
+    assert (found.layers, found.followed) == (2, 1)
+    assert "the shape that mean returns is not known" in found.stopped[0].reason
+
+
+DERIVED = """
+class Masked(nn.Conv2d):
+    {init}
+    def forward(self, x):
+        self.weight.data *= self.mask
+        return super().forward(x)
+"""
+
+
+@pytest.mark.parametrize(
+    "init", ["", "def __init__(self, *args, kind='A', **kwargs): super().__init__(*args, **kwargs)"]
+)
+def test_a_layer_that_passes_its_numbers_on_is_followed(init: str) -> None:
+    found = coverage(DERIVED.format(init=init))["Masked"]
+    assert found.is_complete
+    assert found.layers == 1

@@ -50,6 +50,8 @@ WITHOUT_SIGNATURE = {
     *("cuda.amp.autocast", "autograd.Variable", "nn.Buffer", "nn.Parameter"),
     *("nn.parameter.Parameter", "nn.parallel.DistributedDataParallel", "is_autocast_enabled"),
     *("nn.SyncBatchNorm.convert_sync_batchnorm", "overrides.has_torch_function"),
+    *("Tensor", "FloatTensor", "LongTensor", "IntTensor", "BoolTensor"),  # classes
+    *("nn.utils.spectral_norm.spectral_norm", "nn.utils.weight_norm.weight_norm"),  # under the names of their files
     *("overrides.has_torch_function_unary", "overrides.has_torch_function_variadic"),
 }
 

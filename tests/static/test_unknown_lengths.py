@@ -139,3 +139,44 @@ class Net(nn.Module):
 """
     assert errors(text.format("2 * width")) == []
     assert errors(text.format("3 * width")) == ["CVL102"]
+
+
+UPSAMPLER = """
+class Up(nn.Module):
+    def __init__(self, scale, width=16):
+        super().__init__()
+        layers = []
+        if (scale & (scale - 1)) == 0:
+            for _ in range(int(math.log(scale, 2))):
+                layers += [nn.Conv2d(width, 4 * width, 3, 1, 1), nn.PixelShuffle(2)]
+        elif scale == 3:
+            layers += [nn.Conv2d(width, 9 * width, 3, 1, 1), nn.PixelShuffle(3)]
+        self.up = nn.Sequential(*layers)
+        self.last = nn.Conv2d({}, 3, 1)
+
+    def forward(self, x):
+        return self.last(self.up(x))
+"""
+
+
+def test_a_number_of_doublings_is_followed() -> None:
+    assert errors("import math\n" + UPSAMPLER.format("width")) == []
+    assert errors("import math\n" + UPSAMPLER.format("2 * width")) == ["CVL102"]
+
+
+def test_a_list_is_as_long_as_its_items_are_read() -> None:
+    text = """
+class Decoder(nn.Module):
+    def __init__(self, channels, count=4):
+        super().__init__()
+        widths = list(channels[1:])
+        self.convs = nn.ModuleList([nn.Conv2d(widths[n], 16, 1) for n in range(count)])
+        self.head = nn.Conv2d({}, 2, 1)
+
+    def forward(self, features):
+        return self.head(sum([conv(feature) for conv, feature in zip(self.convs, features)]))
+"""
+    (coverage,) = check(text.format(16)).coverage
+    assert (coverage.layers, coverage.followed) == (5, 5)
+    assert errors(text.format(16)) == []
+    assert errors(text.format(24)) == ["CVL102"]

@@ -70,6 +70,7 @@ class Execution(Knowledge):
     steps: list[Step] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)
     unfollowed: list[Gap] = field(default_factory=list)  # calls and layers of which nothing is known
+    lost: dict[int, Gap] = field(default_factory=dict)  # tensors whose shape a known call leaves open, by their ids
     layer: Instance | None = None  # the layer of torch whose forward runs
     owner: Instance | None = None  # the module of the program whose forward runs
     site: Site | None = None  # of the call that is executed
@@ -174,10 +175,17 @@ class Execution(Knowledge):
         dtype = dtype or (inputs[0].dtype if inputs else "float32")
         cells = [like.cell] if like is not None else [Cell(shape) for shape in shapes]
         outputs = tuple([Tensor(cell, self._tensors + n, dtype) for n, cell in enumerate(cells)])
+        if like is None and None in shapes and op not in ("input", "unseen"):
+            self._note_lost(op, inputs, outputs)
         self._tensors += len(outputs)
         recorded, demands = dict(attrs or {}), self.take_pending()
         self.steps.append(Step(op, tuple(inputs), outputs, recorded, self.layer, self.owner, self.site, error, demands))
         return outputs
+
+    def _note_lost(self, op: str, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> None:
+        if all(tensor.shape is not None for tensor in inputs):
+            gap = Gap(self.site, f"the shape that {op} returns is not known", owner=self.owner)
+            self.lost.update({tensor.id: gap for tensor in outputs if tensor.id is not None and tensor.shape is None})
 
     def record_gap(self, reason: str, cause: Unknown | None = None, *, is_value: bool = False) -> Value:
         """Note that the analysis stopped at the current site, and return UNKNOWN."""

@@ -12,6 +12,7 @@ from convlint.static.domain.values import Condition, Num, Value
 from convlint.support.dataclass import dataclass, field
 from convlint.symbolic import Atom, Dim, Symbol
 
+_LONGEST_TRIED = 6  # items of a list
 FRESH = -2  # the scope of symbols that stand for unknown numbers, such as the height of an input
 
 Pair = tuple[Num, Num]  # two numbers that are, or must be, equal
@@ -124,6 +125,10 @@ class Knowledge:
         self._reduced.clear()
         self._bound[symbol] = value if type(value) is int else self.reduced(value)
 
+    def is_too_short(self, items: list[Value], position: Value) -> bool:
+        """Return whether a list whose length was chosen has no item at a position."""
+        return self.has_settled and self.count < _LONGEST_TRIED and type(position) is int and position >= len(items) > 0
+
     # --- bounds
 
     def limit(self, number: Num, highest: int) -> None:
@@ -191,8 +196,11 @@ class Knowledge:
 
     def settle_count(self, number: Dim) -> None:
         """Let a parameter without default, that only counts something, be ``count`` if that is possible."""
-        linear = _one_symbol(self.reduced(number))
+        reduced = self.reduced(number)
+        linear = _one_symbol(reduced)
         if linear is None:
+            if "log" in str(reduced):
+                self.settle_power(reduced)
             return
         symbol, _, _ = linear
         low, high = self.limits.get(symbol, (-inf, inf))
@@ -201,6 +209,14 @@ class Knowledge:
         if is_count and symbol not in self.defaults and is_possible:
             self.has_settled = True
             self.state(symbolic.symbol(symbol.name, symbol.scope), self.count)
+
+    def settle_power(self, number: Num) -> None:
+        """Let the only parameter in a number, which has no default, be a power of 2."""
+        symbols = list(number.symbols()) if type(number) is Dim else []
+        if len(symbols) != 1 or symbols[0].scope == FRESH or symbols[0] in self.defaults:
+            return
+        self.has_settled = True
+        self.state(symbolic.symbol(symbols[0].name, symbols[0].scope), 2**self.count)
 
     def holds_at_defaults(self, condition: Condition) -> bool:
         """Return whether a condition holds at the defaults; without one, flags are set and numbers differ."""

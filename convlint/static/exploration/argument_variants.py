@@ -53,7 +53,8 @@ def selected_values(function: Function, types: tuple[type, ...]) -> dict[str, li
     for inner in walk(node) if required else ():
         name, literals = _comparison(inner, function)
         if name in required:
-            found.setdefault(name, []).extend([value for value in literals if type(value) in types])
+            taken = (int, str) if isinstance(inner, ast.Subscript) else types
+            found.setdefault(name, []).extend([value for value in literals if type(value) in taken])
     return {name: list(dict.fromkeys(values)) for name, values in found.items() if values}
 
 
@@ -66,12 +67,22 @@ def _comparison(node: ast.AST, function: Function) -> tuple[str, list[Value]]:
         return node.subject.id, [part.value for part in patterns if isinstance(part, ast.Constant)]
     if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Name):
         table = node.value
+        if isinstance(table, ast.Attribute) and function.owner is not None and function.owner.node is not None:
+            table = _of_class(function.owner.node, table.attr) or table
         if isinstance(table, ast.Name):
             bound = function.scope.module.bindings.get(table.id, ())
             table = bound[0].value if len(bound) == 1 and isinstance(bound[0], ast.Assign) else table
         if isinstance(table, ast.Dict):
             return node.slice.id, [key.value for key in table.keys if isinstance(key, ast.Constant)]
     return "", []
+
+
+def _of_class(cls: ast.ClassDef, name: str) -> ast.expr | None:
+    """Return what a class assigns to a name in its body."""
+    for statement in cls.body:
+        if isinstance(statement, ast.Assign) and name in [getattr(target, "id", "") for target in statement.targets]:
+            return statement.value
+    return None
 
 
 def default_numbers(path: ExecutionPath) -> dict[str, Value]:

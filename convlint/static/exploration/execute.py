@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from convlint import symbolic
 from convlint.settings.input_shapes import nested
-from convlint.static.domain.objects import Function, Instance, Outside, Scope
+from convlint.static.domain.objects import Class, Function, Instance, Outside, Scope
 from convlint.static.domain.values import UNKNOWN, InputMapping, Tensor, Value
 from convlint.static.exploration import list_inputs
 from convlint.static.exploration.entry_points import PARAMETERS, EntryPoint, ExecutionPath
@@ -16,6 +16,7 @@ from convlint.static.exploration.rebuilt_layers import find_rebuilt
 from convlint.static.interpreter import Call, Interpreter, is_mapping
 from convlint.static.program.parse import cached, positional, walk
 from convlint.static.program.source_module import bound_names, is_main_guard
+from convlint.static.torch_shapes import LAYERS
 from convlint.support.errors import UsageError
 from convlint.symbolic import Symbol
 
@@ -37,11 +38,27 @@ def _execute_class(path: ExecutionPath) -> None:
         optional = _optional(interpreter, init.defaults, _is_empty)
         call.kwargs = _arguments(interpreter, init, optional | path.variant, skip=1)
         call.open_ended = init.node.args.kwarg is not None or init.node.args.vararg is not None
+        if init.node.args.kwarg is not None and init.node.args.vararg is not None and init.owner is cls:
+            _pass_on(path.entry_point.value, call)
+    elif cls.layer is not None:
+        _pass_on(cls, call)
     path.instance = instance = interpreter.instantiate(cls, call)
     if type(instance) is Instance:
         _forward_on_unknown_inputs(instance, call)
         if interpreter.built_in_forward:
             path.rebuilt = find_rebuilt(interpreter, instance, lambda: _forward_on_unknown_inputs(instance, call))
+
+
+def _pass_on(cls: Class, call: Call) -> None:
+    """Add the numbers that a layer of torch needs, which a class derived from it passes on."""
+    layer = LAYERS.get(cls.layer or "")
+    needed = [] if layer is None else [name for name in layer.construct.parameters if name in _NEEDED]
+    if needed and not call.kwargs.keys() & set(needed):
+        call.kwargs |= {name: symbolic.symbol(name, PARAMETERS) for name in needed}
+        call.open_ended = False
+
+
+_NEEDED = frozenset({"in_channels", "out_channels", "kernel_size", "num_features", "in_features", "out_features"})
 
 
 def _execute_example(path: ExecutionPath) -> None:
@@ -150,7 +167,8 @@ def _is_empty(value: Value) -> bool:
 
 def _symbol(parameter: ast.arg) -> Value:
     annotation = "" if parameter.annotation is None else ast.unparse(parameter.annotation)
-    if any(word in annotation for word in ("str", "Module", "Callable", "Type", "Tensor", "type")):
+    is_dict = annotation.rpartition(".")[2].lower().startswith(("dict[", "mapping["))
+    if not is_dict and any(word in annotation for word in ("str", "Module", "Callable", "Type", "Tensor", "type")):
         return UNKNOWN
     return symbolic.symbol(parameter.arg, PARAMETERS)
 

@@ -26,7 +26,7 @@ from convlint.static.program.source_module import SourceModule
 from convlint.support.dataclass import dataclass
 
 _MOST_PATHS = 10  # of one entry point
-_COUNTS = (2, 3, 4)  # of blocks, or of items of a list
+_COUNTS = (2, 3, 4, 5, 6)  # of blocks, or of items of a list
 _ALIKE = {"factory": 1}
 """How many of the functions that call the same are executed first, 2 of other kinds."""
 

@@ -6,6 +6,7 @@ import ast
 from functools import partial
 from typing import TYPE_CHECKING
 
+from convlint.static.domain.execution import Raised
 from convlint.static.domain.objects import Class, Instance, Names, Scope, site_of
 from convlint.static.domain.origins import unknown_from
 from convlint.static.domain.values import (
@@ -260,6 +261,8 @@ def _subscript(interpreter: Interpreter, node: ast.Subscript, scope: Scope) -> V
     if type(value) is Library and value.name == "sys.modules" and type(key) is str:
         return introspection.module_named(interpreter, key, scope)
     item = containers.get(value, key)
+    if type(item) is Unknown and type(value) is list and interpreter.execution.is_too_short(value, key):
+        raise Raised("an index is out of range")  # a list of another length is tried
     return unknown_from(node, scope, value, key) if type(item) is Unknown and item.node is None else item
 
 

@@ -14,7 +14,7 @@ from convlint.static.interpreter import call_cache, classes, records, special_me
 from convlint.static.interpreter.call import Call
 from convlint.static.interpreter.pymodel import containers, methods, module_containers
 from convlint.static.plain_numbers import WIDTHS
-from convlint.static.torch_shapes import LAYERS, NOT_TAKEN
+from convlint.static.torch_shapes import LAYERS, NOT_TAKEN, function
 
 _COMPARED_IN_A_STEP = 8  # modules
 
@@ -23,7 +23,8 @@ def instantiate(cls: Class, call: Call) -> Value:
     """Call a class."""
     interpreter = call.interpreter
     if cls.is_library and not cls.is_module:
-        return interpreter.call_unknown(call)
+        created = function(cls.name)
+        return interpreter.call_unknown(call) if created is None else interpreter.call_torch(created, call)
     if classes.is_enum(cls):
         return _member(cls, call)
     if any(base.is_library and base.qualname == "NamedTuple" for base in cls.mro):

@@ -57,6 +57,8 @@ def operate(op: ast.operator, operands: Call, *, inplace: bool = False) -> Value
         return _on_tensors(name, operands, inplace=inplace)
     if left_type is Unknown or right_type is Unknown:
         return UNKNOWN
+    if name == "and" and left_type is right_type is Dim:
+        return _common_bits(operands)
     if left_type in (Dim, Real) or right_type in (Dim, Real):
         return _symbolic(name, compute, left, right)
     if isinstance(left, list) and isinstance(right, list) and name == "add":
@@ -129,6 +131,16 @@ def is_short_format(template: Value) -> bool:
 
 def _is_small_power(left: Value, right: Value) -> bool:
     return isinstance(left, int | float) and isinstance(right, int | float) and abs(right) <= 64 and abs(left) <= 2**20
+
+
+def _common_bits(operands: Call) -> Value:
+    """``scale & (scale - 1)``, which is 0 for a power of 2."""
+    execution = operands.interpreter.execution
+    left, right = operands.args
+    if execution.settle_at_defaults(left) is None and (left - right).value == 1:
+        execution.settle_power(left)
+    left, right = execution.reduced(left), execution.reduced(right)
+    return left & right if type(left) is type(right) is int else UNKNOWN
 
 
 def _symbolic(name: str, compute: Compute, left: Value, right: Value) -> Value:

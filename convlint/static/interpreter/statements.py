@@ -140,9 +140,12 @@ def _for(interpreter: Interpreter, node: ast.For | ast.AsyncFor, scope: Scope) -
         return _for_inputs(interpreter, node, iterable, scope)
     items = containers.iterate(interpreter, iterable)
     if items is None or len(items) > ITERATIONS:
-        interpreter.record_gap("loop over an unknown iterable", node.iter, scope, iterable)
+        steps, creators = interpreter.execution.steps, interpreter.creators
+        before = len(steps), len(creators)
         assign(interpreter, node.target, unknown_from(node.iter, scope, iterable), scope)
         end = execute_block(interpreter, node.body, scope)
+        is_value = (len(steps), len(creators)) == before
+        interpreter.record_gap("loop over an unknown iterable", node.iter, scope, iterable, is_value=is_value)
         forget(interpreter, [node], scope, node)
         return end if end not in (None, BREAK, CONTINUE) and not node.orelse else None
     for item in items:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from convlint.static.domain.execution import Execution
-from convlint.static.domain.values import Library, Num, Shape, Tensor, Value, as_number
+from convlint.static.domain.values import Library, Num, Real, Shape, Tensor, Value, as_number
 from convlint.static.torch_shapes.arguments import is_sequence, size_list, unknown_result, unpacked
 from convlint.static.torch_shapes.arguments import size as size_of
 from convlint.static.torch_shapes.registry import operation
@@ -111,9 +111,16 @@ def _tensor(run: Execution, data: Value, dtype: Value) -> Value:
     return run.tensor(_nested_shape(data), _dtype(dtype))
 
 
+@operation("Tensor", "FloatTensor", "LongTensor", "IntTensor", "BoolTensor", signature="*data, device=None")
+def _tensor_of_type(run: Execution, data: tuple[Value, ...]) -> Value:
+    if len(data) == 1 and is_sequence(data[0]):
+        return run.tensor(_nested_shape(data[0]))
+    return data[0] if len(data) == 1 and type(data[0]) is Tensor else _created(run, data)
+
+
 def _nested_shape(data: Value, depth: int = 6) -> Shape | None:
     """Return the shape of numbers in nested lists; None if it is unknown."""
-    if type(data) in (int, float, bool):
+    if type(data) in (int, float, bool, Real):
         return ()
     if not is_sequence(data) or not depth:
         return None

@@ -15,7 +15,7 @@ _UNCHANGED = (
     "fx.wrap jit.export jit.ignore jit.unused nn.SyncBatchNorm.convert_sync_batchnorm "
     "nn.parallel.DistributedDataParallel nn.utils.fusion.fuse_conv_bn_eval nn.utils.parametrizations.orthogonal "
     "nn.utils.parametrizations.spectral_norm nn.utils.parametrizations.weight_norm nn.utils.remove_weight_norm "
-    "nn.utils.spectral_norm nn.utils.weight_norm"
+    "nn.utils.spectral_norm nn.utils.spectral_norm.spectral_norm nn.utils.weight_norm nn.utils.weight_norm.weight_norm"
 )
 _INITIALIZERS = (
     "constant constant_ dirac_ eye_ kaiming_normal kaiming_normal_ kaiming_uniform kaiming_uniform_ "

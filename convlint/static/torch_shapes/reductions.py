@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from convlint.static.domain.execution import Execution
-from convlint.static.domain.values import Num, Shape, Tensor, Value, as_number
+from convlint.static.domain.values import Num, Shape, Tensor, Unknown, Value, as_number
 from convlint.static.torch_shapes.arguments import Attrs, frozen, is_sequence, unknown_result
 from convlint.static.torch_shapes.elementwise import elementwise
 from convlint.static.torch_shapes.registry import Parameter, both, operation
@@ -101,6 +101,8 @@ def _extreme(run: Execution, op: str, input: Value, dim: Value, keepdim: Value, 
         return unknown_result(run, input, dim, other)
     if type(along) is Tensor or other is not None:
         return elementwise(run, f"{op}imum", (input, along if other is None else other))
+    if type(along) is Unknown:
+        return unknown_result(run, input, along)
     if along is None:
         return reduce(run, op, input, None, keepdim)[0]
     return reduce(run, op, input, along, keepdim, 2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable
 
 from convlint import symbolic
@@ -24,6 +25,7 @@ from convlint.static.domain.values import (
 )
 from convlint.static.interpreter import input_mappings, libraries, parameter_lists, records, special_methods, truth
 from convlint.static.interpreter.call import Call
+from convlint.static.interpreter.operators import operate
 from convlint.static.interpreter.pymodel import containers, introspection, tensor_shape
 from convlint.static.interpreter.pymodel.native import NativeFunction, concrete, real_value, whole_value
 from convlint.symbolic import Dim
@@ -137,6 +139,11 @@ def _dict(call: Call) -> Value:
 
 def _sum(call: Call) -> Value:
     values = [*_items(call), *call.args[1:], *call.kwargs.values()]
+    if any(type(value) is Tensor for value in values):
+        result, *rest = values
+        for value in rest:
+            result = operate(ast.Add(), call.with_args([result, value], {}))
+        return result
     return sum(values) if all(type(v) in (int, float) for v in values) else containers.total(values)
 
 
