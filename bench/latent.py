@@ -108,11 +108,11 @@ class Checker:
         site = new[0].site if new else None
         at_line = site is not None and site.line <= mutant.line <= max(site.end_line, site.line)
         verified = bool(new and new[0].repairs and new[0].repairs[0].verified)
-        claims = [each for each in new if each.claim is not None]
         found = Score(judged, bool(new), at_line, verified)
-        if not claims:
+        if not new:
             return found
-        proof = latent_runs.proof(mutant.original.module, path, mutant.apply(source), claims[0])
+        first = next((each for each in new if each.claim is not None or each.calls), new[0])
+        proof = latent_runs.proof(mutant.original.module, path, mutant.apply(source), first)
         return replace(found, verdict=proof.verdict, reason=proof.reason)
 
 

@@ -112,10 +112,15 @@ def modules() -> list[str]:
 
 
 def source_of(module: str) -> str:
+    return place_of(module).read_text(encoding="utf-8")
+
+
+def place_of(module: str) -> Path:
+    """The file of a module."""
     spec = importlib.util.find_spec(module)
     assert spec is not None
     assert spec.origin is not None
-    return Path(spec.origin).read_text(encoding="utf-8")
+    return Path(spec.origin)
 
 
 def classes_of(module: str) -> list[Original]:
@@ -209,15 +214,15 @@ def _mistakes_a_type(cls: type, kwargs: dict[str, Any]) -> bool:
     return False
 
 
-def load(module: str, source: str) -> dict[str, Any]:
-    """Execute a module with another text. Only for a process of its own."""
+def load(module: str, source: str, name: str = "") -> dict[str, Any]:
+    """Execute a module with another text, whose lines errors name by ``name``. Only for a process of its own."""
     real = importlib.import_module(module)
     loaded = types.ModuleType(module)
     loaded.__file__, loaded.__package__, loaded.__spec__ = real.__file__, real.__package__, real.__spec__
     sys.modules[module] = loaded
     importlib.import_module("torchvision.models._api").BUILTIN_MODELS.clear()  # it refuses to register a model again
     with redirect_stderr(io.StringIO()), redirect_stdout(io.StringIO()):
-        exec(compile(source, module, "exec"), loaded.__dict__)  # noqa: S102  the benchmark's own mutants
+        exec(compile(source, name or module, "exec"), loaded.__dict__)  # noqa: S102  the benchmark's own mutants
     return loaded.__dict__
 
 

@@ -14,7 +14,8 @@ def confirmed(findings: Sequence[Finding], prove_claim: ProveClaim | None) -> li
     """Return the findings after their claims were run; None runs nothing.
 
     A finding whose claim fails becomes an error with a witness. A finding whose claim works is dropped. If the claim
-    was not run, or the run does not decide it, the finding stays as it is, unless the claim is needed.
+    was not run, or the run does not decide it, the finding stays as it is, unless the claim is needed. An error without
+    a claim gets a witness if the call of a class that fails with it can be repeated.
     """
     proofs: dict[Claim, Proof] = {}
     return [after for finding in findings for after in _confirmed(finding, prove_claim, proofs)]
@@ -23,7 +24,7 @@ def confirmed(findings: Sequence[Finding], prove_claim: ProveClaim | None) -> li
 def _confirmed(finding: Finding, prove_claim: ProveClaim | None, proofs: dict[Claim, Proof]) -> Iterator[Finding]:
     claim = finding.claim
     if claim is None:
-        yield finding
+        yield finding if prove_claim is None else _with_failing_call(finding, prove_claim)
         return
     if prove_claim is not None and claim not in proofs:
         proofs[claim] = prove_claim(claim)
@@ -34,6 +35,19 @@ def _confirmed(finding: Finding, prove_claim: ProveClaim | None, proofs: dict[Cl
         yield _with_run_repair(proved) if proof.repaired else proved
     elif proof.verdict == "unknown" and not claim.needed:
         yield finding
+
+
+def _with_failing_call(finding: Finding, prove_claim: ProveClaim) -> Finding:
+    """The error with the first of its calls that fails in a run as well. A call that works elsewhere refutes nothing:
+    the class may be built or called in another way there.
+    """
+    edits = finding.repairs[0].edits if finding.repairs and finding.repairs[0].verified else ()
+    for call in finding.calls:
+        proof = prove_claim(replace(call, edits=edits))
+        if proof.verdict == "fails":
+            proved = finding.with_(witness=proof.witness)
+            return _with_run_repair(proved) if proof.repaired and edits else proved
+    return finding
 
 
 def _with_run_repair(finding: Finding) -> Finding:

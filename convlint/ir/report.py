@@ -63,11 +63,11 @@ class Finding:
 
     ``instances`` are all modules at this site with this defect, ``module`` first, and ``occurrences`` the lines that
     build them. ``repairs`` were tried; several are equally good, and ``fix`` is the first. ``condition`` is the branch
-    on which alone it holds, until it becomes part of the message. Six fields are not part of the output: ``nodes``, the
-    failed nodes that the finding explains, ``graph``, in which they are, ``operations``, the lines of the failed
-    operations, each with the calls that built its layer, ``claim``, which a run can confirm, and for an error
-    ``program``, the file in which it was found or whose model was run, and ``step``, its position among the errors of
-    that program in the order of execution.
+    on which alone it holds, until it becomes part of the message. Seven fields are not part of the output: ``nodes``,
+    the failed nodes that the finding explains, ``graph``, in which they are, ``operations``, the lines of the failed
+    operations, each with the calls that built its layer, ``claim``, which a run can confirm, ``calls`` of classes that
+    fail, from the inside out, which a run can repeat, and for an error ``program``, the file in which it was found or
+    whose model was run, and ``step``, its position among the errors of that program in the order of execution.
     """
 
     code: str
@@ -84,6 +84,7 @@ class Finding:
     nodes: tuple[int, ...] = ()
     instances: tuple[str, ...] = ()
     claim: Claim | None = None
+    calls: tuple[Claim, ...] = ()
     repairs: tuple[Repair, ...] = ()
     occurrences: tuple[Occurrence, ...] = ()
     operations: tuple[tuple[Site, ...], ...] = ()

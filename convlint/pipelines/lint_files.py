@@ -183,7 +183,7 @@ def reported(
             suppressible = findings if in_file is None else in_file
             chosen += selected(_unused_suppressions(path, data, suppressible, config), config)
         chosen = [f for f in chosen if not (_is_in(f, path) and suppressions.suppresses(data, f))]
-    if any(finding.claim for finding in chosen):
+    if any(finding.claim or (prove_claim and finding.calls) for finding in chosen):
         from convlint.findings.confirm import confirmed
 
         chosen = confirmed(chosen, prove_claim)

@@ -145,6 +145,7 @@ def _findings_of(project: Project, path: ExecutionPath, rules: Sequence[Rule]) -
     # Most executions need no graph.
     from convlint.analysis.diagnosis import without_consequences
     from convlint.analysis.occurrences import with_occurrences
+    from convlint.static.failing_calls import failing_calls
     from convlint.static.graph_builder import graph as build_graph
 
     graph = without_consequences(build_graph(path, rules, project.texts))
@@ -158,7 +159,8 @@ def _findings_of(project: Project, path: ExecutionPath, rules: Sequence[Rule]) -
         elif not _is_assumed(path, graph, finding):
             path.graph = graph
             at_input = _at_the_input(graph, finding).with_(graph=graph)
-            placed.append(_at_the_call(project, path, graph, at_input))
+            calls = failing_calls(path, graph, at_input)
+            placed.append(_at_the_call(project, path, graph, at_input).with_(calls=calls))
     return {(f.code, _place(f.site)): with_occurrences(f, graph) for f in placed if f.site is not None}
 
 

@@ -138,3 +138,23 @@ class Up(nn.Module):
     )
     assert finding.witness is not None
     assert finding.witness.inputs == ("1x2x8x8", "1x10x16x16")
+
+
+FIXED = """
+class Block(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Conv2d(3, 8, 3)
+        self.second = nn.Conv2d(16, 8, 3)
+
+    def forward(self, x):
+        return self.second(self.first(x))
+"""
+
+
+def test_an_error_without_arguments_is_repeated(tmp_path: Path, worker: Worker) -> None:
+    (finding,) = proved(worker, tmp_path, HEAD + FIXED)
+    assert finding.witness is not None
+    assert finding.witness.call == "Block()"
+    assert "expected input[1, 8, " in finding.witness.error
+    assert finding.repairs[0].verified == "run"

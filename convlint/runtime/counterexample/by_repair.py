@@ -36,19 +36,19 @@ def proof_by_repair(cls: type[nn.Module], repaired: type[nn.Module], claim: Clai
             return Proof("unknown", reason="the time limit was reached")
         control = ""
         if trial.control is not None:
-            works = _Built(cls, claim, trial.control).working()
+            works = Built(cls, claim, trial.control).working()
             if works is None:
                 continue
             control = works.text
-        failing, edited = _Built(cls, claim, trial.failing), _Built(repaired, claim, trial.failing)
+        failing, edited = Built(cls, claim, trial.failing), Built(repaired, claim, trial.failing)
         try:
             with at_most(_SECONDS):
                 outcome, run = _outcome(failing, edited, trial.failing)
         except TooLongError:
-            outcome, run = "broken", _Run(failing.call.text, error=TimeoutError("it takes too long"))
+            outcome, run = "broken", Run(failing.call.text, error=TimeoutError("it takes too long"))
         if outcome == "fails":
             shapes = tuple("x".join(map(str, tensor.shape)) for tensor in run.inputs.tensors)
-            holds = trial.control is None or _Built(repaired, claim, trial.control).working() is not None
+            holds = trial.control is None or Built(repaired, claim, trial.control).working() is not None
             return Proof("fails", Witness(edited.call.text, shapes, run.reason, control), repaired=holds)
         outcomes.add(outcome)
         reason = ": ".join(filter(None, (f"{run.text} {outcome}", run.reason)))
@@ -56,7 +56,7 @@ def proof_by_repair(cls: type[nn.Module], repaired: type[nn.Module], claim: Clai
 
 
 @dataclass(frozen=True)
-class _Run:
+class Run:
     """A forward of a class, and the error that it raised."""
 
     text: str
@@ -68,7 +68,7 @@ class _Run:
         return f"{type(self.error).__name__}: {one_line(self.error)}" if self.error else ""
 
 
-class _Built:
+class Built:
     """A call of a class, the module that it builds, and the inputs to call that on."""
 
     def __init__(self, cls: type[nn.Module], claim: Claim, attempt: Instantiation) -> None:
@@ -76,7 +76,7 @@ class _Built:
         values = [*self.call.args, *self.call.kwargs.values()]
         self._stand_ins = [value for value in values if isinstance(value, StandIn)]
         self._numbers = [n for value in values for n in (value if isinstance(value, list | tuple) else (value,))]
-        self._shapes = attempt.shapes
+        self.shapes = attempt.shapes
         self.model: nn.Module | None = None
         self.error: Exception | None = None
         try:
@@ -84,16 +84,16 @@ class _Built:
         except Exception as error:
             self.error = error
 
-    def working(self) -> _Run | None:
+    def working(self) -> Run | None:
         """The first run without an error; None if there is none in time."""
         try:
             with at_most(_SECONDS):
-                runs = (self.run(inputs) for inputs in self.inputs(self._shapes))
+                runs = (self.run(inputs) for inputs in self.inputs(self.shapes))
                 return next((run for run in runs if run.error is None), None)
         except TooLongError:
             return None
 
-    def run(self, inputs: Inputs) -> _Run:
+    def run(self, inputs: Inputs) -> Run:
         """Call the module; those that stand for arguments get what may fit."""
         assert self.model is not None
         first: Exception | None = None
@@ -103,8 +103,8 @@ class _Built:
             except Exception as error:
                 first = first or error
             else:
-                return _Run(self.call.text, inputs)
-        return _Run(self.call.text, inputs, first)
+                return Run(self.call.text, inputs)
+        return Run(self.call.text, inputs, first)
 
     def inputs(self, shapes: Sequence[Shape]) -> Iterator[Inputs]:
         """The inputs to try, the likeliest first."""
@@ -139,15 +139,15 @@ class _Built:
         return list(dict.fromkeys(n for n in (*reversed(found), *self._numbers) if type(n) is int and n > 0))
 
 
-def _outcome(failing: _Built, edited: _Built, attempt: Instantiation) -> tuple[Outcome, _Run]:
+def _outcome(failing: Built, edited: Built, attempt: Instantiation) -> tuple[Outcome, Run]:
     """Run a call as it is on all inputs on which it may work, and after the repair on the first on which that works."""
     if failing.error is not None:
-        run = _Run(failing.call.text, error=failing.error)
+        run = Run(failing.call.text, error=failing.error)
         if is_raised_by_user(failing.error):
             return "refused", run
         return ("broken" if edited.working() is None else "fails"), run
-    failed: _Run | None = None
-    last = _Run(failing.call.text)
+    failed: Run | None = None
+    last = Run(failing.call.text)
     for form, sizes in edited.forms(attempt.shapes) if edited.model is not None else failing.forms(attempt.shapes):
         assert failing.model is not None
         inputs = form.inputs(failing.model, sizes)

@@ -17,6 +17,7 @@ from torch import nn
 
 from convlint.ir import Claim, Instantiation, Proof, Witness
 from convlint.runtime.build import load_target
+from convlint.runtime.counterexample.at_place import proof_at_place
 from convlint.runtime.counterexample.attempt import Outcome, SuspectCall
 from convlint.runtime.counterexample.by_repair import proof_by_repair
 from convlint.runtime.counterexample.call_again import CannotCallError, call_of
@@ -45,17 +46,26 @@ def prove_job(job: ClaimJob, enter: Callable[[str], None] = lambda _: None) -> J
         cls = _load_class(job)
         enter("witness")
         with torch.no_grad():
-            repaired = edited_class(job.claim, job.root)
-            if repaired is not None:
-                proof = proof_by_repair(cls, repaired, job.claim, until)
-                if proof.verdict != "unknown":
-                    return JobResult(proof=proof)
-            return JobResult(proof=_proof(cls, job.claim, until))
+            return JobResult(proof=proof(cls, edited_class(job.claim, job.root), job.claim, until))
     except CannotCallError as refusal:
         reason = str(refusal)
     except TooLongError:
         reason = f"{job.claim.cls} took more than {_SECONDS:g} s with other arguments"
     return JobResult(proof=Proof("unknown", reason=reason))
+
+
+def proof(cls: type[nn.Module], repaired: type[nn.Module] | None, claim: Claim, until: float) -> Proof:
+    """Prove a claim by its repair, by calls that fail while a control works, or by the place of the error.
+
+    Raises CannotCallError and TooLongError.
+    """
+    if repaired is not None:
+        found = proof_by_repair(cls, repaired, claim, until)
+        if found.verdict != "unknown":
+            return found
+    if all(trial.control is None for trial in claim.trials):
+        return proof_at_place(cls, claim, until)
+    return _proof(cls, claim, until)
 
 
 def _load_class(job: ClaimJob) -> type[nn.Module]:
