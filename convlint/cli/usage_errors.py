@@ -26,13 +26,14 @@ _OPTIONS = {
 """Options as other tools call them, and what to write here; braces stand for the value."""
 
 _COMMANDS = {
-    **dict.fromkeys(("explain", "rules", "show", "doc", "help"), "rule"),
+    **dict.fromkeys(("explain", "rules", "show", "doc"), "rule"),
     **dict.fromkeys(("lint", "run", "analyze", "test", "verify"), "check"),
     **dict.fromkeys(("table", "info", "count", "profile", "stats"), "summary"),
     **dict.fromkeys(("rewrite", "optimize", "compress", "slim"), "suggest"),
     **dict.fromkeys(("lsp", "language-server", "serve"), "server"),
+    **dict.fromkeys(("help", "version"), "--{}"),
 }
-"""Commands as other tools call them, and the command here."""
+"""Commands as other tools call them, and the command or option here; braces stand for the same word."""
 
 _OLD_NAMES = {option.alias for option in CheckRequest.options().values()}
 _COMMAND = re.compile(r"No such command '(?P<word>.*?)'")
@@ -50,7 +51,7 @@ def message_of(error: Any) -> str:
         message = f"No such option: {error.option_name}{_advice(error.option_name, error.possibilities or ())}"
     elif (match := _COMMAND.match(message)) and match["word"] in _COMMANDS:
         word = match["word"]
-        command = " ".join(["convlint", _COMMANDS[word], *_words_after(word)])
+        command = " ".join(["convlint", _COMMANDS[word].format(word), *_words_after(word)])
         return f"convlint: no command is named {word!r}; did you mean `{command}`?"
     elif (match := _COMMAND.match(message)) and _is_target(match["word"]):
         word = match["word"]

@@ -17,6 +17,7 @@ from convlint.pipelines.cache import Cache, Checked
 from convlint.pipelines.file_linter import FileLinter, LintedFile
 from convlint.settings.config import Config, ModelEntry
 from convlint.settings.discovery import unreadable
+from convlint.settings.targets import NOTEBOOK, notebook_advice
 from convlint.source_text.texts import SourceTexts
 from convlint.support.regular_file import read_regular_file
 
@@ -34,6 +35,9 @@ def read_files(paths: Iterable[str]) -> tuple[dict[str, bytes], list[Problem]]:
     contents: dict[str, bytes] = {}
     problems = []
     for path in paths:
+        if path.endswith(NOTEBOOK):
+            problems.append(Problem("notebook", notebook_advice(path), path=path))
+            continue
         try:
             contents[path] = read_regular_file(path)
         except OSError as error:

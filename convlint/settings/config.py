@@ -223,8 +223,8 @@ def _codes(value: str | list[str], where: str) -> tuple[str, ...]:
     for code in (part for text in _strings(value) for part in text.split(",")):
         prefix = "CVL" if code.strip().upper() == "ALL" else _code_named(code.strip()) or code.strip().upper()
         if not prefix.startswith("CVL") or not any(rule.startswith(prefix) for rule in known):
-            near = nearest(_code_of(prefix), known)
-            hint = near if near.startswith("; did") else "; convlint rule lists all"
+            near = "" if prefix[:3] == "CVL" and len(prefix) < 6 else nearest(_code_of(prefix), known)
+            hint = near if near.startswith("; did") else "; `convlint rule` lists all"
             raise UsageError(f"{where}: no rule has the code {code.strip()!r}{hint}")
         found.append(prefix)
     return tuple(found)
@@ -236,11 +236,11 @@ def _code_named(name: str) -> str | None:
 
 
 def _code_of(name: str) -> str:
-    """The code of the rule with a name similar to this; an unknown name is returned unchanged."""
+    """The code of the rule with a name that is similar to this or has it as a part; else this unchanged."""
     from difflib import get_close_matches
 
     names = {name.upper(): code for code, name in all_codes().items()}
-    near = get_close_matches(name, names, 1)
+    near = get_close_matches(name, names, 1) or [each for each in names if name in each.split("-")]
     return names[near[0]] if near else name
 
 

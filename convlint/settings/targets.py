@@ -93,10 +93,15 @@ kwargs=(('groups', '8'),))
     return _placed(text, where, name, call)
 
 
+NOTEBOOK = ".ipynb"
+
+
 def _placed(text: str, where: str, name: str | None, call: str | None) -> Target:
     """Build a target from its parts; ``call`` begins with the parenthesis. Raises UsageError."""
     if not where.strip():
         raise UsageError("the target is empty; write path.py:Name, package.module:Name or a path")
+    if where.endswith(NOTEBOOK):
+        raise UsageError(f"{where}: {notebook_advice(where)}")
     if _is_path(where):
         place = Target(text, path=where, name=name)
     elif name and _MODULE.fullmatch(where):
@@ -109,6 +114,12 @@ def _placed(text: str, where: str, name: str | None, call: str | None) -> Target
     if not call.endswith(")"):
         raise UsageError(f"{text}: the parenthesis after {name} is not closed")
     return Target(text, place.path, place.module, name, args, kwargs)
+
+
+def notebook_advice(path: str) -> str:
+    """State that notebooks are not read, and how to make a file of their code."""
+    script = f"{os.path.splitext(os.path.basename(path))[0]}.py"
+    return f"notebooks are not read; write the code to {script} with `jupyter nbconvert --to script {path}`"
 
 
 def _is_path(where: str) -> bool:

@@ -17,7 +17,8 @@ def nearest(value: str, choices: tuple[str, ...]) -> str:
     """Return ``; did you mean 'int64'?``, or the list of all choices if none is similar."""
     from difflib import get_close_matches
 
-    close = get_close_matches(value, choices, n=1, cutoff=0.5)
+    begun = [choice for choice in choices if value and choice.startswith(value)]
+    close = begun or get_close_matches(value, choices, n=1, cutoff=0.5)
     return f"; did you mean {close[0]!r}?" if close else f"; choose from {', '.join(choices)}"
 
 

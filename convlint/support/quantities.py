@@ -46,7 +46,7 @@ def short_count(number: int) -> str:
 def _number_and_unit(text: str | int, name: str) -> tuple[float, str]:
     match = _QUANTITY.fullmatch(str(text).strip().replace("_", ""))
     if match is None or isinstance(text, bool):
-        raise UsageError(f"{name} {text!r} is not a number")
+        raise UsageError(f"{name} {text!r} is not a number; write 1500000, 1.5M or 4G")
     if len(match["number"]) > _MAX_DIGITS:
         raise UsageError(f"{name} {match['number'][:9]}... is too large")
     return float(match["number"]), match["unit"].lower()

@@ -36,7 +36,11 @@ MISTAKES = {
     "lint net.py": "`convlint check net.py`",
     "profile net.py:Net": "`convlint summary net.py:Net`",
     "net.py": "`convlint check net.py`",
+    "help": "`convlint --help`",
+    "version": "`convlint --version`",
     # targets and inputs
+    "check nb.ipynb": "`jupyter nbconvert --to script nb.ipynb`",
+    "check nb.ipynb:Net": "`jupyter nbconvert --to script nb.ipynb`",
     "check net.py:Net --input 3 224 224": "--input 3,224,224",
     "check net.py::Net": "net.py:Net",
     "check net.Net": "net.py:Net",
@@ -48,6 +52,10 @@ MISTAKES = {
     # values
     "check net.py --output-format xml": "did you mean",
     "check net.py --select CVL999": "no rule has the code 'CVL999'",
+    "check net.py --select CVL4": "; `convlint rule` lists all",
+    "check net.py --select bias": "did you mean 'CVL301'?",
+    "check net.py --max-params lots": "write 1500000, 1.5M or 4G",
+    "suggest net.py:Net --kind depthwise": "did you mean 'depthwise-separable'?",
     "check net.py --select bias-before-nrm": "did you mean 'CVL301'?",
     "check net.py:Net --input 3,224,224 --device gpu": "did you mean 'cpu'?",
     "rule 301": "did you mean CVL301 (bias-before-norm)?",
@@ -61,6 +69,7 @@ def convlint(folder: Path, words: str) -> Done:
 @pytest.mark.parametrize("words", MISTAKES)
 def test_the_answer_says_what_to_write(words: str, tmp_path: Path) -> None:
     (tmp_path / "net.py").write_text(NET)
+    (tmp_path / "nb.ipynb").write_text('{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}')
     done = convlint(tmp_path, words)
     assert done.returncode == 2
     said = done.stdout + done.stderr
