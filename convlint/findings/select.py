@@ -12,7 +12,7 @@ from convlint.settings.config import Config
 from convlint.support.dataclass import replace
 
 if TYPE_CHECKING:
-    from convlint.ir import Claim
+    from convlint.ir import Claim, Edit
 
 
 def selected(findings: Iterable[Finding], config: Config) -> Iterator[Finding]:
@@ -30,7 +30,7 @@ def merged(findings: Iterable[Finding]) -> list[Finding]:
     found = [*_grouped(findings, lambda f: (f.code, None if _is_cause(f) else f.target, _place(f)))]
     found = [*_grouped(found, lambda f: (f.code, None if _is_cause(f) else f.message, _place(f)))]
     found = [*_grouped(found, lambda f: _repair(f) if _is_cause(f) and f.repairs else (f.code, f.message, _place(f)))]
-    return sorted(_without_latent(found, found), key=_order)
+    return sorted(_without_latent(_decided(found), found), key=_order)
 
 
 def joined(run: Iterable[Finding], static: Iterable[Finding]) -> list[Finding]:
@@ -83,6 +83,17 @@ def _without_latent(findings: Iterable[Finding], errors: Iterable[Finding]) -> l
     return [f for f in findings if not (f.code.startswith(_LATENT) and f.repairs and _repair(f) in repaired)]
 
 
+def _decided(findings: Sequence[Finding]) -> list[Finding]:
+    """Leave out a cause with several repairs of which one is the first of another cause: a larger program decides."""
+    causes = [finding for finding in findings if _is_cause(finding) and finding.repairs]
+    left_out: list[Finding] = []
+    for finding in causes:
+        others = [_edits(repair.edits) for repair in finding.repairs[1:]]
+        if any(_repair(other) in others for other in causes if other is not finding and other not in left_out):
+            left_out.append(finding)
+    return [finding for finding in findings if finding not in left_out]
+
+
 def _is_cause(finding: Finding) -> bool:
     """Return whether something does not work: an error, or what fails on a branch only."""
     is_error = finding.severity == "error" and finding.code.startswith(_INVALID)
@@ -98,7 +109,11 @@ def _repairs(findings: Iterable[Finding]) -> set[object]:
 
 
 def _repair(finding: Finding) -> object:
-    return tuple([(edit.site.path, edit.site.line, edit.site.column, edit.text) for edit in finding.repairs[0].edits])
+    return _edits(finding.repairs[0].edits)
+
+
+def _edits(edits: Iterable[Edit]) -> object:
+    return tuple([(edit.site.path, edit.site.line, edit.site.column, edit.text) for edit in edits])
 
 
 def _grouped(findings: Iterable[Finding], key: Callable[[Finding], object]) -> Iterator[Finding]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import Counter
 from collections.abc import Iterator
 
@@ -45,13 +46,19 @@ def _sum(counted: Counter[str], number: str = "") -> str:
 
 
 def _counted_by(scope: ast.AST) -> Iterator[str]:
-    """The names that say how often the loops of a function run."""
+    """The names that may say how often something is repeated: of ``range``, and those named a number of it."""
     names: dict[str, None] = {}
     for node in ast.walk(scope):
-        match node:
-            case ast.Call(func=ast.Name(id="range"), args=[ast.Name(id=name)]):
-                names[name] = None
-    yield from names
+        if isinstance(node, ast.Call):
+            is_range = isinstance(node.func, ast.Name) and node.func.id == "range"
+            passed = [*node.args, *(keyword.value for keyword in node.keywords)]
+            given = [each.id for each in passed if isinstance(each, ast.Name)]
+            names |= dict.fromkeys(name for name in given if is_range or _COUNT.search(name))
+    yield from list(names)[:_MOST_COUNTS]
+
+
+_COUNT = re.compile(r"^n$|^(n|num|number)_.*(layer|block|unit|conv|step|stage|repeat)|depth$|repeats?$")
+_MOST_COUNTS = 3
 
 
 def _factor(text: str) -> tuple[int, str]:
@@ -71,16 +78,16 @@ def _operand(text: str) -> str:
 
 
 def _text_of(graph: Graph, tensor: int, size: int, number: WrittenNumber, slicer: Slicer) -> str | None:
-    """The expression for the channels of one part: of the layer that outputs it, the argument itself, or of another
-    layer that reads it.
+    """The expression for the channels of one part: the argument itself, that of the layer that outputs it, or of
+    another layer that reads it.
 
     Else a name that the argument already contains and that has this value.
     """
+    if number.change.value == size and number.literal is None:
+        return number.text
     maker = graph_queries.source_of(graph, graph.producer(tensor))
     for text in () if maker is None else same_scope.expressions(graph, maker, "out", size, number, slicer):
         return text
-    if number.change.value == size and number.literal is None:
-        return number.text
     for node in graph.consumers(tensor):
         for text in same_scope.expressions(graph, node, "in", size, number, slicer):
             return text

@@ -51,7 +51,7 @@ def ends_of(graph: Graph, failed: int, slicer: Slicer) -> Iterator[End]:
     """Both sides of a conflict: each number with the value that would settle it."""
     seen: set[tuple[str, tuple[Site, ...]]] = set()
     for conflict in disagreements_at(graph, [failed]):
-        yield from _voting(graph, conflict, slicer, seen, "blamed")
+        yield from _voting(graph, failed, conflict, slicer, seen, "blamed")
     for vote, right in declared_votes(graph, failed):
         if (vote.label, vote.frames) not in seen:
             seen.add((vote.label, vote.frames))
@@ -61,7 +61,7 @@ def ends_of(graph: Graph, failed: int, slicer: Slicer) -> Iterator[End]:
             seen.add((vote.label, vote.frames))
             yield _end(graph, vote, right, slicer, "other")
     for conflict in disagreements_at(graph, [failed]):
-        yield from _voting(graph, conflict, slicer, seen, "other")
+        yield from _voting(graph, failed, conflict, slicer, seen, "other")
     for vote, right in _before(graph, failed):
         if (vote.label, vote.frames) not in seen:
             seen.add((vote.label, vote.frames))
@@ -120,10 +120,18 @@ def _makers(graph: Graph, joined: Node, depth: int) -> Iterator[Node]:
 
 
 def _voting(
-    graph: Graph, conflict: Disagreement, slicer: Slicer, seen: set[tuple[str, tuple[Site, ...]]], role: Role
+    graph: Graph,
+    failed: int,
+    conflict: Disagreement,
+    slicer: Slicer,
+    seen: set[tuple[str, tuple[Site, ...]]],
+    role: Role,
 ) -> Iterator[End]:
     """The blamed end of a conflict, or the others, with what would make them agree with it."""
-    wanted = [(vote, right) for vote, right in conflict.wrong if right is not None]
+    declared = {(vote.label, vote.node): right for vote, right in declared_votes(graph, failed)}
+    wanted = [
+        (vote, declared.get((vote.label, vote.node), right)) for vote, right in conflict.wrong if right is not None
+    ]
     if wanted and role == "other":
         vote, right = wanted[0]
         ratio = Fraction(vote.number) / right if right else Fraction(0)

@@ -41,7 +41,8 @@ def texts(
     if number.literal is not None:
         is_general = end.role != "other" and _takes_widths(number, ends)
         for literal in change.of_literal(number.literal):
-            yield (str(literal), FIXED if is_general else LITERAL)
+            if literal != 1 or not number.is_factor:  # it is dropped
+                yield (str(literal), FIXED if is_general else LITERAL)
     if number.role in ("element", "unpacked") or (number.role in ("default", "attribute") and is_data):
         return
     if number.role == "argument" and number.place.depth == 0:
@@ -207,6 +208,8 @@ def _widths(scope: Function, node: ast.expr) -> list[str]:
         *parameters(scope),
         *(n.id for n in ast.walk(scope) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)),
     }
+    own -= {n.func.id for n in ast.walk(scope) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)}
+    own -= {"self", "cls"}
     return [name for name, _ in same.most_common() if name in own]
 
 

@@ -17,7 +17,7 @@ from convlint.repairs.search import Budget, Conflict, Explanation, Operation, Ou
 from convlint.repairs.slicer import Slicer
 from convlint.source_text.edits import EditError, apply
 from convlint.source_text.packages import package_folder
-from convlint.static import CheckedFile, Project, Search, check_file
+from convlint.static import EQUALITY, CheckedFile, Project, Search, check_file
 
 _SHARE = 4.0  # the time for trials, as a multiple of that of the check
 _SEVERAL = 2
@@ -46,7 +46,7 @@ class StaticTrials:
         if settles is not None and not self._may_settle(settles, data, project, edits):
             return None
         checked = check_file(self._path, data, project, with_reached=True)
-        if not self._is_known(checked):
+        if not self._is_known(checked, settles):
             return None
         after = outcome(checked)
         self._known[tuple(edits)] = checked, after
@@ -96,9 +96,12 @@ class StaticTrials:
         failing = outcome(check_file(self._path, data, project, only=execution)).failing
         return conflict.operation not in failing and all(map(before.may_fail, failing))
 
-    def _is_known(self, checked: CheckedFile) -> bool:
+    def _is_known(self, checked: CheckedFile, settled: Conflict | None = None) -> bool:
+        """Return whether as much is known as before edits, and a conflict does not depend on parameters now."""
         is_syntax = any(finding.code == "CVL901" for finding in checked.findings)
-        return not checked.problems and not is_syntax and checked.unknown <= self._checked.unknown
+        places = () if settled is None else (settled.operation[:2],)
+        new = (each for each in checked.unknown - self._checked.unknown if each[3] != EQUALITY or each[2] in places)
+        return not checked.problems and not is_syntax and not any(True for _ in new)
 
 
 def outcome(checked: CheckedFile) -> Outcome:

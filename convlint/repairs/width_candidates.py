@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 
 from convlint.analysis import graph_queries, merges
 from convlint.ir import Edit, Graph, Site
@@ -64,7 +64,21 @@ def width_candidates(
                 key = (candidate.edit.site, text)
                 if key not in best or candidate.cost < best[key].cost:
                     best[key] = candidate
-    return sorted(best.values(), key=lambda candidate: candidate.cost)
+    return _of_each_place_first(sorted(best.values(), key=lambda candidate: candidate.cost))
+
+
+_MOST_OF_A_PLACE = 4
+
+
+def _of_each_place_first(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """The candidates with those last for which there are several of the same place before them."""
+    seen: Counter[Site] = Counter()
+    first: list[Candidate] = []
+    others: list[Candidate] = []
+    for candidate in candidates:
+        (first if seen[candidate.edit.site] < _MOST_OF_A_PLACE else others).append(candidate)
+        seen[candidate.edit.site] += 1
+    return [*first, *others]
 
 
 def _always_failing(graph: Graph) -> Iterator[tuple[str, int]]:

@@ -63,6 +63,12 @@ class WrittenNumber:
         return isinstance(parent, ast.BoolOp | ast.IfExp)
 
     @property
+    def is_factor(self) -> bool:
+        """True in ``a * b`` and ``a // b``."""
+        parent, _ = self.place.file.parents.get(self.node, (None, ""))
+        return isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Mult | ast.FloorDiv)
+
+    @property
     def literal(self) -> int | None:
         """The number of an integer literal, None for other expressions."""
         is_int = isinstance(self.node, ast.Constant) and type(self.node.value) is int

@@ -152,9 +152,11 @@ def attributes(file: ParsedFile, name: str) -> Iterator[ast.expr]:
                     yield node.value
 
 
-def keyed(file: ParsedFile, key: str) -> Iterator[ast.expr]:
-    """The values that a file writes for a key: keyword arguments, items of dicts, defaults of ``add_argument``."""
-    for node in file.nodes:
+def keyed(file: ParsedFile, key: str, within: ast.AST | None = None) -> Iterator[ast.expr]:
+    """The values that a file, or a part of it, writes for a key: keyword arguments, items of dicts, defaults of
+    ``add_argument``.
+    """
+    for node in file.nodes if within is None else ast.walk(within):
         if isinstance(node, ast.Dict):
             for written, value in zip(node.keys, node.values, strict=True):
                 if isinstance(written, ast.Constant) and written.value == key:

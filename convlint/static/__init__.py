@@ -13,7 +13,9 @@ from convlint.rules.registry import rule
 from convlint.static import coverage, report
 from convlint.static.domain.execution import Gap
 from convlint.static.domain.facts import is_unknown
+from convlint.static.domain.values import Num, symbols_of
 from convlint.static.exploration import explore
+from convlint.static.exploration.entry_points import PARAMETERS
 from convlint.static.exploration.explore import Exploration
 from convlint.static.kept_tensors import hooked_layers
 from convlint.static.overruled_defaults import as_warnings
@@ -31,7 +33,10 @@ Unknown = tuple[str, str, Place, str]
 Execution = tuple[str, str, int]
 """The kind and name of an entry point, and the number of an execution of it."""
 
-__all__ = ["CheckedFile", "Project", "Search", "check_file"]
+EQUALITY = "an equality"
+"""The reason of a call that requires that parameters of the class are equal."""
+
+__all__ = ["EQUALITY", "CheckedFile", "Project", "Search", "check_file"]
 
 
 @dataclass(frozen=True, repr=False)
@@ -124,22 +129,29 @@ def _reached(explorations: Sequence[Exploration]) -> Iterator[Place]:
 
 
 def _unknown(explorations: Sequence[Exploration]) -> Iterator[Unknown]:
-    """Yield where the first execution of each entry point stopped, the sizes of layers that it does not know, and the
-    errors that are not reported because an input may change them.
+    """Yield where the first execution of each entry point stopped, the sizes of layers that it does not know, the
+    errors that are not reported because an input may change them, and the calls that require equal parameters.
     """
     for exploration in explorations:
         path, entry_point = exploration.paths[0], exploration.entry_point
         for each in exploration.paths:
             yield from ((entry_point.kind, entry_point.name, place, "an error") for place in each.unreported)
+            for step in each.execution.steps if entry_point.kind == "class" else ():
+                if step.site is not None and any(map(_is_of_parameters, step.demands)):
+                    yield entry_point.kind, entry_point.name, (step.site.path, step.site.line), EQUALITY
         if not path.complete:
             yield entry_point.kind, entry_point.name, ("", 0), "the rest of the program"
         for gap in path.execution.gaps:
             if gap.site is not None:
                 yield entry_point.kind, entry_point.name, (gap.site.path, gap.site.line), gap.reason
         for layer in path.interpreter.creators:
-            unknown = [name for name in WIDTHS if is_unknown(layer.attrs.get(name, 0))]
-            if unknown and layer.site is not None:
-                yield entry_point.kind, entry_point.name, (layer.site.path, layer.site.line), " and ".join(unknown)
+            line = ("", 0) if layer.site is None else (layer.site.path, layer.site.line)
+            unknown = (name for name in WIDTHS if is_unknown(layer.attrs.get(name, 0)))
+            yield from ((entry_point.kind, entry_point.name, line, name) for name in unknown)
+
+
+def _is_of_parameters(pair: tuple[Num, Num]) -> bool:
+    return all(any(symbol.scope == PARAMETERS for symbol in symbols_of(number)) for number in pair)
 
 
 def _failures(file: str, explorations: Sequence[Exploration]) -> Iterator[Problem]:

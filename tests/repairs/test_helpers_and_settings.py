@@ -1,0 +1,88 @@
+"""Mistakes in helpers and in settings that a function unpacks: which line is reported, and that it is one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import convlint
+from convlint.ir import Site
+from convlint.repairs.changes import Change
+from convlint.repairs.slicer import Slicer
+from convlint.source_text.texts import SourceTexts
+from tests.repairs.small_programs import HEAD, errors, folder
+
+__all__ = ["folder"]
+
+
+def test_a_parameter_that_may_have_the_right_value_is_no_repair_of_a_class() -> None:
+    source = f"""{HEAD}
+def conv(inputs, outputs):
+    return nn.Conv2d(inputs, outputs, 3, padding=1)
+
+
+class Unit(nn.Module):
+    def __init__(self, inputs, outputs):
+        super().__init__()
+        self.conv = conv(inputs, outputs * 2)
+        self.norm = nn.BatchNorm2d(outputs)
+
+    def forward(self, x):
+        return self.norm(self.conv(x)).relu()
+"""
+    (finding,) = errors(source)
+    edits = [edit for repair in finding.repairs for edit in repair.edits]
+    assert {(edit.site.line, edit.text) for edit in edits} <= {
+        (12, "outputs"),
+        (13, "outputs * 2"),
+        (13, "2 * outputs"),
+    }
+
+
+def test_the_model_decides_which_repair_of_a_class_is_reported() -> None:
+    Path("units.py").write_text(f"""{HEAD}
+class Unit(nn.Module):
+    def __init__(self, inputs, outputs):
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, outputs * 2, 3, padding=1)
+        self.norm = nn.BatchNorm2d(outputs)
+
+    def forward(self, x):
+        return self.norm(self.conv(x)).relu()
+""")
+    Path("model.py").write_text(f"""{HEAD}
+from units import Unit
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(Unit(3, 16), Unit(16, 24), nn.Conv2d(24, 2, 1))
+
+    def forward(self, x):
+        return self.body(x)
+""")
+    (finding,) = [f for f in convlint.check(".") if f.severity == "error"]
+    (edit,) = finding.repairs[0].edits
+    assert edit.text == "outputs"
+
+
+def test_only_the_settings_of_the_function_itself_are_followed() -> None:
+    source = """
+def build(**kwargs):
+    return Conv(**kwargs)
+
+
+def small(**kwargs):
+    options = dict(in_channels=8)
+    return build(**dict(options, **kwargs))
+
+
+def large(**kwargs):
+    options = dict(in_channels=64)
+    return build(**dict(options, **kwargs))
+"""
+    Path("net.py").write_text(source)
+    inner = Site("net.py", 3, 12, 3, 26, "build")
+    outer = Site("net.py", 8, 12, 8, 44, "small")
+    numbers = Slicer(SourceTexts(), ".").numbers("conv2d", "in", (inner, outer), Change())
+    assert [number.text for number in numbers] == ["8"]
