@@ -203,17 +203,19 @@ PROBES = (
     "eager quantization preparation",
     "FX quantization preparation",
 )
+TOO_LONG = "it takes longer than"  # the error of what was given up
 
 
 @dataclass(frozen=True, slots=True)
 class Consequence:
     """Something in the project that a rewrite breaks or changes.
 
-    ``kind`` is "breaks" for what was run, worked before and fails afterwards; "checkpoint", "parameter-name" and "read"
+    ``kind`` is "breaks" for what was run, worked before and fails afterwards, and "not-tried" for what took too long;
+    "checkpoint", "parameter-name" and "read"
     were found in the text.
     """
 
-    kind: Literal["breaks", "checkpoint", "parameter-name", "read"]
+    kind: Literal["breaks", "not-tried", "checkpoint", "parameter-name", "read"]
     message: str
     site: Site | None = None
 

@@ -6,8 +6,8 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from convlint.ir import Consequence, Graph, LayerChange, ModelVersion, VersionRun
-from convlint.ir.suggestions import PROBES
+from convlint.ir import Consequence, Graph, ModelVersion, Suggestion, VersionRun
+from convlint.ir.suggestions import PROBES, TOO_LONG
 from convlint.pipelines.model_versions import VersionRunner
 from convlint.rewriting import consequences
 from convlint.settings.discovery import DEFAULT_EXCLUDE
@@ -36,14 +36,16 @@ class Consequences:
         return [replace(version, other_calls=(), weights=None, probes=names) for names in self._probes]
 
     def of(
-        self, new: Graph | None, runs: Sequence[VersionRun], changes: Sequence[LayerChange], known: Iterable[str]
+        self, new: Graph | None, runs: Sequence[VersionRun], suggestions: Sequence[Suggestion], known: Iterable[str]
     ) -> tuple[tuple[str, ...], tuple[Consequence, ...]]:
         """Return what works as before, and what does not.
 
         ``new`` is the rewritten model, ``runs`` those of ``versions_of``, ``known`` attributes that new layers have.
         """
+        changes = [change for each in suggestions for change in each.changes]
         errors = {name: error for run in runs for name, error in run.probes.items()}
-        failing = tuple(name for name, error in errors.items() if error)
+        slow = {name: error for name, error in errors.items() if error.startswith(TOO_LONG)}
+        failing = tuple(name for name, error in errors.items() if error and name not in slow)
         before = self._before(failing)
         broken = {name: errors[name] for name in failing if before.get(name) == ""}
         names = sorted(errors, key=lambda name: PROBES.index(name) if name in PROBES else len(PROBES))
@@ -56,6 +58,7 @@ class Consequences:
             )
             for name, error in broken.items()
         ]
+        found += [Consequence("not-tried", f"{_called(name)}: {error}") for name, error in slow.items()]
         old = self.versions.original.graph
         if old is not None and new is not None:
             command = f"convlint suggest {self.versions.job.target.text}"
@@ -63,7 +66,8 @@ class Consequences:
             found += consequences.checkpoints(old, new, self.files, command, convertible=convertible)
             found += consequences.names(old, new, self.files)
             methods = [name for name in errors if name not in PROBES]
-            found += consequences.reads(changes, self.files, known, methods)
+            edits = [edit for each in suggestions for edit in each.edits]
+            found += consequences.reads(changes, self.files, known, methods, edits)
         return works, tuple(found)
 
     def _methods(self) -> Iterator[str]:

@@ -36,9 +36,11 @@ class Proposal:
 
 def shared_attributes(parts: Sequence[Proposal]) -> set[str]:
     """The attributes of a convolution that all new classes have."""
-    helpers = [helper for part in parts for helper in part.draft.helpers if helper.writer is not None]
-    found = [{name[1:] for name in helper.parameters if name.startswith(".")} for helper in helpers]
-    return set.intersection(*found) if found else set()
+    found: dict[str, set[str]] = {}
+    for helper in (helper for part in parts for helper in part.draft.helpers if helper.writer is not None):
+        names = {name[1:] for name in helper.parameters if name.startswith(".")}
+        found.setdefault(helper.name, set()).update(names)  # calls that need one class share it
+    return set.intersection(*found.values()) if found else set()
 
 
 def new_findings(original: Graph | None, graph: Graph, parts: Sequence[Proposal]) -> dict[int, str]:

@@ -248,7 +248,7 @@ class _Search:
         if project is not None:
             if not probed:
                 probed = list(self.versions.run_versions(probing, "exporting and tracing the rewritten form") or ())
-            works, broken = project.of(run.graph, probed, changes, shared_attributes(parts))
+            works, broken = project.of(run.graph, probed, [part.suggestion for part in parts], shared_attributes(parts))
         suggestions = {part.suggestion: in_set(part.suggestion, run, verified, timings) for part in parts}
         return suggestions, RewrittenSet(
             before=totals,

@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from convlint.ir import Consequence, Graph, LayerChange, Site
+from convlint.ir import Consequence, Edit, Graph, LayerChange, Site
 from convlint.source_text.call_sites import ParsedFile
 
 _FUSES = re.compile(r"^_?(fuse|merge|convert|reparam|switch_to|deploy|to_deploy|absorb)")
@@ -130,12 +130,13 @@ def _strings(file: ParsedFile) -> Iterator[tuple[str, ast.expr]]:
 
 
 def reads(
-    changes: Sequence[LayerChange], files: Files, known: Iterable[str], run: Iterable[str]
+    changes: Sequence[LayerChange], files: Files, known: Iterable[str], run: Iterable[str], edits: Iterable[Edit] = ()
 ) -> Iterator[Consequence]:
     """Code that no run executed, and that reads attributes which the new layers do not have.
 
-    ``known`` are the attributes that they do have, ``run`` the methods that were run.
+    ``known`` are the attributes that they do have, ``run`` the methods that were run; ``edits`` may change the code.
     """
+    edited = {(edit.site.path, edit.site.line, edit.site.column) for edit in edits}
     layers = {change.layer.rpartition(".")[2] for change in changes if change.replacement.code != "CVL501"}
     layers = {name for name in layers if not name.isdigit()}
     attributes = _OF_A_CONVOLUTION - set(known)
@@ -146,6 +147,9 @@ def reads(
             if not isinstance(node, ast.Attribute) or node.attr not in attributes:
                 continue
             layer = _last_name(node.value)
+            end = _site(path, node.value)
+            if (path, end.end_line, end.end_column) in edited:
+                continue
             if layer in layers and getattr(file.scope(node), "name", "") not in executed:
                 found.setdefault((layer, node.attr), []).append(_site(path, node))
         for (layer, attribute), sites in found.items():

@@ -7,17 +7,19 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import combinations
 
 from convlint.ir import Edit, Site
+from convlint.rewriting import layer_reads
 from convlint.rewriting.base import Draft, EditedCall, Helper, NamedEdit, callee_edit, is_class_call, wrapping_edits
 from convlint.rewriting.layer_class import DEFAULTS, TUPLES, attribute
 from convlint.rewriting.layer_use import STEM_CHANNELS, LayerArguments
 from convlint.source_text import call_sites
 from convlint.source_text.call_sites import WrittenCall
-from convlint.support.dataclass import dataclass
+from convlint.support.dataclass import dataclass, replace
 
 Writer = Callable[[frozenset[str]], Helper]
 
 _POSITIONS = (*list(DEFAULTS)[:6], "groups", *list(DEFAULTS)[6:])  # of the parameters of Conv2d
 _GROUPS = _POSITIONS.index("groups")
+_STATE = frozenset(map(attribute, layer_reads.STATE))
 _READ = frozenset({"in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation", "padding_mode"})
 
 
@@ -30,18 +32,19 @@ def drafts(
     all_fit: bool,
     fits: Sequence[bool],
     own: Iterable[str] = (),
+    child: str = "",
 ) -> Iterator[Draft]:
     """Drafts that call another class, for all layers of the call or under a condition, or else convert its result.
 
     ``layer_class`` and ``converter`` write the helpers for some parameters; ``fits`` says which of the other layers of
     the call may be rewritten too. The classes ``own`` of the file come first. Later drafts serve what the first ones do
-    not: sizes that are tuples, and code that reads numbers of the layer.
+    not: sizes that are tuples, and code that reads numbers of the layer, or its weight: that of ``child`` afterwards.
     """
     call = edited.call
     passed = _passed(edited) if not edited.through and is_class_call(call, base) else None
     names = _read_attributes(call)
     read = frozenset(map(attribute, names & _READ))
-    state = read | frozenset(map(attribute, names & {"weight", "bias"}))
+    state = read | frozenset(map(attribute, names & layer_reads.STATE))
     for name in own if passed is not None else ():
         for draft in _class_drafts(edited, Helper(name, ""), all_fit=all_fit, fits=fits):
             yield Draft(tuple(Edit(edit.site, edit.text) for edit in draft.edits))
@@ -49,7 +52,11 @@ def drafts(
         if passed is None:
             break
         helper = layer_class(passed | more)
-        yield from _class_drafts(edited, helper, all_fit=all_fit, fits=fits)
+        for draft in _class_drafts(edited, helper, all_fit=all_fit, fits=fits):
+            if more == state and all_fit and (reads := layer_reads.of_child(call, child)):
+                narrow = layer_class(passed | (more - _STATE))
+                yield replace(draft, edits=(*draft.edits, *reads), helpers=(narrow,))
+            yield draft
     used = _used(edited)
     for more in dict.fromkeys((frozenset(), read, state)):
         helper = layer_class(used | more | {TUPLES})

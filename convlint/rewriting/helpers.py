@@ -16,7 +16,7 @@ import libcst as cst
 from libcst.metadata import BuiltinScope, GlobalScope, MetadataWrapper, ScopeProvider
 
 from convlint.ir import Edit, Site
-from convlint.rewriting import libcst_file
+from convlint.rewriting import layer_class, libcst_file
 from convlint.rewriting.base import Draft, Helper, NamedEdit
 from convlint.rewriting.layer_class import EVERY, TUPLES
 from convlint.rewriting.libcst_file import SourceFile, nodes_in, numbered_names
@@ -108,7 +108,10 @@ def _helper_names(file: SourceFile, helpers: Sequence[Helper], nn: str) -> dict[
 
 def _definition(file: SourceFile, helper: Helper, nn: str, names: Mapping[str, str]) -> str:
     """The text of a helper with the names and the indentation of this file."""
-    return _renamed(helper.text, tuple({**names, "nn": nn}.items()), file.module_node.default_indent)
+    text = layer_class.in_lines_of(file.line_length, helper.text)
+    if file.leaves_out_docstrings:
+        text = layer_class.without_docstring(text)
+    return _renamed(text, tuple({**names, "nn": nn}.items()), file.module_node.default_indent)
 
 
 @lru_cache(maxsize=512)
@@ -162,8 +165,18 @@ class _Insertion:
         text = "".join(f"{line}\n" for line in imports)
         if not definitions:
             return self._between(lead, text, blanks=0)
-        text += "\n\n" if imports else ""
-        return self._between(lead, text + "\n\n".join(definitions), blanks=2)
+        written = "\n\n".join(definitions)
+        below = lead > 0 and isinstance(statements[lead - 1].node, cst.Import | cst.ImportFrom)
+        if imports and below and not self._shares_line(lead):
+            return self._below_imports(lead, text, written)
+        return self._between(lead, f"{text}\n\n{written}" if imports else written, blanks=2)
+
+    def _below_imports(self, lead: int, imports: str, written: str) -> tuple[Site, str]:
+        """The place directly below the import before ``lead``, and the text with what follows two lines below."""
+        line = self.file.positions[self.file.statements[lead - 1].line].end.line + 1
+        last = lead == len(self.file.statements)
+        missing = 0 if last else max(0, 2 - (self._first_line(lead) - line))
+        return Site(self.path, line, 1, line, 1), f"{imports}\n\n{written}" + "\n" * missing
 
     def _shares_line(self, lead: int) -> bool:
         """Return whether a semicolon separates the statements before and after ``lead``."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import textwrap
+import re
 from collections.abc import Iterable, Sequence
 
-LINE = 100  # characters of a line that is written into a user's file
+LINE = 100  # characters of a line that is written into a user's file, if its own lines are no longer
+LONG_LINE = 120
 
 # The parameters of a class that replaces a convolution, in the order of torch.nn, and their defaults.
 DEFAULTS = {
@@ -53,9 +54,34 @@ def call(head: str, arguments: Sequence[str], tail: str = ")", indent: int = 8) 
     line = f"{space}{head}{', '.join(arguments)}{tail}"
     if len(line) <= LINE:
         return f"{line}\n"
-    inside = f"{space}    "
-    inner = textwrap.wrap(", ".join(arguments), LINE, initial_indent=inside, subsequent_indent=inside)
+    inner = [""]
+    for number, argument in enumerate(arguments, 1):
+        longer = f"{inner[-1]}, {argument}" if inner[-1] else f"{space}    {argument}"
+        if len(longer) + (number < len(arguments)) <= LINE or not inner[-1]:
+            inner[-1] = longer
+        else:
+            inner[-1] += ","
+            inner.append(f"{space}    {argument}")
     return "\n".join([f"{space}{head}", *inner, f"{space}{tail}", ""])
+
+
+_WRAPPED = re.compile(r"^( *\S.*\()\n((?: +[^\n)].*\n)+?) +(\).*)$", re.MULTILINE)
+
+
+def in_lines_of(length: int, text: str) -> str:
+    """A text of ``call`` for a file with longer lines: what fits into one line is not divided."""
+
+    def joined(match: re.Match[str]) -> str:
+        head, inner, tail = match.groups()
+        line = head + " ".join(inner.split()) + tail
+        return line if len(line) <= length else match.group()
+
+    return _WRAPPED.sub(joined, text)
+
+
+def without_docstring(text: str) -> str:
+    """The text of a class without its docstring, for files whose own classes have none."""
+    return re.sub(r'^(class .*:\n) +""".*"""\n\n', r"\1", text)
 
 
 def definition(name: str, about: str, parameters: Sequence[str], body: str) -> str:

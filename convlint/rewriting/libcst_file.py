@@ -9,6 +9,7 @@ from itertools import count
 import libcst as cst
 from libcst.metadata import GlobalScope, MetadataWrapper, PositionProvider, QualifiedName, ScopeProvider
 
+from convlint.rewriting.layer_class import LINE, LONG_LINE
 from convlint.source_text import lines
 from convlint.support.dataclass import dataclass
 
@@ -103,6 +104,18 @@ class SourceFile:
 
     def free_name(self, name: str) -> str:
         return next(numbered for numbered in numbered_names(name) if numbered not in self.taken)
+
+    @cached_property
+    def line_length(self) -> int:
+        """The length that a new line may have: more where lines of the file are longer."""
+        longest = max((len(line.rstrip()) for line in self.lines), default=0)
+        return LONG_LINE if longest > LINE else LINE
+
+    @cached_property
+    def leaves_out_docstrings(self) -> bool:
+        """Return whether the file has classes, and none of them has a docstring."""
+        classes = [node for node in self.module_node.body if isinstance(node, cst.ClassDef)]
+        return bool(classes) and not any(node.get_docstring() for node in classes)
 
     def torch_nn(self) -> Reference:
         """The reference to torch.nn at the top level of the file."""

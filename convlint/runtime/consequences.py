@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from convlint.ir.nodes import Shape
-from convlint.ir.suggestions import PROBES
+from convlint.ir.suggestions import PROBES, TOO_LONG
 from convlint.runtime.build.construction_sites import forget_construction
 from convlint.runtime.failures import one_line
 from convlint.runtime.inputs.make_inputs import Inputs
@@ -55,7 +55,7 @@ def run(model: nn.Module, inputs: Inputs, names: Sequence[str], texts: Mapping[s
                 found[name] = tried.error(name)
             continue
         except TooLongError:
-            found[name] = f"it takes longer than {_SECONDS:g} seconds"
+            found[name] = f"{TOO_LONG} {_SECONDS:g} seconds"
         except Exception as error:
             found[name] = f"{type(error).__name__}: {one_line(error)}"
         tried.forget()

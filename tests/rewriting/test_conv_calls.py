@@ -22,15 +22,15 @@ POINTWISE = LayerArguments(32, 64, (1, 1))
 DEPTHWISE = LayerArguments(32, 32, (3, 3), groups=32)
 
 
-def rewritten(text: str, *others: LayerArguments, code: str = "CVL502") -> str:
-    """The file after its first call of Conv2d was rewritten for DENSE, and not for ``others``."""
+def rewritten(text: str, *others: LayerArguments, code: str = "CVL502", number: int = 0) -> str:
+    """The file after its first call of Conv2d was rewritten for DENSE, and not for ``others``, by one of the drafts."""
     calls = [n for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Call) and "Conv2d" in ast.unparse(n.func)]
     texts = SourceTexts({"net.py": text.encode()})
     call = call_sites.at(lines.span("net.py", calls[0], lines.split(text)), texts)
     assert call is not None
     use: Any = LayerUse(None, DENSE, None, ())  # type: ignore[arg-type]
     place = EditedCall(call.site, call, (use,), others)
-    draft = next(of_code(code).drafts(place, Replacement(code), all_fit=not others))
+    draft = list(of_code(code).drafts(place, Replacement(code), all_fit=not others))[number]
     return edits.apply(text.encode(), helpers.edits("net.py", text, [draft])).decode()
 
 
@@ -100,6 +100,38 @@ def test_only_the_parameters_that_are_passed_are_declared() -> None:
     assert "self.pointwise = nn.Conv2d(in_channels, out_channels, 1)\n" in after
 
 
+READS = """\
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(32, 64, 3)
+        nn.init.zeros_(self.conv.bias)
+"""
+
+
+def test_code_that_reads_the_weight_reads_that_of_the_pointwise_convolution() -> None:
+    text = HEAD + READS
+    assert "zeros_(self.conv.bias)" in rewritten(text)  # tried first: not all code that is read runs
+    after = rewritten(text, number=2)
+    assert "zeros_(self.conv.pointwise.bias)" in after
+    assert "@property" not in after
+    other = text + "\n    def more(self, x):\n        self.conv = x\n"  # which has no pointwise convolution
+    assert "@property" in rewritten(other, number=2)
+
+
+@pytest.mark.parametrize(("docstring", "expected"), [("", False), ('    """One."""\n', True)])
+def test_a_class_has_a_docstring_as_those_of_the_file_do(docstring: str, expected: bool) -> None:
+    after = rewritten(f"{HEAD}class Own:\n{docstring}    net = nn.Conv2d(32, 64, 3, 1)\n")
+    assert ("A depthwise convolution, then" in after) is expected
+
+
+@pytest.mark.parametrize(("comment", "lines"), [("", 3), (f"# {'long ' * 21}\n", 1)])
+def test_new_lines_are_as_long_as_those_of_the_file(comment: str, lines: int) -> None:
+    after = rewritten(f"{HEAD}{comment}net = nn.Conv2d(32, 64, 3, 1)\n")
+    start, end = after.index("self.depthwise ="), after.index("self.pointwise =")
+    assert after[start:end].count("\n") == lines
+
+
 def test_the_new_layer_has_two_plain_children_and_one_bias() -> None:
     names: dict[str, Any] = {}
     exec(rewritten(HEAD + "net = nn.Conv2d(32, 64, 3)\n"), names)  # noqa: S102 - a text of this test
@@ -162,4 +194,4 @@ def test_code_that_reads_numbers_and_weights_of_the_layer_gets_them_in_later_dra
     written = [edits.apply(text.encode(), helpers.edits("net.py", text, [draft])).decode() for draft in drafts]
     assert "self.out_channels" not in written[0]
     assert "self.out_channels = out_channels\n" in written[2]
-    assert "def bias(self):\n        return self.pointwise.bias\n" in written[4]
+    assert "def bias(self):\n        return self.pointwise.bias\n" in written[5]

@@ -251,7 +251,7 @@ def test_a_docstring_and_the_comments_of_a_file_stay_at_its_top(head: str) -> No
     conv = "Conv2d" if "import" in head else "__import__('torch').nn.Conv2d"
     text = f"{head}def net():\n    return {conv}(32, 64, 3)\n"
     after = rewritten(text)
-    assert after.startswith(f"{head}{'' if 'About' in head else chr(10) * 2}from torch import nn\n")
+    assert after.startswith(f"{head}from torch import nn\n")
     assert ran(after)["__doc__" if "Doc" in head else "net"]
     assert params(after) == SEPARABLE_PARAMS
 
@@ -259,7 +259,7 @@ def test_a_docstring_and_the_comments_of_a_file_stay_at_its_top(head: str) -> No
 def test_a_future_import_that_shares_a_line_stays_first() -> None:
     head = "from __future__ import annotations; from torch.nn import Conv2d\n"
     after = rewritten(f"{head}{NET.replace('nn.Conv2d', 'Conv2d')}")
-    assert after.startswith(f"{head}\n\nfrom torch import nn\n\n\nclass ")
+    assert after.startswith(f"{head}from torch import nn\n\n\nclass ")
     assert params(after) == SEPARABLE_PARAMS
 
 

@@ -125,6 +125,7 @@ class DepthwiseSeparable(Kind):
             all_fit=all_fit,
             fits=[self.fits(other, form, kind_options) for other in edited.others],
             own=separable_classes(edited.call) if form.pairs == 1 else (),
+            child="pointwise",
         )
 
     def title(self, form: Replacement) -> str:
