@@ -132,9 +132,10 @@ TEXT = """\
 
 A network with five 3x3 convolutions and {params:,} parameters is trained on the digits that scikit-learn ships, at
 random places of 12x12 pixels with noise, for {epochs} epochs; it classifies {dense:.1f} % of the test images correctly
-({seeds}). `convlint suggest --target-params N --weights dense.pt --data data.py:loader --recalibrate`
-chooses kinds, ranks and pairs, fits the new weights to the outputs of the layers on 1,024 training images, and saves
-the checkpoint. The other rows apply one method with one share to all layers.
+({seeds}).
+`convlint suggest --target-params N --weights dense.pt --data data.py:loader --recalibrate` chooses kinds, ranks and
+pairs, fits the new weights to the outputs of the layers on 1,024 training images, and saves the checkpoint. The other
+rows apply one method with one share to all layers.
 Written by `python -m bench.accuracy --write`.
 
 - *converted*: no training. *recalibrated*: only the statistics of the norms are estimated again, on the same 1,024
@@ -160,7 +161,7 @@ def page(scores: Scores, dense: Sequence[float], params: int) -> str:
         best = max(PEERS, key=lambda name: _means(here[name])[1])
         better.append((size, _means(here[AUTOMATIC])[1], best, _means(here[best])[1]))
     said = "; ".join(
-        f"at {size // 1000} k the automatic choice has {ours:.1f} % recalibrated, the best peer ({best}) {theirs:.1f} %"
+        f"at {size // 1000} k the automatic choice has {ours:.2f} % recalibrated, the best peer ({best}) {theirs:.2f} %"
         for size, ours, best, theirs in better
     )
     return TEXT.format(
