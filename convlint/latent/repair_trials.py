@@ -101,7 +101,7 @@ def _reaches(again: Followed, before: Followed) -> bool:
 
 
 def _place(followed: Followed, step: Step) -> tuple[str, Site | None, tuple[Site | None, ...]]:
-    """What is called, where, and the calls that build its module, the innermost first."""
+    """The called operation, its line, and the calls that build its module, the innermost first."""
     built: list[Site | None] = []
     owner = layer_of(step) or step.owner
     while owner is not None:

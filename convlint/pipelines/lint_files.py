@@ -17,8 +17,8 @@ from convlint.pipelines.cache import Cache, Checked
 from convlint.pipelines.file_linter import FileLinter, LintedFile
 from convlint.settings.config import Config, ModelEntry
 from convlint.settings.discovery import unreadable
-from convlint.settings.targets import NOTEBOOK, notebook_advice
 from convlint.source_text.texts import SourceTexts
+from convlint.support.errors import NOTEBOOK, notebook_advice
 from convlint.support.regular_file import read_regular_file
 
 if TYPE_CHECKING:

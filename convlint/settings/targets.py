@@ -15,7 +15,7 @@ from typing import Any
 from convlint.settings.data_files import DataError
 from convlint.settings.target_arguments import WAYS, is_argument, no_name, resolve, with_files
 from convlint.support.dataclass import dataclass
-from convlint.support.errors import UsageError, nearest_file
+from convlint.support.errors import NOTEBOOK, UsageError, nearest_file, notebook_advice
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +93,6 @@ kwargs=(('groups', '8'),))
     return _placed(text, where, name, call)
 
 
-NOTEBOOK = ".ipynb"
-
-
 def _placed(text: str, where: str, name: str | None, call: str | None) -> Target:
     """Build a target from its parts; ``call`` begins with the parenthesis. Raises UsageError."""
     if not where.strip():
@@ -114,12 +111,6 @@ def _placed(text: str, where: str, name: str | None, call: str | None) -> Target
     if not call.endswith(")"):
         raise UsageError(f"{text}: the parenthesis after {name} is not closed")
     return Target(text, place.path, place.module, name, args, kwargs)
-
-
-def notebook_advice(path: str) -> str:
-    """State that notebooks are not read, and how to make a file of their code."""
-    script = f"{os.path.splitext(os.path.basename(path))[0]}.py"
-    return f"notebooks are not read; write the code to {script} with `jupyter nbconvert --to script {path}`"
 
 
 def _is_path(where: str) -> bool:

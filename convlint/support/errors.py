@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+NOTEBOOK = ".ipynb"
+
 
 class UsageError(ValueError):
     """An invalid command line, setting or argument; the message is one line that says what to write instead."""
@@ -20,6 +22,14 @@ def nearest(value: str, choices: tuple[str, ...]) -> str:
     begun = [choice for choice in choices if value and choice.startswith(value)]
     close = begun or get_close_matches(value, choices, n=1, cutoff=0.5)
     return f"; did you mean {close[0]!r}?" if close else f"; choose from {', '.join(choices)}"
+
+
+def notebook_advice(path: str) -> str:
+    """State that notebooks are not read, and how to make a file of their code."""
+    import os
+
+    script = f"{os.path.splitext(os.path.basename(path))[0]}.py"
+    return f"notebooks are not read; write the code to {script} with `jupyter nbconvert --to script {path}`"
 
 
 def nearest_file(path: str) -> str:
