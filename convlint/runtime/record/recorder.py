@@ -18,7 +18,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from convlint.analysis import ops
 from convlint.runtime import code_sites
@@ -27,6 +26,7 @@ from convlint.runtime.failures import ProblemError, one_line
 from convlint.runtime.isolation import Args, Kwargs
 from convlint.runtime.record import operations
 from convlint.runtime.record.names import ModelNames
+from convlint.runtime.record.operator_mode import OperatorMode
 from convlint.runtime.record.steps import SCALARS, ModuleCall, Stack, Step, Track, Value, structure, tensors_in
 from convlint.runtime.recover import stand_ins
 
@@ -61,7 +61,7 @@ class Recorder(TorchFunctionMode):
         self._track = self._thread.track = Track(self.steps, self.calls, [])
         self._constants = 0
         self._refusals: dict[int, str] = {}  # by the id of the module
-        self._operator_mode = _OperatorMode(self)
+        self._operator_mode = OperatorMode(self.add_call)
 
     def value_of(self, tensor: Tensor) -> Value:
         """The value of a tensor. A parameter, buffer or unknown tensor gets a step at its first use."""
@@ -323,26 +323,3 @@ class Recorder(TorchFunctionMode):
 
 
 _CALL_MODULE = Recorder.call_module.__code__
-
-
-class _OperatorMode(TorchDispatchMode):
-    """Records aten operators in regions that are opaque to the function mode."""
-
-    def __init__(self, recorder: Recorder) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self._recorder = recorder
-        self.running = False  # an operator is running; the function mode intercepts it, too
-        self.error: Exception | None = None  # of an operator; TorchScript drops its message
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Args = (), kwargs: Kwargs | None = None) -> Any:
-        kwargs = kwargs or {}
-        self.running = True
-        try:
-            result = func(*args, **kwargs)
-        except Exception as error:
-            self.error = error
-            raise
-        finally:
-            self.running = False
-        self._recorder.add_call(func, args, kwargs, result)
-        return result

@@ -39,7 +39,7 @@ from convlint.static.interpreter.definitions import make_function
 from convlint.static.interpreter.dispatch import EXPRESSIONS, ExpressionHandler, evaluate
 from convlint.static.interpreter.joining import joined_values, outcome
 from convlint.static.interpreter.operators import compare, operate
-from convlint.static.interpreter.pymodel import containers, introspection, tensor_shape
+from convlint.static.interpreter.pymodel import containers, lookup, tensor_shape
 from convlint.static.program.parse import cached
 from convlint.static.torch_shapes import index, method
 from convlint.symbolic import Dim
@@ -259,7 +259,7 @@ def _subscript(interpreter: Interpreter, node: ast.Subscript, scope: Scope) -> V
     if type(value) is Names and type(key) is str:
         return interpreter.name_of_module(value.module, key)
     if type(value) is Library and value.name == "sys.modules" and type(key) is str:
-        return introspection.module_named(interpreter, key, scope)
+        return lookup.module_named(interpreter, key, scope)
     item = containers.get(value, key)
     if type(item) is Unknown and type(value) is list and interpreter.execution.is_too_short(value, key):
         raise Raised("an index is out of range")  # a list of another length is tried

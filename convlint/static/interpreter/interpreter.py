@@ -30,7 +30,7 @@ from convlint.static.interpreter.call import Call
 from convlint.static.interpreter.call_cache import BuiltInstance, Returned
 from convlint.static.interpreter.dispatch import EXPRESSIONS, STATEMENTS, evaluate, execute, execute_block
 from convlint.static.interpreter.path_choices import PathChoices
-from convlint.static.interpreter.pymodel import builtin_functions, introspection, methods, standard_library
+from convlint.static.interpreter.pymodel import builtin_functions, lookup, methods, standard_library
 from convlint.static.interpreter.pymodel.native import call_native
 from convlint.static.program.project import Project
 from convlint.static.program.source_module import SourceModule
@@ -119,7 +119,7 @@ class Interpreter:
 
     def evaluate_text(self, text: str, call: Call) -> Value:
         """Return the value of an expression that ``call`` brings as text."""
-        return introspection.evaluated(text, call)
+        return lookup.evaluated(text, call)
 
     # --- calls
 

@@ -26,7 +26,7 @@ from convlint.static.domain.values import (
 from convlint.static.interpreter import input_mappings, libraries, parameter_lists, records, special_methods, truth
 from convlint.static.interpreter.call import Call
 from convlint.static.interpreter.operators import operate
-from convlint.static.interpreter.pymodel import containers, introspection, tensor_shape
+from convlint.static.interpreter.pymodel import containers, introspection, lookup, tensor_shape
 from convlint.static.interpreter.pymodel.native import NativeFunction, concrete, real_value, whole_value
 from convlint.symbolic import Dim
 
@@ -275,6 +275,7 @@ def first_argument(call: Call) -> Value:
 
 FUNCTIONS: dict[str, NativeFunction] = {
     **introspection.FUNCTIONS,
+    **lookup.FUNCTIONS,
     "len": _len,
     "filter": _filter,
     "range": _range,

@@ -10,7 +10,7 @@ from convlint.static.domain.objects import Class, Function, Instance
 from convlint.static.domain.values import LONGEST, UNKNOWN, Partial, Value, has_more
 from convlint.static.interpreter import records, special_methods
 from convlint.static.interpreter.call import Call
-from convlint.static.interpreter.pymodel import containers, introspection
+from convlint.static.interpreter.pymodel import containers, introspection, lookup
 from convlint.static.interpreter.pymodel.builtin_functions import FUNCTIONS, first_argument
 from convlint.static.interpreter.pymodel.library_callers import CALLERS
 from convlint.static.interpreter.pymodel.native import NativeFunction, concrete, whole_value
@@ -204,7 +204,7 @@ LIBRARY: dict[str, NativeFunction] = {
     "typing.NamedTuple._replace": records.replaced,
     "typing.NamedTuple._asdict": records.as_dict,
     "dataclasses.is_dataclass": records.is_record_value,
-    "importlib.import_module": introspection.import_module,
+    "importlib.import_module": lookup.import_module,
     "inspect.isfunction": lambda call: introspection.is_of_type(call.args[0], Function),
     "inspect.isclass": lambda call: introspection.is_of_type(call.args[0], Class),
     "object.__setattr__": special_methods.set_attribute,
