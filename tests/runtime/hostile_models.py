@@ -240,6 +240,9 @@ CHANGED = {
     "sys_path": Case(_in("import", "sys.path[:] = []\nsys.meta_path[:] = []")),
     "sys_path_none": Case(_in("import", "sys.path = None")),
     "sys_modules": Case(_in("forward", "sys.modules.clear()")),
+    "sys_modules_in_constructor": _stopped(
+        "broken-module", "emptied sys.modules", _in("constructor", "sys.modules.clear()")
+    ),
     "sys_modules_replaced": Case(_in("import", "sys.modules['json'] = sys.modules['inspect'] = None")),
     "environment": Case(_in("import", "os.environ.clear()")),
     "dtype_in_import": Case(_in("import", "torch.set_default_dtype(torch.float64)")),

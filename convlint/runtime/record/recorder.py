@@ -7,7 +7,6 @@ mode (scripted modules, fused attention) are recorded one level below, as the op
 
 from __future__ import annotations
 
-import gc
 import sys
 import threading
 import weakref
@@ -19,12 +18,12 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from convlint.analysis import ops
 from convlint.runtime import code_sites
 from convlint.runtime.build import construction_sites
 from convlint.runtime.failures import ProblemError, one_line
 from convlint.runtime.isolation import Args, Kwargs
 from convlint.runtime.record import operations
+from convlint.runtime.record.kept_outputs import kept_outputs
 from convlint.runtime.record.names import ModelNames
 from convlint.runtime.record.operator_mode import OperatorMode
 from convlint.runtime.record.steps import SCALARS, ModuleCall, Stack, Step, Track, Value, structure, tensors_in
@@ -95,33 +94,8 @@ class Recorder(TorchFunctionMode):
         return self._operator_mode.error
 
     def keep_alive_outputs(self) -> None:
-        """Find the outputs of convolutions and linear layers that something other than the result still holds.
-
-        Called after ``close``, while the result exists: what is alive then is kept in an attribute, a list or a hook.
-        A view holds the tensor that it is a view of, but the call that made the view is recorded. A forward that
-        enables gradients has its tensors held by the result's graph: nothing is concluded from those.
-        """
-        returned = {(value.step, value.position) for value in self.returned}
-
-        def alive() -> list[Value]:
-            calls = [
-                (tensor, value)
-                for reference, value in self._known.values()
-                if value.step.kind == "call" and (tensor := reference()) is not None
-            ]
-            found = [
-                (tensor, value)
-                for tensor, value in calls
-                if operations.name_of(value.step.func) in ops.PROJECTIONS
-                and (value.step, value.position) not in returned
-                and tensor.grad_fn is None
-            ]
-            viewed = {id(tensor._base) for tensor, _ in calls} if found else set()
-            return [value for tensor, value in found if id(tensor) not in viewed]
-
-        if alive():
-            gc.collect()  # a cycle of garbage may hold tensors, too
-            self.kept = alive()
+        """Find the outputs of layers that something other than the result holds, while the result exists."""
+        self.kept = kept_outputs(self._known.values(), self.returned)
 
     def _values(self, nested: Any) -> list[Value]:
         """The values of the tensors in nested containers."""
