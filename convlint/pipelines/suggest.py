@@ -157,7 +157,7 @@ class _Search:
         left = list(proposals)
         while left:
             batch, left = left[:_BATCH], left[_BATCH:]
-            purpose = f"verifying {len(batch)} of {len(batch) + len(left)} rewrites"
+            purpose = f"verifying {len(batch)} of {_count(len(batch) + len(left))}"
             runs = self.versions.run_versions([self._version([each]) for each in batch], purpose)
             if runs is None:
                 break
@@ -227,7 +227,7 @@ class _Search:
         probing = project.versions_of(version) if project else []
         at_once = probing if self.first_set and self._is_small() else []
         self.first_set = False
-        runs = self.versions.run_versions([version, *at_once], f"verifying {len(parts)} rewrites", together=True)
+        runs = self.versions.run_versions([version, *at_once], f"verifying {_count(len(parts))}", together=True)
         if runs is None:
             return "the run failed"
         run, *probed = runs
@@ -283,3 +283,7 @@ class _Search:
             loaded = self.versions.run_versions([again])
             self.versions.note(loaded[0].problems if loaded else ())
         return runs[0].evidence
+
+
+def _count(rewrites: int) -> str:
+    return "1 rewrite" if rewrites == 1 else f"{rewrites} rewrites"

@@ -10,11 +10,16 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from convlint.ir import Graph, Layer, LayerChange, Replacement
-from convlint.ir.suggestions import PROBES, Costs
+from convlint.ir import Graph, Layer, LayerChange, ModelVersion, Replacement, VersionRun
+from convlint.ir.suggestions import PROBES, TOO_LONG, Costs
+from convlint.pipelines.model_versions import VersionRunner
 from convlint.rewriting import consequences
 from convlint.runtime import consequences as probes
 from convlint.runtime.inputs.make_inputs import Inputs
+from convlint.runtime.worker.client import JobResult
+from convlint.runtime.worker.time_limit import TooLongError
+from convlint.settings.jobs import Job, VersionsJob
+from convlint.settings.targets import parse_target
 from convlint.source_text import call_sites
 from convlint.source_text.texts import SourceTexts
 from tests.rewriting.suggest_project import Project, project
@@ -94,6 +99,37 @@ def test_reads_that_no_run_executed_are_named() -> None:
 
 
 # --- probes
+
+
+def test_a_terminal_is_told_about_how_long_it_takes() -> None:
+    asked: list[VersionsJob] = []
+
+    def run(job: VersionsJob) -> JobResult:
+        asked.append(job)
+        return JobResult(tried=(VersionRun(),) * len(job.versions), seconds=4.0)
+
+    versions = VersionRunner(Job(parse_target("net.py:Net")), run, None)
+    versions.run_versions([ModelVersion()], soon=("torch.export",))
+    versions.run_versions([ModelVersion()] * 3, "verifying 3 rewrites")
+    versions.run_versions([ModelVersion(probes=("torch.export",))] * 2, "exporting it", together=True)
+    assert [job.purpose for job in asked] == [
+        "",
+        "verifying 3 rewrites of net.py:Net, about 12 s",
+        "exporting it of net.py:Net, about 10 s",
+    ]
+    assert [job.soon for job in asked] == [("torch.export",), (), ()]
+
+
+def test_what_took_too_long_was_not_tried() -> None:
+    model = Fusable(nn.Conv2d(8, 8, 3, padding=1))
+
+    def slow(*_: object) -> None:
+        raise TooLongError
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(probes, "_after_method", slow)
+        found = probes.run(model, Inputs((torch.rand(1, 8, 6, 6),)), ["Fusable.fuse"], {})
+    assert found["Fusable.fuse"].startswith(TOO_LONG)
 
 
 class Fusable(nn.Module):
