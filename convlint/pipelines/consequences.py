@@ -45,11 +45,14 @@ class Consequences:
         changes = [change for each in suggestions for change in each.changes]
         errors = {name: error for run in runs for name, error in run.probes.items()}
         slow = {name: error for name, error in errors.items() if error.startswith(TOO_LONG)}
+        for names, run in zip(self._probes, runs, strict=False):
+            reason = run.problems[0].message if run.problems else "its process ended before"
+            slow |= {name: reason for name in names if name not in errors}
         failing = tuple(name for name, error in errors.items() if error and name not in slow)
         before = self._before(failing)
         broken = {name: errors[name] for name in failing if before.get(name) == ""}
-        names = sorted(errors, key=lambda name: PROBES.index(name) if name in PROBES else len(PROBES))
-        works = tuple(_called(name) for name in names if not errors[name])
+        done = sorted(errors, key=lambda name: PROBES.index(name) if name in PROBES else len(PROBES))
+        works = tuple(_called(name) for name in done if not errors[name])
         found = [
             Consequence(
                 "breaks",

@@ -6,6 +6,7 @@ import copy
 import functools
 import importlib
 import linecache
+import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -49,6 +50,7 @@ def run(model: nn.Module, inputs: Inputs, names: Sequence[str], texts: Mapping[s
     tried = _Tried(model, inputs)
     found: dict[str, str] = {}
     for name in names:
+        start = time.monotonic()
         try:
             with silent(), warnings.catch_warnings(), at_most(_SECONDS):
                 warnings.simplefilter("ignore")
@@ -58,6 +60,8 @@ def run(model: nn.Module, inputs: Inputs, names: Sequence[str], texts: Mapping[s
             found[name] = f"{TOO_LONG} {_SECONDS:g} seconds"
         except Exception as error:
             found[name] = f"{type(error).__name__}: {one_line(error)}"
+            if time.monotonic() - start >= _SECONDS:  # torch has made another exception of TooLongError
+                found[name] = f"{TOO_LONG} {_SECONDS:g} seconds"
         tried.forget()
     return found
 
