@@ -34,8 +34,10 @@ def proof(module: str, path: str, source: str, finding: Finding) -> Proof:
 
 
 def _of_claim(module: str, path: str, source: str, claim: Claim) -> Proof:
+    sites = tuple(replace(site, path=os.path.abspath(site.path)) for site in claim.sites)
+    claim = replace(claim, path=os.path.abspath(claim.path), sites=sites)
     texts = {claim.path: source} if claim.path.endswith(path) else {}
-    changed = {each.site.path for each in claim.edits}
+    changed = {os.path.abspath(each.site.path) for each in claim.edits}
     if not changed <= texts.keys():
         claim = replace(claim, edits=())
     repaired = edits.apply(source.encode(), claim.edits).decode() if claim.edits else None

@@ -9,7 +9,7 @@ from convlint import symbolic
 from convlint.ir import Argument, Claim, Finding, Graph, Instantiation, Shape, Trial
 from convlint.ir.claims import MODULE
 from convlint.static.domain.execution import Step
-from convlint.static.domain.objects import Function, Instance
+from convlint.static.domain.objects import Class, Function, Instance
 from convlint.static.domain.values import Library, Num, Value
 from convlint.static.exploration.entry_points import PARAMETERS, ExecutionPath
 from convlint.static.exploration.execute import required_inputs, takes_tensor
@@ -20,7 +20,10 @@ _MOST_CALLS = 3
 
 
 def failing_calls(path: ExecutionPath, graph: Graph, finding: Finding) -> tuple[Claim, ...]:
-    """The calls of the classes around the operation that fails, from the inside out."""
+    """The calls of the classes around the operation that fails, from the inside out.
+
+    The first is that of the class with the line of the finding: a layer inside it may rightly refuse its input.
+    """
     sites = {graph.nodes[id].site for id in finding.nodes}
     steps = path.execution.steps
     step = next((step for step in steps if step.error and step.site in sites), None)
@@ -31,7 +34,9 @@ def failing_calls(path: ExecutionPath, graph: Graph, finding: Finding) -> tuple[
         Symbol(name, PARAMETERS): symbolic.as_dim(value) for scope in scopes for name, value, _ in scope.symbols
     }
     found: list[Claim] = []
-    for instance in _around(path, innermost):
+    around = list(_around(path, innermost))
+    first = next((place for place, each in enumerate(around) if _contains(each, finding)), len(around) - 1)
+    for instance in around[max(first, 0) :]:
         claim = _claim(path, instance, step, values)
         if claim is not None:
             found.append(claim)
@@ -43,6 +48,14 @@ def _around(path: ExecutionPath, instance: Instance | None) -> Iterator[Instance
     while instance is not None:
         yield instance
         instance = path.interpreter.creators.get(instance)
+
+
+def _contains(instance: Instance, finding: Finding) -> bool:
+    """Return whether the class of an object has the line of a finding."""
+    node, module, site = instance.cls.node, instance.cls.module, finding.site
+    if node is None or module is None or site is None or site.path != module.path:
+        return False
+    return node.lineno <= site.line <= (node.end_lineno or node.lineno)
 
 
 def _claim(path: ExecutionPath, instance: Instance, step: Step | None, values: Mapping[Atom, Dim]) -> Claim | None:
@@ -85,7 +98,7 @@ def _arguments(path: ExecutionPath, instance: Instance, values: Mapping[Atom, Di
         named |= {name: value for name, value in others.items() if type(name) is str}
     for name, value in named.items():
         default = init.defaults.get(name, _NO_DEFAULT)
-        text = None if value is default else _text(path, value, values)
+        text = None if value is default else _text(path, instance.cls, value, values)
         if text is not None:
             found.append(Argument(name, text))
         elif default is _NO_DEFAULT:
@@ -96,10 +109,12 @@ def _arguments(path: ExecutionPath, instance: Instance, values: Mapping[Atom, Di
 _NO_DEFAULT = object()
 
 
-def _text(path: ExecutionPath, value: Value, values: Mapping[Atom, Dim]) -> str | None:
+def _text(path: ExecutionPath, cls: Class, value: Value, values: Mapping[Atom, Dim]) -> str | None:
     """The source text of an argument; None if it has none."""
     if type(value) is Library:
         return value.name
+    if type(value) in (Class, Function):  # that the file of the class defines or imports
+        return value.qualname if cls.module is not None and value.qualname in cls.module.bindings else None
     if type(value) is Instance:
         return MODULE if value.is_module else None
     text = repr(_plain(path, value, values))
@@ -132,7 +147,7 @@ def _shapes(path: ExecutionPath, instance: Instance, step: Step, values: Mapping
         return ()
     parameters = required_inputs(forward)
     tensors = [parameter for parameter in parameters if takes_tensor(forward, parameter)]
-    if len(call.inputs) != len(tensors) or any(tensor.shape is None for tensor in call.inputs):
+    if len(call.inputs) < len(tensors) or any(tensor.shape is None for tensor in call.inputs[: len(tensors)]):
         return ()
     found: list[Shape] = []
     left = iter(call.inputs)

@@ -159,8 +159,8 @@ def _findings_of(project: Project, path: ExecutionPath, rules: Sequence[Rule]) -
         elif not _is_assumed(path, graph, finding):
             path.graph = graph
             at_input = _at_the_input(graph, finding).with_(graph=graph)
-            calls = failing_calls(path, graph, at_input)
-            placed.append(_at_the_call(project, path, graph, at_input).with_(calls=calls))
+            moved = _at_the_call(project, path, graph, at_input)
+            placed.append(moved.with_(calls=failing_calls(path, graph, moved)))
     return {(f.code, _place(f.site)): with_occurrences(f, graph) for f in placed if f.site is not None}
 
 

@@ -81,3 +81,17 @@ def test_a_call_that_works_refutes_no_error(tmp_path: Path) -> None:
     finding = error(tmp_path, NET)
     assert confirmed([finding], lambda _: Proof("works")) == [finding]
     assert confirmed([finding], None) == [finding]
+
+
+def test_a_layer_of_the_program_may_refuse_what_its_caller_passes(tmp_path: Path) -> None:
+    norm = "class Norm(nn.BatchNorm2d):\n    pass\n"
+    net = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 96, 3)
+        self.norm = Norm(64)
+    def forward(self, x):
+        return self.norm(self.conv(x))
+"""
+    assert [written(call) for call in error(tmp_path, norm + net).calls] == ["Net()"]

@@ -5,9 +5,11 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
+import operator
 import re
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from torch import nn
@@ -71,7 +73,7 @@ def class_call(
     for argument in arguments:
         if argument.text is None:
             continue
-        given[argument.name] = _value(argument.text)
+        given[argument.name] = _value(argument.text, cls.__module__)
         if argument.positional and len(in_order) == len(given) - 1 == arguments.index(argument):
             in_order.append(argument.name)
     for name, number in numbers:
@@ -113,8 +115,8 @@ def _typical_value(name: str) -> Any:
     return 1 if _ONES & words else 8
 
 
-def _value(text: str) -> Any:
-    """The value of a literal or a dotted name, or a module that fits. Raises CannotCallError."""
+def _value(text: str, module: str) -> Any:
+    """The value of a literal, of a dotted name or one of ``module``, or a module that fits. Raises CannotCallError."""
     if text == MODULE:
         return StandIn()
     try:
@@ -122,6 +124,8 @@ def _value(text: str) -> Any:
     except ValueError:
         pass
     parts = text.split(".")
+    with suppress(KeyError, AttributeError):
+        return operator.attrgetter(text)(sys.modules[module])
     for count in range(len(parts) - 1, 0, -1):
         home = ".".join(parts[:count])
         try:
