@@ -263,7 +263,7 @@ def written(blocks: list[tuple[str, str]], gaps: random.Random) -> str:
 
 
 @pytest.mark.slow
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.lists(st.sampled_from(BLOCKS), min_size=1, max_size=5), st.randoms(use_true_random=False))
 def test_fingerprints_stay_when_lines_are_put_in_and_functions_change_places(
     kinds: list[str], chance: random.Random
