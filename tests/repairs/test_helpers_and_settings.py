@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import convlint
-from convlint.ir import Site
+from convlint.analysis.diagnosis.refused import refuses
+from convlint.ir import Layer, Site
 from convlint.repairs.changes import Change
 from convlint.repairs.slicer import Slicer
 from convlint.source_text.texts import SourceTexts
@@ -86,3 +87,11 @@ def large(**kwargs):
     outer = Site("net.py", 8, 12, 8, 44, "small")
     numbers = Slicer(SourceTexts(), ".").numbers("conv2d", "in", (inner, outer), Change())
     assert [number.text for number in numbers] == ["8"]
+
+
+def test_channels_that_are_no_whole_numbers_are_not_refused_for_their_groups() -> None:
+    numbers = {"in_channels": 8.5, "out_channels": 8, "groups": 1}
+    assert not refuses(Layer("conv", "Conv2d", "Conv2d", attrs=numbers, error="TypeError"))
+    assert refuses(
+        Layer("conv", "Conv2d", "Conv2d", attrs={**numbers, "in_channels": 9, "groups": 2}, error="ValueError")
+    )

@@ -197,7 +197,7 @@ def _other_statements(graph: Graph, vote: Vote, right: Fraction | None, disagree
 
 def _advice(graph: Graph, vote: Vote, right: Fraction | None) -> str:
     """The number to use and its argument: "; use in_channels=64"; empty if the vote does not say."""
-    if right is None or right.denominator != 1:
+    if right is None or right.denominator != 1 or right < 1:
         return ""
     name = argument(graph, vote)
     return f"; use {right}" if name is None else f"; use {name}={right}"

@@ -51,10 +51,10 @@ def places(
 def refuses(layer: Layer) -> bool:
     """Check whether the constructor of a convolution raised because of its groups."""
     attrs = layer.attrs
-    if layer.error is None or not {"in_channels", "out_channels", "groups"} <= attrs.keys():
+    into, out, groups = (attrs.get(name) for name in ("in_channels", "out_channels", "groups"))
+    if layer.error is None or type(into) is not int or type(out) is not int or type(groups) is not int:
         return False
-    groups = attrs["groups"]
-    return bool(groups < 1 or attrs["in_channels"] % groups != 0 or attrs["out_channels"] % groups != 0)
+    return groups < 1 or into % groups != 0 or out % groups != 0
 
 
 def is_depthwise(layer: Layer) -> bool:
