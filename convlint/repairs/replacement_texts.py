@@ -11,6 +11,7 @@ from functools import lru_cache
 from itertools import combinations, islice, takewhile
 
 from convlint.analysis import ops
+from convlint.analysis.graph_queries import concatenation_before
 from convlint.ir import Graph
 from convlint.repairs.changes import simplified
 from convlint.repairs.concatenated import sum_texts
@@ -76,6 +77,8 @@ def texts(
         written = not (one.isdecimal() or other.isdecimal()) or not number.place.is_parameterized
         if written and change.wanted is not None and first + second == change.wanted:
             yield f"{one} + {other}", COMPUTED
+    if may_add and wanted and number.role == "argument" and number.literal is None:
+        yield from ((f"{name} + {number.text}", SIMPLER) for name in _forgotten(graph, end, number, slicer))
     for text in simplified(number.node, change):  # a parameter has a factor for a reason more often than a variable
         is_parameter = isinstance(number.place.scope, Function) and text in parameters(number.place.scope)
         yield text, SIMPLER if number.role == "argument" and not is_parameter else SAME
@@ -107,6 +110,15 @@ def texts(
     if is_name and isinstance(scope, Function):  # another name was meant
         for name in _widths(scope, number.node)[:MOST_NAMES]:
             yield name, SAME if _is_named_for(name, end) and not _is_named_for(number.text, end) else NAME
+
+
+def _forgotten(graph: Graph, end: End, number: WrittenNumber, slicer: Slicer) -> Iterator[str]:
+    """The names for the part of a concatenation that a number lacks."""
+    joined = concatenation_before(graph, graph.nodes[end.vote.node])
+    lacks = number.change.shift
+    parts = [] if joined is None else [graph.tensor(id).shape[joined.attrs["dim"]] for id in joined.inputs]
+    if lacks is not None and lacks in parts and number.change.value == end.vote.number:
+        yield from near(graph, end.vote.node, int(lacks), number, slicer)
 
 
 def _is_alias(number: WrittenNumber) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 from fractions import Fraction
 
@@ -12,7 +13,7 @@ from convlint.repairs.changes import Change
 from convlint.repairs.slicer import Slicer
 from convlint.repairs.written_number import WrittenNumber
 
-_MOST_LAYERS = 8  # of one number, those nearest to the layer that fails
+_MOST_LAYERS = 16  # of one number, those nearest to the layer that fails
 
 
 def expressions(
@@ -29,7 +30,8 @@ def expressions(
         return
     change = Change.between(Fraction(value), Fraction(value))
     for other in slicer.numbers(node.op, label, frames, change):
-        is_here = other.place.scope is number.place.scope and other.callers == number.callers
+        is_call = any(isinstance(part, ast.Call) for part in ast.walk(other.node))  # which may return another one again
+        is_here = not is_call and other.place.scope is number.place.scope and other.callers == number.callers
         if is_here and other.role == "argument" and other.literal is None and other.change.value == value:
             yield other.text
 

@@ -96,8 +96,46 @@ class Net(nn.Module):
         return self.head(self.body(x))
 """
 
+A_STACK_OF_WIDTHS = f"""{HEAD}
+class Step(nn.Module):
+    def __init__(self, inputs, outputs):
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, outputs, 3, padding=1)
 
-@pytest.mark.parametrize("source", [A_LOOP_OF_PARTS, A_TERM_OF_AN_UNREAD_NAME, THE_ITEM_OF_A_LOOP])
+    def forward(self, x):
+        return self.conv(x).relu()
+
+
+class Net(nn.Module):
+    def __init__(self, base=8, factors=(1, 2)):
+        super().__init__()
+        self.stem = nn.Conv2d(3, base, 3, padding=1)
+        self.down, self.up = nn.ModuleList(), nn.ModuleList()
+        stack, width = [base], base
+        for factor in factors:
+            self.down.append(Step(width, factor * base))
+            width = factor * base
+            stack.append(width)
+        self.middle = Step(width, width)
+        for factor in factors[::-1]:
+            self.up.append(Step(stack.pop(), factor * base))  # <- width + stack.pop()
+            width = factor * base
+        self.out = nn.Conv2d(width, 3, 1)
+
+    def forward(self, x):
+        x = self.stem(x)
+        kept = [x]
+        for step in self.down:
+            x = step(x)
+            kept.append(x)
+        x = self.middle(x)
+        for step in self.up:
+            x = step(torch.cat([x, kept.pop()], 1))
+        return self.out(x)
+"""
+
+
+@pytest.mark.parametrize("source", [A_LOOP_OF_PARTS, A_TERM_OF_AN_UNREAD_NAME, THE_ITEM_OF_A_LOOP, A_STACK_OF_WIDTHS])
 def test_the_expression_that_was_meant_is_proposed(source: str) -> None:
     (finding,) = errors(source)
     (edit,) = finding.repairs[0].edits
