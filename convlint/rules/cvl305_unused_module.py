@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 
-from convlint.ir import Finding, Graph, Layer
+from convlint.ir import Finding, Graph, Layer, Severity
 from convlint.rules.base import Rule
+from convlint.source_text import call_sites
 
 
 class UnusedModule(Rule):
@@ -18,7 +20,8 @@ class UnusedModule(Rule):
 
     The outermost unused module is reported. A module whose parameters are read without calling it counts as used,
     as in `F.linear(x, self.head.weight)`. A module that a training forward calls, such as an auxiliary head, is not
-    reported. If only eval mode was recorded, the finding is an info.
+    reported. If only eval mode was recorded, or a method calls the module on a branch that this forward did not take,
+    the finding is an info.
 
     ## Use instead
 
@@ -43,13 +46,40 @@ class UnusedModule(Rule):
         seen_training = graph.training or graph.called_in_training is not None
         for layer in _outermost(graph, used):
             params = sum(part.params for part in graph.layers if _holds(layer.name, part.name))
-            yield self.finding(
-                f"{layer.kind} `{layer.name}` ({params:,} parameters) is registered, but forward never "
-                f"calls it" + ("" if seen_training else " in eval mode; use --train to check training mode"),
-                layer.site,
-                module=layer.name,
-                severity=None if seen_training else "info",
-            )
+            about = f"{layer.kind} `{layer.name}` ({params:,} parameters) is registered, but"
+            severity: Severity | None = "info"
+            if _may_be_called(graph, layer):
+                message = f"{about} this forward did not call it: it is used on another branch"
+            elif seen_training:
+                message, severity = f"{about} forward never calls it", None
+            else:
+                message = f"{about} forward never calls it in eval mode; use --train to check training mode"
+            yield self.finding(message, layer.site, module=layer.name, severity=severity)
+
+
+def _may_be_called(graph: Graph, layer: Layer) -> bool:
+    """Return whether a method of the class that builds a module uses it, other than by reading its attributes."""
+    file = None if layer.site is None else call_sites.parsed_file(layer.site.path, graph.texts)
+    names = [part for part in layer.name.split(".") if not part.isdigit()]
+    if file is None or layer.site is None or not names:
+        return False
+    classes = layer.site.function.split(".")[-2:-1]
+    methods = [
+        method
+        for cls in ast.walk(file.tree)
+        if isinstance(cls, ast.ClassDef) and [cls.name] == classes
+        for method in cls.body
+        if isinstance(method, ast.FunctionDef) and method.name != "__init__"
+    ]
+    nodes = [node for method in methods for node in ast.walk(method)]
+    owners = {id(node.value) for node in nodes if isinstance(node, ast.Attribute)}
+    return any(
+        isinstance(node, ast.Attribute)
+        and node.attr == names[-1]
+        and isinstance(node.ctx, ast.Load)
+        and id(node) not in owners
+        for node in nodes
+    )
 
 
 def _used(graph: Graph) -> set[str]:

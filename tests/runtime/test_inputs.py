@@ -164,3 +164,51 @@ def test_an_input_in_another_layout_is_a_problem_of_the_input(run: Run, given: s
 def test_an_image_with_as_many_columns_as_channels_runs(run: Run) -> None:
     answer = run("class Net(nn.Conv2d):\n    def __init__(self):\n        super().__init__(3, 8, 3)\n", "3,8,3")
     assert not answer.problems
+
+
+OWN = {
+    "a method": "def dummy_input(self):\n        return torch.zeros(1, 2, 6, 8, 8)",
+    "a property": "@property\n    def dummy_inputs(self):\n        return {'volume': torch.zeros(1, 2, 6, 8, 8)}",
+    "an attribute": "dummy_inputs = (torch.zeros(1, 2, 6, 8, 8),)",
+}
+WITH_INPUTS = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv3d(2, 4, 3)
+        self.head = nn.Linear(4 * 4 * 6 * 6, 3)
+
+    {own}
+
+    def forward(self, volume):
+        return self.head(self.conv(volume).flatten(1))
+"""
+
+
+@pytest.mark.parametrize("own", OWN.values(), ids=OWN)
+def test_a_model_has_inputs_of_its_own(run: Run, own: str) -> None:
+    answer = run(WITH_INPUTS.format(own=own))
+    assert not answer.problems
+    assert answer.graph is not None
+    assert answer.graph.inputs == ("volume: 1x2x6x8x8 float32",)
+    assert answer.graph.failure is None
+
+
+SIZED = """
+class Net(nn.Module):
+    input_size = (3, 40, 40)
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 5, 5)
+        self.head = nn.Linear(4 * 8 * 8, 2)
+
+    def forward(self, x):
+        return self.head(self.conv(x).flatten(1))
+"""
+
+
+def test_a_class_states_the_size_of_its_images(run: Run) -> None:
+    answer = run(SIZED)
+    assert answer.graph is not None
+    assert answer.graph.inputs == ("x: 1x3x40x40 float32",)

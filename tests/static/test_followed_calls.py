@@ -151,6 +151,7 @@ FOLLOWED = {
         ),
         "x = self.conv(x)",
     ),
+    "a width and none": ("self.conv = nn.Conv2d(3, 0, 1) if width and 0 else nn.Conv2d(16, 16, 1)", "x = self.conv(x)"),
     "layers added to a list of them": (
         "self.layers = nn.ModuleList()\n        self.layers += [nn.Conv2d(16, 16, 1)]",
         "for layer in self.layers:\n            x = layer(x)",

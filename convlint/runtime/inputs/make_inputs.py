@@ -6,6 +6,7 @@ import inspect
 import math
 import pickle
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import torch
@@ -68,15 +69,31 @@ def requested(model: nn.Module, job: Job) -> Inputs | None:
         args = tuple(tensor for name, tensor in tensors if name is None)
         found = Inputs(args, _by_keyword({name: tensor for name, tensor in tensors if name}), job.inputs_from)
     else:
-        example, source = getattr(model, "example_input_array", None), "example_input_array"
-        if example is None:
-            example, source = traced_inputs(model), "the inputs of torch.jit.trace"
-        if example is None:
+        found_example = _example(model)
+        if found_example is None:
             return None
-        found = _arguments(example, source)
+        found = _arguments(*found_example)
     found = found.map(lambda tensor: tensor.detach().to(job.device))
     check_signature(model, found)
     return found
+
+
+_EXAMPLES = ("example_input_array", "dummy_inputs", "dummy_input")  # of Lightning, and of transformers and diffusers
+
+
+def _example(model: nn.Module) -> tuple[Any, str] | None:
+    """The inputs that a model has for itself, and where they come from; None if it has none."""
+    for name in _EXAMPLES:
+        example = None
+        with suppress(Exception):  # the model's own code, which may need what is not here: an input is guessed
+            example = getattr(model, name, None)
+            if inspect.ismethod(example) and not inspect.signature(example).parameters:
+                example = example()
+        is_given = example is not None and name == _EXAMPLES[0]
+        if is_given or (isinstance(example, Tensor | tuple | list | dict) and list(tensors_in(example))):
+            return example, name
+    traced = traced_inputs(model)
+    return None if traced is None else (traced, "the inputs of torch.jit.trace")
 
 
 class Fields(dict[str, Any]):

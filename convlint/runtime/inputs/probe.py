@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -116,7 +117,7 @@ def declared_size(model: nn.Module) -> tuple[int, int] | None:
     """
     attributes = vars(model)
     values = [c.get("input_size") for n in _CONFIGS if isinstance(c := attributes.get(n), dict)]
-    values += [attributes.get(name) for name in _SIZE_NAMES]
+    values += [inspect.getattr_static(model, name, None) for name in _SIZE_NAMES]
     values += [vars(part).get(name) for part in model.modules() for name in _SIZE_NAMES[1:3]]
     return next((size for value in values if (size := _as_size(value)) is not None), None)
 

@@ -133,7 +133,8 @@ def _boolean(interpreter: Interpreter, node: ast.BoolOp, scope: Scope) -> Value:
         if known is deciding and undecided is None:
             return result
         if known is deciding:
-            return deciding if type(result) is bool else UNKNOWN
+            is_zero = type(result) is int and not deciding and type(undecided) is Condition  # `a and 0`: 0, or a if 0
+            return deciding if type(result) is bool else 0 if is_zero else UNKNOWN
         if known is None:
             if deciding and undecided is None and type(result) is Dim and truth.is_on_parameters(interpreter, result):
                 if truth.decide(interpreter, result):
