@@ -6,6 +6,7 @@ applies the rules to the recorded graphs. Nothing is imported or executed for re
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from convlint.ir import SEVERITIES, Coverage, Finding, Problem, Site
@@ -102,7 +103,7 @@ def _check(
     explorations = explored.explorations
     found = list(_findings(project, module, explorations))
     findings = tuple(_merged(found if search is None else search(project, explorations, found)))
-    problems = (*_failures(path, explorations), *_left_out(path, explored))
+    problems = (*_failures(path, explorations), *_left_out(path, explored), *_broken_off(path, explorations))
     covered = tuple(coverage.covered(explorations)) if only is None else ()
     for exploration in explorations:
         explore.close(project, exploration)
@@ -175,6 +176,18 @@ def _left_out(file: str, explored: explore.Explored) -> Iterator[Problem]:
             f"`{first.name or 'the top level'}` on: the file takes too many steps of static analysis"
         )
         yield Problem("too-many-steps", text, file, line)
+
+
+def _broken_off(file: str, explorations: Sequence[Exploration]) -> Iterator[Problem]:
+    """Yield a problem if the steps were used up by an assignment at the top level.
+
+    Coverage tells where a class was not followed, and a loop or a call of ``main`` is not followed to its end.
+    """
+    for exploration in explorations:
+        last = exploration.paths[0].last
+        if isinstance(last, ast.Assign | ast.AnnAssign | ast.AugAssign):
+            text = "the top level was not followed from this line on: it takes too many steps of static analysis"
+            yield Problem("too-many-steps", text, file, last.lineno)
 
 
 def _findings(project: Project, module: SourceModule, explorations: Sequence[Exploration]) -> Iterator[Finding]:

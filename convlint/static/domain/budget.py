@@ -16,6 +16,7 @@ STEPS_OF_REGISTRIES: Final = 8_000
 CALLS_IN_CALLS: Final = 60
 ITERATIONS: Final = 400  # of one loop
 BASES: Final = 300  # of one class, directly or not; one with more has an unknown base
+ITEMS_IN_A_STEP: Final = 8  # that are copied or compared
 COPIES: Final = 4_096  # of objects, in one deep copy
 
 _PATH, _PATH_PER_LINE = 15_000, 12  # a line that builds or calls a layer takes 8

@@ -49,6 +49,7 @@ class ExecutionPath:
     interpreter: Interpreter
     variant: dict[str, Value] = field(default_factory=dict)  # arguments other than the defaults
     complete: bool = True  # whether it ran to its end
+    last: ast.stmt | None = None  # of the top level: the statement in which the steps were used up
     failure: str | None = None  # the traceback of an error in convlint itself
     names: dict[str, Value] = field(default_factory=dict)  # of the top level, if that was executed
     instance: Instance | None = None  # of the class

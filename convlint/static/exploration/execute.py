@@ -8,6 +8,7 @@ from contextlib import suppress
 
 from convlint import symbolic
 from convlint.settings.input_shapes import nested
+from convlint.static.domain.execution import Stop
 from convlint.static.domain.objects import Class, Function, Instance, Outside, Scope
 from convlint.static.domain.values import UNKNOWN, InputMapping, Tensor, Value
 from convlint.static.exploration import list_inputs
@@ -254,6 +255,9 @@ def _execute_file(path: ExecutionPath) -> None:
                 interpreter.execute_block(statement.body, scope)
             else:
                 interpreter.execute(statement, scope)
+        except Stop:
+            path.last = statement
+            raise
         except RecursionError:
             interpreter.record_gap("the code is nested too deeply", statement, scope)
             scope.names.update(dict.fromkeys(bound_names(statement), UNKNOWN))

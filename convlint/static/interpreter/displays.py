@@ -37,6 +37,7 @@ def _elements(
             value = evaluate(interpreter, element.value, scope)
             items = containers.iterate(interpreter, value)
             long = items is None or len(items) + len(result) > LONGEST
+            interpreter.handle_items(0 if items is None else len(items))
             result.extend([UNKNOWN] if items is None or long else items)
             complete &= not long and not has_more(value)
         else:
@@ -50,6 +51,7 @@ def _dict(interpreter: Interpreter, node: ast.Dict, scope: Scope) -> Value:
         item = evaluate(interpreter, value, scope)
         if key is None:
             content = containers.mapping(item)
+            interpreter.handle_items(0 if content is None else len(content))
             result.update({UNKNOWN: UNKNOWN} if content is None else content)
         else:
             containers.put(result, evaluate(interpreter, key, scope), item)

@@ -16,8 +16,6 @@ from convlint.static.interpreter.pymodel import containers, methods, module_cont
 from convlint.static.plain_numbers import WIDTHS
 from convlint.static.torch_shapes import LAYERS, NOT_TAKEN, function
 
-_COMPARED_IN_A_STEP = 8  # modules
-
 
 def instantiate(cls: Class, call: Call) -> Value:
     """Call a class."""
@@ -36,7 +34,7 @@ def instantiate(cls: Class, call: Call) -> Value:
         key = call_cache.constructor_key(cls, call)
         cached = None if key is None else interpreter.cached_instances.get(key)
         if cached is not None:
-            interpreter.take_steps(cached.modules // _COMPARED_IN_A_STEP)
+            interpreter.handle_items(cached.modules)
             if cached.is_unchanged:
                 _note_in_forward(cached.instance, call)
                 return cached.instance
@@ -53,7 +51,7 @@ def instantiate(cls: Class, call: Call) -> Value:
     _construct(instance, call)
     if key is not None:
         interpreter.cached_instances[key] = built = call_cache.BuiltInstance(instance)
-        interpreter.take_steps(built.modules // _COMPARED_IN_A_STEP)
+        interpreter.handle_items(built.modules)
     return instance
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Hashable, Sequence
 
-from convlint.static.domain.budget import CALLS_IN_CALLS, STEPS_OF_AN_EXECUTION
+from convlint.static.domain.budget import CALLS_IN_CALLS, ITEMS_IN_A_STEP, STEPS_OF_AN_EXECUTION
 from convlint.static.domain.execution import Execution, Gap, Stop
 from convlint.static.domain.objects import Built, Class, Frame, Function, Instance, Scope, site_of
 from convlint.static.domain.origins import first_unknown
@@ -74,9 +74,9 @@ class Interpreter:
         if self.steps < 0:
             raise Stop("too many steps")
 
-    def take_steps(self, count: int) -> None:
-        """Count several steps. Raises Stop when there were too many."""
-        self.steps -= count
+    def handle_items(self, count: int) -> None:
+        """Count the steps in which items are copied or compared. Raises Stop when there were too many."""
+        self.steps -= count // ITEMS_IN_A_STEP
         if self.steps < 0:
             raise Stop("too many steps")
 

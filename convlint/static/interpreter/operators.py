@@ -62,6 +62,7 @@ def operate(op: ast.operator, operands: Call, *, inplace: bool = False) -> Value
     if left_type in (Dim, Real) or right_type in (Dim, Real):
         return _symbolic(name, compute, left, right)
     if isinstance(left, list) and isinstance(right, list) and name == "add":
+        operands.interpreter.handle_items(len(left) + len(right))
         return left + right if len(left) + len(right) <= LONGEST else UNKNOWN
     if isinstance(left, list) and right_type is int and name == "mul":
         return left * right if len(left) * right <= LONGEST else UNKNOWN
@@ -70,6 +71,7 @@ def operate(op: ast.operator, operands: Call, *, inplace: bool = False) -> Value
     if left_type is Vector or right_type is Vector:
         return _on_vectors(op, operands)
     if isinstance(left, dict) and isinstance(right, dict) and name == "or":
+        operands.interpreter.handle_items(len(left) + len(right))
         return left | right
     if _is_exact(left) and _is_exact(right):
         return _plain(compute, left, right)

@@ -167,16 +167,18 @@ def values(instance: Instance) -> dict[str, Value]:
 def replaced(call: Call) -> Value:
     """``dataclasses.replace(object, name=value)``: another object with other fields."""
     instance = call.args[0]
-    if type(instance) is not Instance or not fields(instance.cls):
+    declared = fields(instance.cls) if type(instance) is Instance else {}
+    if type(instance) is not Instance or not declared:
         return UNKNOWN
-    kept = {name: value for name, value in values(instance).items() if not _is_computed(instance.cls, name)}
+    call.interpreter.handle_items(len(declared))
+    kept = {
+        name: instance.attrs.get(name, UNKNOWN)
+        for name, (default, _) in declared.items()
+        if not _is_false(_options(default).get("init"))
+    }
     copy = Instance(instance.cls, instance.site, instance.frames)
     fill(copy, call.with_args([], kept | call.kwargs))
     return copy
-
-
-def _is_computed(cls: Class, name: str) -> bool:
-    return _is_false(_options(fields(cls)[name][0]).get("init"))
 
 
 def as_dict(call: Call) -> Value:

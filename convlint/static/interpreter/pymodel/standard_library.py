@@ -169,7 +169,7 @@ def _deep_copied(call: Call) -> Value:
         copied = _copied(call.args[0], copies)
     except _TooManyCopiesError:
         copied = call.interpreter.execution.record_gap("this copy has too many parts")
-    call.interpreter.take_steps(len(copies) // 8)
+    call.interpreter.handle_items(len(copies))
     return copied
 
 
