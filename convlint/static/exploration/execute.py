@@ -256,7 +256,7 @@ def _execute_file(path: ExecutionPath) -> None:
             else:
                 interpreter.execute(statement, scope)
         except Stop:
-            path.last = statement
+            path.last = statement if interpreter.steps < 0 else None
             raise
         except RecursionError:
             interpreter.record_gap("the code is nested too deeply", statement, scope)
