@@ -143,14 +143,20 @@ def in_node(node: Path) -> tuple[str, int, int]:
 def section(outcomes: Sequence[Outcome], node: tuple[str, int, int] | None) -> str:
     """Return the page's section."""
     rows = [[each.torch, each.python, each.passed, each.skipped, len(each.failed)] for each in outcomes]
+    folders = ", ".join(f"`{each}`" for each in TESTS)
     return "\n\n".join(
         [
-            f"The tests of {', '.join(f'`{each}`' for each in TESTS)} that are not slow, in an environment for each:",
+            f"At revision {_revision()}, the tests of {folders} that are not slow, in an environment for each:",
             table(["torch", "Python", ">passed", ">skipped", ">failed"], rows),
             *_failures(outcomes),
             *_other_python(node),
         ]
     )
+
+
+def _revision() -> str:
+    command = ("git", "rev-parse", "--short", "HEAD")
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def _failures(outcomes: Sequence[Outcome]) -> Iterator[str]:

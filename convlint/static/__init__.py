@@ -181,7 +181,7 @@ def _left_out(file: str, explored: explore.Explored) -> Iterator[Problem]:
 def _broken_off(file: str, explorations: Sequence[Exploration]) -> Iterator[Problem]:
     """Yield a problem if the steps were used up by an assignment at the top level.
 
-    Coverage tells where a class was not followed, and a loop or a call of ``main`` is not followed to its end.
+    The coverage of a class says where it was not followed, and a loop or a call of ``main`` may have no end.
     """
     for exploration in explorations:
         last = exploration.paths[0].last

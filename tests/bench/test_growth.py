@@ -26,6 +26,8 @@ SIZES = {  # at which a shape takes about a tenth of a second
     "conditions in a forward": 100,
     "inherited diamonds": 200,
     "exports of everything": 60,
+    "merged dicts": 1500,
+    "fields of a configuration": 300,
 }
 
 

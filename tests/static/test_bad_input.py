@@ -295,6 +295,13 @@ def test_classes_for_which_no_steps_are_left_are_a_problem() -> None:
     assert re.match(r"\d+ of 42 classes and functions were not checked, from `A\d+` on", problem.message)
 
 
+def test_a_top_level_that_copies_too_much_is_a_problem() -> None:
+    merges = "".join(f"C{n + 1} = {{**C{n}, 'k{n}': {n}}}\n" for n in range(1500))
+    (problem,) = check(f"{HEAD}C0 = {{'width': 8}}\n{merges}c = nn.Conv2d(3, C1500['width'], 3, groups=2)\n").problems
+    assert problem.kind == "too-many-steps"
+    assert 700 < (problem.line or 0) < 1500
+
+
 def test_classes_that_build_the_one_before_are_all_checked() -> None:
     found = check(chain("self.a = A(c)"))
     assert not found.problems
