@@ -9,7 +9,7 @@ from convlint.static.domain.budget import ITERATIONS
 from convlint.static.domain.execution import Raised
 from convlint.static.domain.objects import Function, Instance, Scope
 from convlint.static.domain.origins import unknown_from
-from convlint.static.domain.values import ANY_KEY, LONGEST, UNKNOWN, InputItems, Unknown, Value, has_more
+from convlint.static.domain.values import ANY_KEY, LONGEST, UNKNOWN, InputItems, Tensor, Unknown, Value, has_more
 from convlint.static.interpreter import conditionals, definitions, generators, input_mappings, matching, truth
 from convlint.static.interpreter.assignment import assign
 from convlint.static.interpreter.call import Call
@@ -26,7 +26,7 @@ from convlint.static.interpreter.effects import forget
 from convlint.static.interpreter.initialization import is_initialization
 from convlint.static.interpreter.operators import operate
 from convlint.static.interpreter.pymodel import containers, module_containers
-from convlint.static.program.parse import is_generator
+from convlint.static.program.parse import is_generator, walk
 
 if TYPE_CHECKING:
     from convlint.static.interpreter.interpreter import Interpreter
@@ -192,9 +192,19 @@ def _while(interpreter: Interpreter, node: ast.While, scope: Scope) -> BlockEnd 
             return None
         if end is not None and end is not CONTINUE:
             return end
-    interpreter.record_gap("loop with an unknown condition", node.test, scope, test)
+    is_value = not _may_touch_layers(node, scope)
+    interpreter.record_gap("loop with an unknown condition", node.test, scope, test, is_value=is_value)
     forget(interpreter, node.body, scope, node)
     return None
+
+
+def _may_touch_layers(loop: ast.While, scope: Scope) -> bool:
+    """Return whether a loop reads a local name of a tensor, a module, or of anything that may hold one."""
+    names = {node.id for node in walk(loop) if isinstance(node, ast.Name)}
+    return any(type(scope.names.get(name)) in _MAY_HOLD_LAYERS for name in names)
+
+
+_MAY_HOLD_LAYERS = frozenset({Instance, Tensor, list, dict, tuple})
 
 
 def _with(interpreter: Interpreter, node: ast.With | ast.AsyncWith, scope: Scope) -> BlockEnd | None:

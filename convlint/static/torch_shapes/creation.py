@@ -148,6 +148,16 @@ def _new_tensor(run: Execution, data: Value) -> Value:
     return _tensor(run, data, None)
 
 
+@operation("outer", signature="input, vec2, *, out=None")
+@operation(".outer", signature="input, vec2")
+def _outer(run: Execution, input: Tensor, vec2: Value) -> Value:
+    lengths: list[Num] = []
+    for vector in (input, vec2):
+        shape = run.require_rank(vector, 1) if type(vector) is Tensor else None
+        lengths.append(shape[0] if shape else run.fresh("size"))
+    return run.emit("outer", [t for t in (input, vec2) if type(t) is Tensor], [tuple(lengths)])[0]
+
+
 @operation("meshgrid", signature="*tensors, indexing=None")
 def _meshgrid(run: Execution, tensors: tuple[Value, ...], indexing: Value) -> Value:
     vectors = unpacked(tensors)

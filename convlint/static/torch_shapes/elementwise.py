@@ -159,6 +159,8 @@ for _name in _BINARY.split():
     operation(*both(_name), signature=_signature, op=_op, inplace=False)(_binary)
     if _name not in ("fmax", "fmin", "maximum", "minimum"):
         operation(f".{_name}_", signature=_signature, op=_op, inplace=True)(_binary)
+_CLOSE = "input, other, rtol=1e-05, atol=1e-08, equal_nan=False"
+operation(*both("isclose"), signature=_CLOSE, op="isclose", inplace=False)(_binary)
 operation("rsub", signature="input, other, *, alpha=1", op="rsub", inplace=False)(_binary)
 for _name in ("pow", "float_power"):
     _power = {"signature": "input, exponent, *, out=None", "op": _name, "other": Parameter("exponent")}

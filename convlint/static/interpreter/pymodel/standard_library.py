@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import itertools
 import math
 
@@ -10,6 +11,7 @@ from convlint.static.domain.objects import Class, Function, Instance
 from convlint.static.domain.values import LONGEST, UNKNOWN, Partial, Value, has_more
 from convlint.static.interpreter import records, special_methods
 from convlint.static.interpreter.call import Call
+from convlint.static.interpreter.operators import operate
 from convlint.static.interpreter.pymodel import containers, introspection, lookup
 from convlint.static.interpreter.pymodel.builtin_functions import FUNCTIONS, first_argument
 from convlint.static.interpreter.pymodel.library_callers import CALLERS
@@ -173,7 +175,15 @@ def _deep_copied(call: Call) -> Value:
     return copied
 
 
+def _operator(op: ast.operator) -> NativeFunction:
+    return lambda call: operate(op, call)
+
+
 LIBRARY: dict[str, NativeFunction] = {
+    **dict.fromkeys(("operator.add", "operator.concat", "operator.iconcat", "operator.iadd"), _operator(ast.Add())),
+    **dict.fromkeys(("operator.mul", "operator.imul"), _operator(ast.Mult())),
+    "operator.sub": _operator(ast.Sub()),
+    "operator.floordiv": _operator(ast.FloorDiv()),
     "functools.partial": lambda call: Partial(call.args[0], tuple(call.args[1:]), call.kwargs),
     "collections.OrderedDict": FUNCTIONS["dict"],
     "torch.utils.checkpoint.checkpoint": _checkpoint,
