@@ -102,13 +102,10 @@ def ends(path: ExecutionPath) -> Iterator[Gap]:
 
 def _lost(path: ExecutionPath) -> Iterator[Gap]:
     """Yield the calls from which tensors of unknown shape reach a layer."""
-    lost = dict(path.execution.lost)
+    lost = path.execution.lost
     for step in path.execution.steps:
-        gap = next((lost[tensor.id] for tensor in step.inputs if tensor.id in lost), None)
-        if gap is not None and step.layer is not None and step.layer.kind in WITH_PARAMETERS:
-            yield gap
-        elif gap is not None:
-            lost.update({tensor.id: gap for tensor in step.outputs if tensor.id is not None})
+        if step.layer is not None and step.layer.kind in WITH_PARAMETERS:
+            yield from [lost[tensor.id] for tensor in step.inputs if tensor.id in lost][:1]
 
 
 def message(gap: Gap) -> str:
@@ -172,13 +169,13 @@ def _may_hold(value: Value) -> bool:
 
 def _calls(path: ExecutionPath) -> Calls:
     """Return the layers that were called on a tensor that was followed, and all that were called."""
-    lost: set[int | None] = {*path.execution.lost}
+    lost: set[int | None] = set()
     known: set[Instance] = set()
     for step in path.execution.steps:
         is_lost = any(tensor.id in lost for tensor in step.inputs)
         layer = step.layer
         if layer is not None and layer.kind in WITH_PARAMETERS:
-            if not is_lost:
+            if not is_lost and not any(tensor.id in path.execution.lost for tensor in step.inputs):
                 known.add(layer)
             is_lost = False  # its arguments say how many channels it returns
         if is_lost or (step.op == "unseen" and "known" not in step.attrs):

@@ -114,7 +114,7 @@ def _found_with_all_counts(
         if not again.complete:
             continue  # the class does not accept that number
         found = _findings_of(project, again, candidates(again, set()))
-        changed = {key for key in kept if key in found and found[key].message != here[key].message}
+        changed = {key for key in kept if key in found and _text(found[key]) != _text(here[key])}
         for key, finding in here.items():
             if key not in found and _family(finding) == "invalid":
                 kept.pop(key, None)
@@ -125,6 +125,12 @@ def _found_with_all_counts(
     return kept
 
 
+def _text(finding: Finding) -> str:
+    """Return the message of a finding without the number of layers that are built at its place."""
+    return _MORE.sub("", finding.message)
+
+
+_MORE = re.compile(r" \(and \d+ more [^)]*\)")
 _COUNTS = (3, 2, 1, 4, 5, 6, 8)
 """Numbers of blocks and of items to try for an error that depends on them: a class may be right for one of these."""
 _LONGEST = 64  # list to try

@@ -180,3 +180,22 @@ class Decoder(nn.Module):
     assert (coverage.layers, coverage.followed) == (5, 5)
     assert errors(text.format(16)) == []
     assert errors(text.format(24)) == ["CVL102"]
+
+
+def test_the_parts_of_an_input_are_followed_as_lists() -> None:
+    text = """
+class Pyramid(nn.Module):
+    def __init__(self, channels, width=16):
+        super().__init__()
+        self.inner = nn.ModuleList([nn.Conv2d(each, width, 1) for each in channels])
+        self.outer = nn.ModuleList([nn.Conv2d({}, width, 3, padding=1) for _ in channels])
+
+    def forward(self, features):
+        names, maps = list(features.keys()), list(features.values())
+        results = [outer(inner(x)) for inner, outer, x in zip(self.inner, self.outer, maps)]
+        return dict(zip(names, results))
+"""
+    (coverage,) = check(text.format("width")).coverage
+    assert coverage.is_complete
+    assert errors(text.format("width")) == []
+    assert errors(text.format("2 * width")) == ["CVL102"]

@@ -175,7 +175,7 @@ class Execution(Knowledge):
         dtype = dtype or (inputs[0].dtype if inputs else "float32")
         cells = [like.cell] if like is not None else [Cell(shape) for shape in shapes]
         outputs = tuple([Tensor(cell, self._tensors + n, dtype) for n, cell in enumerate(cells)])
-        if like is None and None in shapes and op not in ("input", "unseen"):
+        if self.lost or (like is None and None in shapes and op not in ("input", "unseen")):
             self._note_lost(op, inputs, outputs)
         self._tensors += len(outputs)
         recorded, demands = dict(attrs or {}), self.take_pending()
@@ -183,8 +183,11 @@ class Execution(Knowledge):
         return outputs
 
     def _note_lost(self, op: str, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> None:
-        if all(tensor.shape is not None for tensor in inputs):
+        """Note outputs of unknown shape that a known call makes of known or of such inputs."""
+        gap = next((self.lost[tensor.id] for tensor in inputs if tensor.id in self.lost), None)
+        if gap is None and op not in ("input", "unseen") and all(tensor.shape is not None for tensor in inputs):
             gap = Gap(self.site, f"the shape that {op} returns is not known", owner=self.owner)
+        if gap is not None:
             self.lost.update({tensor.id: gap for tensor in outputs if tensor.id is not None and tensor.shape is None})
 
     def record_gap(self, reason: str, cause: Unknown | None = None, *, is_value: bool = False) -> Value:

@@ -58,6 +58,18 @@ def items(
     keys: list[Value] = [ANY_KEY]
     if view.of != "values" and isinstance(name, ast.Name):
         keys = list(_keys_in(interpreter, name.id, body, scope)) or keys
+    return _column(interpreter, view, keys)
+
+
+def listed(interpreter: Interpreter, view: InputItems) -> list[Value]:
+    """Return the items, keys or values of a mapping as a list, of as many parts as are counted."""
+    execution = interpreter.execution
+    execution.has_settled = execution.has_open_inputs = True
+    known = [key for key in view.mapping.parts if type(key) is str]
+    return _column(interpreter, view, known or [str(position) for position in range(execution.count)])
+
+
+def _column(interpreter: Interpreter, view: InputItems, keys: Sequence[Value]) -> list[Value]:
     parts = [(key, part(interpreter, view.mapping, key)) for key in keys]
     column = {"keys": 0, "values": 1}.get(view.of)
     return list(parts) if column is None else [pair[column] for pair in parts]

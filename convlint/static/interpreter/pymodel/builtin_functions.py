@@ -33,7 +33,10 @@ from convlint.symbolic import Dim
 
 def _items(call: Call) -> list[Value]:
     """Return the items of the first argument; raises TypeError where they are not known."""
-    return containers.items_of(call.interpreter, call.args[0])
+    value = call.args[0]
+    if type(value) is InputItems:
+        return input_mappings.listed(call.interpreter, value)
+    return containers.items_of(call.interpreter, value)
 
 
 def _len(call: Call) -> Value:
