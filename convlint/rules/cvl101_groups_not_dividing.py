@@ -58,10 +58,6 @@ class GroupsNotDividing(Rule):
 def _why(attrs: Mapping[str, Any]) -> str:
     """Say which channels ``groups`` does not divide, and which groups divide both counts."""
     into, out, groups = attrs["in_channels"], attrs["out_channels"], attrs["groups"]
-    broken = [f"{name}={attrs[name]}" for name in _COUNTS if int(attrs[name]) != attrs[name]]
-    if broken:
-        return f"{' and '.join(broken)} {'is not a whole number' if len(broken) == 1 else 'are not whole numbers'}"
-    into, out, groups = int(into), int(out), int(groups)
     if groups < 1:
         return f"groups={groups} must be at least 1"
     undivided = [f"{count:,} {name}" for name, count in (("input", into), ("output", out)) if count % groups]
@@ -69,6 +65,3 @@ def _why(attrs: Mapping[str, Any]) -> str:
     *fitting, last = divisors if len(divisors) < 9 else [*divisors[:3], "...", *divisors[-3:]]
     choices = f"{', '.join(fitting)} or {last}" if fitting else last
     return f"{' and '.join(undivided)} channels are not divisible by groups={groups}; use groups={choices}"
-
-
-_COUNTS = ("in_channels", "out_channels", "groups")

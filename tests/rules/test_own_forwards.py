@@ -87,5 +87,5 @@ def test_channels_that_are_no_integers_are_said(tmp_path: Path, monkeypatch: pyt
     monkeypatch.chdir(tmp_path)
     (tmp_path / "net.py").write_text(NET)
     (finding,) = convlint.check("net.py:Net", input=(3, 8, 8)).findings
-    assert "in_channels=8.5 is not a whole number" in finding.message
+    assert "in_channels=8.5 must be an integer" in finding.message
     assert [repair.title for repair in finding.repairs] == ["replace `width / 2` with `width // 2`"]
