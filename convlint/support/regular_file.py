@@ -23,5 +23,15 @@ def read_regular_file(path: str, most: int = MOST_BYTES) -> bytes:
         raise OSError(errno.EINVAL, "it is a pipe or a device", path)
     if status.st_size > most:
         raise OSError(errno.EFBIG, f"it has more than {most:,} bytes", path)
-    with io.open(path, "rb") as file:  # noqa: UP020 - a model may have replaced the builtin
-        return file.read()
+    with io.open(path, "rb", opener=_without_waiting) as file:  # noqa: UP020 - a model may have replaced the builtin
+        # A file of /proc has no size, may have no end, and may wait for its content.
+        content: bytes | None = file.read() if status.st_size else file.read(most + 1)
+    if content is None:
+        raise OSError(errno.EAGAIN, "it has no content yet", path)
+    if len(content) > most:
+        raise OSError(errno.EFBIG, f"it has more than {most:,} bytes", path)
+    return content
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
