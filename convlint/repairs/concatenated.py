@@ -27,6 +27,9 @@ def sum_texts(graph: Graph, failed: int, number: WrittenNumber, slicer: Slicer) 
             yield " + ".join(map(str, parts))
         return
     texts = [_text_of(graph, id, size, number, slicer) for id, size in zip(joined.inputs, parts, strict=True)]
+    own = number.change.value
+    if own is not None and own in parts and number.literal is None:  # the other parts were forgotten
+        texts[parts.index(int(own))] = number.text
     named = [text for text in texts if text is not None]
     if len(named) == len(parts):
         counted: Counter[str] = Counter()
@@ -78,13 +81,10 @@ def _operand(text: str) -> str:
 
 
 def _text_of(graph: Graph, tensor: int, size: int, number: WrittenNumber, slicer: Slicer) -> str | None:
-    """The expression for the channels of one part: the argument itself, that of the layer that outputs it, or of
-    another layer that reads it.
+    """The expression for the channels of one part: of the layer that outputs it, or of another one that reads it.
 
     Else a name that the argument already contains and that has this value.
     """
-    if number.change.value == size and number.literal is None:
-        return number.text
     maker = graph_queries.source_of(graph, graph.producer(tensor))
     for text in () if maker is None else same_scope.expressions(graph, maker, "out", size, number, slicer):
         return text
