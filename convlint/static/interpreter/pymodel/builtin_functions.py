@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Callable
 
 from convlint import symbolic
@@ -143,10 +144,7 @@ def _dict(call: Call) -> Value:
 def _sum(call: Call) -> Value:
     values = [*_items(call), *call.args[1:], *call.kwargs.values()]
     if any(type(value) is Tensor for value in values):
-        result, *rest = values
-        for value in rest:
-            result = operate(ast.Add(), call.with_args([result, value], {}))
-        return result
+        return functools.reduce(lambda one, other: operate(ast.Add(), call.with_args([one, other], {})), values)
     return sum(values) if all(type(v) in (int, float) for v in values) else containers.total(values)
 
 
