@@ -126,11 +126,11 @@ def _found_with_all_counts(
 
 
 def _text(finding: Finding) -> str:
-    """Return the message of a finding without the number of layers that are built at its place."""
+    """Return the message of a finding without the number of layers built at its place, and their positions."""
     return _MORE.sub("", finding.message)
 
 
-_MORE = re.compile(r" \(and \d+ more [^)]*\)")
+_MORE = re.compile(r" \(and \d+ more [^)]*\)|\.\d+\b")
 _COUNTS = (3, 2, 1, 4, 5, 6, 8)
 """Numbers of blocks and of items to try for an error that depends on them: a class may be right for one of these."""
 _LONGEST = 64  # list to try

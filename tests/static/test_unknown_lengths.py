@@ -199,3 +199,23 @@ class Pyramid(nn.Module):
     assert coverage.is_complete
     assert errors(text.format("width")) == []
     assert errors(text.format("2 * width")) == ["CVL102"]
+
+
+STAGE = """
+class Stage(nn.Module):
+    def __init__(self, spec):
+        super().__init__()
+        blocks = []
+        for i in range(spec["depth"]):
+            c = spec["inp"] if i == 0 else spec["out"]
+            blocks += [nn.Conv2d(c, spec["out"], 3, padding=1, bias=False), nn.GroupNorm(1, spec["{norm}"])]
+        self.blocks = nn.Sequential(*blocks)
+
+    def forward(self, x):
+        return self.blocks(x)
+"""
+
+
+def test_a_mistake_in_every_block_is_one_whatever_their_number() -> None:
+    assert [finding.code for finding in check(STAGE.format(norm="inp")).findings] == ["CVL201"]
+    assert check(STAGE.format(norm="out")).findings == ()
