@@ -58,13 +58,18 @@ def _merging_reshape(graph: Graph, node: Node) -> Node | None:
 
 
 def _merges(graph: Graph, reshape: Node, expected: object) -> bool:
-    """Check whether a reshape leaves one row of a batch of several samples, or rows of several expected samples."""
+    """Check whether a reshape leaves one row of a batch of several samples, or rows of several expected samples.
+
+    Or several rows of one expected sample.
+    """
     before, after = graph.tensor(reshape.inputs[0]).shape, reshape.outputs[0].shape
-    if reshape.error is not None or len(before) < 2 or not after or before[0] < 2:
-        return False
-    if before[0] != _batch_size(graph):
+    if reshape.error is not None or len(before) < 2 or not after or before[0] != _batch_size(graph):
         return False
     sample = prod(before[1:])
+    if len(after) == 2 and sample == expected and after[-1] < sample and sample % after[-1] == 0:
+        return True
+    if before[0] < 2:
+        return False
     return after[-1] == prod(before) or (sample == expected and after[-1] > sample and after[-1] % sample == 0)
 
 

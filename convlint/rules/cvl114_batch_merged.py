@@ -56,6 +56,11 @@ class BatchMerged(Rule):
 def _message(merged: MergedBatch) -> str:
     batch, *sample = merged.before
     expected = f"{merged.expected} features"
+    if merged.received < prod(sample):
+        return (
+            f"this reshape splits each sample of {prod(sample)} values ({'*'.join(map(str, sample))}) into rows of "
+            f"{merged.received}, but {merged.reader} expects {expected}; use x.flatten(1)"
+        )
     if prod(sample) == merged.expected:
         expected += f" ({'*'.join(map(str, sample))})"
     return (

@@ -118,6 +118,10 @@ MODELS = {
         "self.a, self.pool, self.fc = nn.Conv2d(3, 8, 3), nn.AdaptiveAvgPool2d(2), nn.Linear(32, 2)",
         "x = self.pool(self.a(x))\nx = x.view(<len(x), -1|-1>)  # CVL114\nreturn self.fc(x)",
     ),
+    "a sample that is split into rows": net(
+        "self.a, self.pool, self.fc = nn.Conv2d(3, 8, 3), nn.AdaptiveAvgPool2d(2), nn.Linear(32, 2)",
+        "x = self.pool(self.a(x))\nx = x.view(<len(x), -1|-1, 16>)  # CVL114\nreturn self.fc(x)",
+    ),
     "a block in a block": net("self.body = nn.Conv2d(<3|4>, 8, 3)  # CVL102").replace("Net", "Block")
     + net("self.body = nn.Sequential(nn.ReLU(), Block())"),
     "a base class": net("self.body = self.make()").replace("Net", "Base")
