@@ -50,8 +50,8 @@ def one_after_the_other(broken: Sequence[Finding], start: Outcome, check: Check,
 
 
 def is_found(finding: Finding, findings: Sequence[Finding]) -> bool:
-    """Return whether an error is among others: in the same line, with the same rule."""
-    return any(other.severity == "error" and _place(other) == _place(finding) for other in findings)
+    """Return whether an error or warning is among others: in the same line, with the same rule, as severe or more."""
+    return any(other.severity in ("error", finding.severity) and _place(other) == _place(finding) for other in findings)
 
 
 def _place(finding: Finding) -> tuple[str, str, int] | None:

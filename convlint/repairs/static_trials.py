@@ -156,12 +156,13 @@ def explained(path: str, checked: CheckedFile, project: Project, seconds: float,
         classes = tuple(broken) if is_refused else repaired_classes.causes
         made = [edit for cause in causes if cause.repair is not None for edit in cause.repair.edits]
         unrepaired = [each for each in classes if is_refused or not each.repairs]  # these may follow from the causes
-        after = trials.checked([*repaired_classes.edits, *made], search) if made and unrepaired else None
-        if after is not None:
-            classes = tuple(each for each in classes if each not in unrepaired or is_found(each, after[1]))
+        latent = [each for each in rest if each not in broken and each.claim is not None]  # and these
+        after = trials.checked([*repaired_classes.edits, *made], search) if made and (unrepaired or latent) else None
+        followed = [] if after is None else [e for e in (*unrepaired, *latent) if not is_found(e, after[1])]
     causes.sort(key=_position(checked, start))
     found = [repaired(cause, "static").with_(program=path, step=step) for step, cause in enumerate(causes)]
-    return [*found, *classes, *(finding for finding in rest if finding not in broken)]
+    others = [*classes, *(finding for finding in rest if finding not in broken)]
+    return [*found, *(finding for finding in others if finding not in followed)]
 
 
 def _position(checked: CheckedFile, start: Outcome) -> Callable[[Explanation], tuple[int, bool, int]]:

@@ -95,3 +95,69 @@ def test_channels_that_are_no_whole_numbers_are_not_refused_for_their_groups() -
     assert refuses(
         Layer("conv", "Conv2d", "Conv2d", attrs={**numbers, "in_channels": 9, "groups": 2}, error="ValueError")
     )
+
+
+FUSED = f"""{HEAD}
+class Fuse(nn.Module):
+    def __init__(self, channels):
+        super().__init__()
+        self.rows = nn.ModuleList()
+        for i in range(len(channels)):
+            row = nn.ModuleList()
+            for j in range(len(channels)):
+                if j == i:
+                    row.append(nn.Identity())
+                else:
+                    conv = nn.Conv2d(channels[j], channels[MADE], 1, bias=False)
+                    row.append(nn.Sequential(conv, nn.BatchNorm2d(channels[i])))
+            self.rows.append(row)
+
+    def forward(self, xs):
+        return [sum(layer(x) for layer, x in zip(row, xs)) for row in self.rows]
+
+
+class Net(nn.Module):
+    def __init__(self, widths=(18, 36, 72)):
+        super().__init__()
+        self.stems = nn.ModuleList([nn.Conv2d(3, width, 1) for width in widths])
+        self.fuse = Fuse(widths)
+        self.head = nn.Conv2d(WIDTH, 4, 1)
+
+    def forward(self, x):
+        return self.head(self.fuse([stem(x) for stem in self.stems])[0])
+"""
+
+
+def test_a_class_that_works_after_the_repair_of_a_model_is_not_reported_beside_it() -> None:
+    right = FUSED.replace("MADE", "i").replace("WIDTH", "widths[0]")
+    wrong = FUSED.replace("MADE", "j").replace("WIDTH", "widths[0]")
+    for source, count in ((right, 0), (wrong, 1)):
+        Path("net.py").write_text(source)
+        found = convlint.check("net.py").findings
+        assert len([each for each in found if each.severity != "info"]) == count, found
+
+
+def test_a_class_that_fails_for_other_arguments_is_reported_beside_the_error_of_a_model() -> None:
+    source = f"""{HEAD}
+class Block(nn.Module):
+    def __init__(self, inputs, outputs):
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, outputs, 3, bias=False)
+        self.norm = nn.BatchNorm2d(inputs)
+
+    def forward(self, x):
+        return self.norm(self.conv(x))
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.block = Block(16, 16)
+        self.stem = nn.Conv2d(3, 16, 3)
+        self.head = nn.Conv2d(24, 4, 1)
+
+    def forward(self, x):
+        return self.head(self.block(self.stem(x)))
+"""
+    Path("net.py").write_text(source)
+    assert {finding.code for finding in convlint.check("net.py").findings} == {"CVL102", "CVL201"}
