@@ -78,7 +78,8 @@ def texts(
         if written and change.wanted is not None and first + second == change.wanted:
             yield f"{one} + {other}", COMPUTED
     if may_add and wanted and number.role == "argument" and number.literal is None:
-        yield from ((f"{name} + {number.text}", SIMPLER) for name in _forgotten(graph, end, number, slicer))
+        forgotten = _forgotten(graph, end, number, slicer)
+        yield from ((f"{name} + {number.text}", SIMPLER) for name in forgotten if name != number.text)
     for text in simplified(number.node, change):  # a parameter has a factor for a reason more often than a variable
         is_parameter = isinstance(number.place.scope, Function) and text in parameters(number.place.scope)
         yield text, SIMPLER if number.role == "argument" and not is_parameter else SAME
@@ -95,8 +96,8 @@ def texts(
         yield from ((name, SIMPLER) for name in unread(scope))
         if change.shift is not None and change.shift > 0 and number.literal is None:
             yield from ((f"{name} + {number.text}", SIMPLER) for name in unread(scope))
-        if number.literal is not None and change.ratio is not None and change.ratio > 1:
-            yield from ((f"{number.text} * {factor}", SAME) for factor in _factors(number, scope))
+        if change.ratio is not None and change.ratio > 1:
+            yield from ((f"{_operand(number.text)} * {factor}", SAME) for factor in _factors(number, scope))
     keyword, _ = number.place.file.parents.get(number.node, (None, ""))
     named = keyword.arg if isinstance(keyword, ast.keyword) and isinstance(scope, Function) else None
     if named and isinstance(scope, Function) and (named in parameters(scope) or any(assigned(scope, named))):
@@ -186,17 +187,27 @@ def _computed_from(scope: ast.AST, name: str) -> Iterator[str]:
 
 
 def _factors(number: WrittenNumber, scope: Function) -> list[str]:
-    """The attributes of a function's parameters that the file multiplies by: ``block.expansion``."""
-    names = parameters(scope)
+    """The attributes that the file multiplies by, ``block.expansion``: of a function's parameters, and of the modules
+    that it has built where the class of one multiplies by its own.
+    """
+    names, modules = parameters(scope), list(_built(scope, number.node))
     products = (n for n in number.place.file.nodes if isinstance(n, ast.BinOp) and isinstance(n.op, ast.Mult))
-    factors = (factor for product in products for factor in (product.left, product.right))
-    return list(
-        dict.fromkeys(
-            ast.unparse(factor)
-            for factor in factors
-            if isinstance(factor, ast.Attribute) and isinstance(factor.value, ast.Name) and factor.value.id in names
-        )
-    )
+    factors: dict[str, None] = {}
+    for factor in (factor for product in products for factor in (product.left, product.right)):
+        if isinstance(factor, ast.Attribute) and isinstance(factor.value, ast.Name):
+            if factor.value.id in names and factor.value.id != "self":
+                factors[ast.unparse(factor)] = None
+            elif factor.value.id == "self":
+                factors |= dict.fromkeys(f"{module}.{factor.attr}" for module in modules)
+    return list(factors)
+
+
+def _built(scope: Function, node: ast.expr) -> Iterator[str]:
+    """The modules that a constructor builds before a number, the last first: ``self.block``."""
+    built = [s for s in ast.walk(scope) if isinstance(s, ast.Assign) and isinstance(s.value, ast.Call)]
+    for statement in sorted(built, key=lambda statement: -statement.lineno):
+        if statement.lineno < node.lineno and isinstance(statement.targets[0], ast.Attribute):
+            yield ast.unparse(statement.targets[0])
 
 
 def unread(scope: Function) -> list[str]:

@@ -17,11 +17,15 @@ from convlint.repairs.search import Budget, Conflict, Explanation, Operation, Ou
 from convlint.repairs.slicer import Slicer
 from convlint.source_text.edits import EditError, apply
 from convlint.source_text.packages import package_folder
-from convlint.static import EQUALITY, CheckedFile, Project, Search, check_file
+from convlint.static import EQUALITY, INPUT_OF, CheckedFile, Project, Search, check_file
+from convlint.static.plain_numbers import WIDTHS
 
 _SHARE = 4.0  # the time for trials, as a multiple of that of the check
 _SEVERAL = 2
 _LEAST = 3.0  # seconds for trials, however short the check was
+
+
+_IMAGES = tuple([f"{INPUT_OF} {channels} channels" for channels in (1, 2, 3, 4)])
 
 
 class StaticTrials:
@@ -97,11 +101,23 @@ class StaticTrials:
         return conflict.operation not in failing and all(map(before.may_fail, failing))
 
     def _is_known(self, checked: CheckedFile, settled: Conflict | None = None) -> bool:
-        """Return whether as much is known as before edits, and a conflict does not depend on parameters now."""
-        is_syntax = any(finding.code == "CVL901" for finding in checked.findings)
+        """Return whether as much is known as before edits, and a conflict does not depend on parameters now.
+
+        A width may become unknown in an execution that did not show the conflict, such as that of a class whose block
+        is chosen by a name, without one. Images stay images.
+        """
+        if checked.problems or any(finding.code == "CVL901" for finding in checked.findings):
+            return False
         places = () if settled is None else (settled.operation[:2],)
-        new = (each for each in checked.unknown - self._checked.unknown if each[3] != EQUALITY or each[2] in places)
-        return not checked.problems and not is_syntax and not any(True for _ in new)
+        own = None if settled is None else self._checked.executions.get(id(settled.graph))
+        of_images = {each[:2] for each in self._checked.unknown if each[3] in _IMAGES}
+        for kind, name, place, what in checked.unknown - self._checked.unknown:
+            if what.startswith(INPUT_OF) and (kind, name) not in of_images:
+                continue
+            is_elsewhere = own is not None and what in WIDTHS and (kind, name, 0) != own
+            if (what != EQUALITY or place in places) and not is_elsewhere:
+                return False
+        return True
 
 
 def outcome(checked: CheckedFile) -> Outcome:

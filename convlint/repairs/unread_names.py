@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
+from collections.abc import Iterable
 from functools import lru_cache
+from typing import TypeGuard
 
 from convlint.source_text.bindings import default_of, parameters
 from convlint.source_text.call_sites import Function
@@ -23,6 +25,28 @@ def left_unread(scope: ast.AST, node: ast.expr, text: str, *, optional: bool = T
     removed = Counter(n.id for n in ast.walk(node) if isinstance(n, ast.Name))
     added = {n.id for n in ast.walk(ast.parse(text, mode="eval")) if isinstance(n, ast.Name)} if text else set()
     return sum(name in own and counts[name] == removed[name] and name not in added for name in removed)
+
+
+def leaves_attribute_unread(nodes: Iterable[ast.AST], node: ast.expr, text: str) -> bool:
+    """Return whether a class attribute is read as ``self.name`` in ``node`` only, of all ``nodes`` of a file, and the
+    text that replaces it reads none.
+    """
+    removed = Counter(part.attr for part in ast.walk(node) if _is_of_self(part))
+    if not removed or "." in text:
+        return False
+    reads: Counter[str] = Counter()
+    declared: set[str] = set()
+    for each in nodes:
+        if isinstance(each, ast.Attribute) and isinstance(each.ctx, ast.Load):
+            reads[each.attr] += 1
+        elif isinstance(each, ast.ClassDef):
+            targets = [t for s in each.body if isinstance(s, ast.Assign) for t in s.targets]
+            declared.update(target.id for target in targets if isinstance(target, ast.Name))
+    return any(name in declared and reads[name] == count for name, count in removed.items())
+
+
+def _is_of_self(node: ast.AST) -> TypeGuard[ast.Attribute]:
+    return isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in ("self", "cls")
 
 
 @lru_cache(maxsize=64)

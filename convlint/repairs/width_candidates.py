@@ -13,7 +13,7 @@ from convlint.repairs.changes import Change, oddity, regularity
 from convlint.repairs.conflict_ends import End, Role, ends_of, inside
 from convlint.repairs.replacement_texts import COMPUTED, FIXED, GENERALITY, NAME, SIMPLER, texts
 from convlint.repairs.slicer import Slicer
-from convlint.repairs.unread_names import left_unread
+from convlint.repairs.unread_names import leaves_attribute_unread, left_unread
 from convlint.repairs.written_number import WrittenNumber
 from convlint.source_text.bindings import is_bound_at
 from convlint.source_text.call_sites import Function
@@ -120,7 +120,9 @@ def _is_unlikely(number: WrittenNumber, text: str) -> bool:
     scope, node = number.place.scope, number.node
     keyword, _ = number.place.file.parents.get(node, (None, ""))
     is_named = isinstance(keyword, ast.keyword) and isinstance(node, ast.Name) and keyword.arg == node.id
-    return is_named or left_unread(scope, node, text, optional=number.has_callers) > 0
+    if is_named or left_unread(scope, node, text, optional=number.has_callers) > 0:
+        return True
+    return leaves_attribute_unread(number.place.file.nodes, node, text)
 
 
 def _is_bound(number: WrittenNumber, text: str) -> bool:

@@ -16,7 +16,7 @@ from convlint.static.domain.execution import Gap
 from convlint.static.domain.facts import is_unknown
 from convlint.static.domain.values import Num, symbols_of
 from convlint.static.exploration import explore
-from convlint.static.exploration.entry_points import PARAMETERS
+from convlint.static.exploration.entry_points import PARAMETERS, ExecutionPath
 from convlint.static.exploration.explore import Exploration
 from convlint.static.kept_tensors import hooked_layers
 from convlint.static.overruled_defaults import as_warnings
@@ -35,6 +35,7 @@ Execution = tuple[str, str, int]
 """The kind and name of an entry point, and the number of an execution of it."""
 
 EQUALITY = "an equality"
+INPUT_OF = "an input of"
 """The reason of a call that requires that parameters of the class are equal."""
 
 __all__ = ["EQUALITY", "CheckedFile", "Project", "Search", "check_file"]
@@ -131,7 +132,8 @@ def _reached(explorations: Sequence[Exploration]) -> Iterator[Place]:
 
 def _unknown(explorations: Sequence[Exploration]) -> Iterator[Unknown]:
     """Yield where the first execution of each entry point stopped, the sizes of layers that it does not know, the
-    errors that are not reported because an input may change them, and the calls that require equal parameters.
+    errors that are not reported because an input may change them, the calls that require equal parameters, and the
+    channels of inputs, which callers know.
     """
     for exploration in explorations:
         path, entry_point = exploration.paths[0], exploration.entry_point
@@ -140,6 +142,8 @@ def _unknown(explorations: Sequence[Exploration]) -> Iterator[Unknown]:
             for step in each.execution.steps if entry_point.kind == "class" else ():
                 if step.site is not None and any(map(_is_of_parameters, step.demands)):
                     yield entry_point.kind, entry_point.name, (step.site.path, step.site.line), EQUALITY
+        for channels in _channels_of_inputs(path):
+            yield entry_point.kind, entry_point.name, ("", 0), f"{INPUT_OF} {channels} channels"
         if not path.complete:
             yield entry_point.kind, entry_point.name, ("", 0), "the rest of the program"
         for gap in path.execution.gaps:
@@ -149,6 +153,17 @@ def _unknown(explorations: Sequence[Exploration]) -> Iterator[Unknown]:
             line = ("", 0) if layer.site is None else (layer.site.path, layer.site.line)
             unknown = (name for name in WIDTHS if is_unknown(layer.attrs.get(name, 0)))
             yield from ((entry_point.kind, entry_point.name, line, name) for name in unknown)
+
+
+def _channels_of_inputs(path: ExecutionPath) -> Iterator[int]:
+    """Yield the channels that convolutions expect of the inputs of the program itself, where only they say so."""
+    inputs = {tensor.id for step in path.execution.steps if step.op == "input" for tensor in step.outputs}
+    for step in path.execution.steps:
+        channels = step.attrs.get("in_channels")
+        if type(channels) is int and step.inputs and step.inputs[0].id in inputs:
+            shape = step.inputs[0].shape
+            if shape is None or not all(type(size) is int for size in shape):
+                yield channels
 
 
 def _is_of_parameters(pair: tuple[Num, Num]) -> bool:

@@ -255,3 +255,89 @@ class Residual(nn.Module):
         assert found.site is not None
         assert (Path(found.site.path).name, found.site.line) == ("net.py", 3)
         assert [repair.title for repair in found.repairs] == ["replace `64` with `32`", "replace `32` with `64`"]
+
+
+def test_a_head_reads_the_factor_of_the_block_that_a_name_chooses() -> None:
+    (found,) = errors(f"""{HEAD}
+class Slim(nn.Module):
+    factor = 1
+
+    def __init__(self, inputs, width):
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, width, 3)
+
+    def forward(self, x):
+        return self.conv(x)
+
+
+class Wide(nn.Module):
+    factor = 3
+
+    def __init__(self, inputs, width):
+        super().__init__()
+        self.reduce = nn.Conv2d(inputs, width, 1)
+        self.expand = nn.Conv2d(width, width * self.factor, 1)
+
+    def forward(self, x):
+        return self.expand(self.reduce(x))
+
+
+KINDS = dict(slim=Slim, wide=Wide)
+
+
+class Net(nn.Module):
+    def __init__(self, kind, width=24):
+        super().__init__()
+        self.body = KINDS[kind](3, width)
+        self.head = nn.Conv2d(width, 6, 1)
+
+    def forward(self, x):
+        return self.head(self.body(x))
+
+
+net = Net("wide")
+""")
+    assert [repair.title for repair in found.repairs] == [
+        "in_channels=72 (replace `width` with `width * self.body.factor`)"
+    ]
+
+
+def test_no_repair_changes_the_channels_of_images() -> None:
+    (found,) = errors(f"""{HEAD}
+class Conv(nn.Module):
+    def __init__(self, inputs, outputs):
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, outputs, 3)
+
+    def forward(self, x):
+        return self.conv(x)
+
+
+class Pair(nn.Module):
+    def __init__(self, inputs, outputs):
+        super().__init__()
+        self.left = nn.Conv2d(inputs, outputs, 1)
+        self.right = nn.Conv2d(inputs, outputs, 1)
+
+    def forward(self, x):
+        return torch.cat([self.left(x), self.right(x)], 1)
+
+
+def build(table):
+    layers, widths = [], [3]
+    for kind, width in table:
+        layers.append(kind(widths[-1], width))
+        widths.append(width)
+    return nn.Sequential(*layers)
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = build([(Conv, 8), (Pair, 10), (Conv, 6)])
+
+    def forward(self, x):
+        return self.layers(x)
+""")
+    assert found.site is not None
+    assert (found.site.line, found.repairs) == (27, ())
