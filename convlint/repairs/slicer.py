@@ -262,7 +262,7 @@ class _Walk:
         here = Place(call.site.path, call.file, call.scope, depth)
         for value in (keyword.value for keyword in call.node.keywords if keyword.arg is None):
             scope = here.scope
-            if isinstance(scope, Function) and _is_made_in(scope, value):
+            if isinstance(scope, Function) and _is_computed_in(scope, value):
                 self._follow_all(here, keyed(here.file, name, scope), change, holds)
                 continue
             for place in self._defining_files(here, value):
@@ -283,7 +283,7 @@ class _Walk:
         return [replace(there, depth=place.depth) for there in found if there is not None] or [place]
 
 
-def _is_made_in(scope: Function, node: ast.expr) -> bool:
+def _is_computed_in(scope: Function, node: ast.expr) -> bool:
     """Return whether what a call unpacks is written in the function around it: a dict, or a variable with one."""
     passed_on = scope.args.kwarg.arg if scope.args.kwarg else ""
     names = {each.id for each in ast.walk(node) if isinstance(each, ast.Name)} - {"dict", passed_on}

@@ -58,20 +58,13 @@ class UnusedModule(Rule):
 
 
 def _may_be_called(graph: Graph, layer: Layer) -> bool:
-    """Return whether a method of the class that builds a module uses it, other than by reading its attributes."""
+    """Return whether a method of the class that holds a module uses it, other than by reading its attributes."""
     file = None if layer.site is None else call_sites.parsed_file(layer.site.path, graph.texts)
     names = [part for part in layer.name.split(".") if not part.isdigit()]
-    if file is None or layer.site is None or not names:
+    owner = graph.layer(".".join(names[:-1]))
+    if file is None or owner is None or not names:
         return False
-    classes = layer.site.function.split(".")[-2:-1]
-    methods = [
-        method
-        for cls in ast.walk(file.tree)
-        if isinstance(cls, ast.ClassDef) and [cls.name] == classes
-        for method in cls.body
-        if isinstance(method, ast.FunctionDef) and method.name != "__init__"
-    ]
-    nodes = [node for method in methods for node in ast.walk(method)]
+    nodes = [node for method in _methods(file.tree, owner.kind) for node in ast.walk(method)]
     owners = {id(node.value) for node in nodes if isinstance(node, ast.Attribute)}
     return any(
         isinstance(node, ast.Attribute)
@@ -80,6 +73,17 @@ def _may_be_called(graph: Graph, layer: Layer) -> bool:
         and id(node) not in owners
         for node in nodes
     )
+
+
+def _methods(tree: ast.Module, name: str) -> Iterator[ast.FunctionDef]:
+    """Yield the methods of a class and of its bases in the file, up to the one that defines ``forward``."""
+    classes = {cls.name: cls for cls in tree.body if isinstance(cls, ast.ClassDef)}
+    while name in classes:
+        cls = classes.pop(name)
+        methods = [each for each in cls.body if isinstance(each, ast.FunctionDef) and each.name != "__init__"]
+        yield from methods
+        bases = [base.id for base in cls.bases if isinstance(base, ast.Name)]
+        name = "" if "forward" in [each.name for each in methods] or not bases else bases[0]
 
 
 def _used(graph: Graph) -> set[str]:

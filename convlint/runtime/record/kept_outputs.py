@@ -1,4 +1,4 @@
-"""Which outputs of layers outlive a forward."""
+"""The outputs of layers that outlive a forward."""
 
 from __future__ import annotations
 

@@ -72,16 +72,21 @@ def fill(instance: Instance, call: Call) -> None:
     interpreter, cls = call.interpreter, instance.cls
     rest = dict(call.kwargs)
     positions = iter(call.args)
-    for name, (default, owner) in fields(cls).items():
-        options = _options(default)
-        if _is_false(options.get("init")):
+    declared = fields(cls)
+    interpreter.handle_items(len(declared))
+    for name, (default, owner) in declared.items():
+        is_plain = default is not None and not isinstance(default, ast.Call)
+        options = {} if is_plain else _options(default)
+        if options and _is_false(options.get("init")):
             instance.attrs[name] = _default(interpreter, default, owner, name)
         elif name in rest:
             instance.attrs[name] = rest.pop(name)
-        elif (value := next(positions, rest)) is not rest and not _is_true(options.get("kw_only")):
+        elif (value := next(positions, rest)) is not rest and not (options and _is_true(options.get("kw_only"))):
             instance.attrs[name] = value
         elif call.open_ended:
             instance.attrs[name] = UNKNOWN
+        elif is_plain:
+            instance.attrs[name] = owner.namespace.get(name, UNKNOWN)
         else:
             instance.attrs[name] = UNKNOWN if default is None else _default(interpreter, default, owner, name)
     if cls.lookup("_is_record"):
