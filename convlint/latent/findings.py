@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import copy
 from collections.abc import Iterator, Sequence
 
 from convlint.analysis import ops
@@ -126,7 +127,15 @@ def _compared(text: str) -> str:
 
 
 def _whole(repair: ClassRepair) -> tuple[str, str]:
-    return repair.written.text, repair.text
+    """The arithmetic that an edit is part of, before and after it."""
+    node, parents = repair.written.node, repair.written.place.file.parents
+    whole: ast.AST = node
+    while isinstance(parent := parents.get(whole, (None, ""))[0], ast.BinOp):
+        whole = parent
+    if whole is node:
+        return repair.written.text, repair.text
+    edited = copy.deepcopy(whole, {id(node): ast.parse(repair.text, mode="eval").body})
+    return ast.unparse(whole), ast.unparse(edited)
 
 
 def _mismatch(defect: LatentDefect, old: str, new: str) -> str:

@@ -370,3 +370,21 @@ def test_a_run_confirms_every_latent_defect_with_the_same_arguments(tmp_path: Pa
     found = [each for each in json.loads(done.stdout)["findings"] if each["code"].startswith("CVL2")]
     assert len(found) == len(latent)
     assert [(each["severity"], each["witness"]["verified"]) for each in found] == [("error", "run")] * len(latent)
+
+
+def test_a_message_states_the_whole_arithmetic_with_its_value() -> None:
+    text = (
+        HEAD
+        + """
+class Head(nn.Module):
+    def __init__(self, board=8, filters=24):
+        super().__init__()
+        self.board = board
+        self.conv = nn.Conv2d(filters, 1, 1)
+        self.fc = nn.Linear(2 * board * board, 64)
+    def forward(self, x):
+        return self.fc(self.conv(x).view(-1, self.board * self.board))
+"""
+    )
+    (finding,) = lint_text("net.py", text.encode(), Project(".", (), SourceTexts({"net.py": text.encode()}))).findings
+    assert "expects `2 * board * board` features (128) but receives `board * board` (64)" in finding.message
