@@ -200,10 +200,11 @@ class _Search:
                 compared = front(final, [each for each in final if each.chosen], totals)
                 return proposals, suggestions, replace(together, front=compared)
             if self.linted:
-                for part in parts:
-                    if part.number in self.linted:
-                        self._refuse(part.candidate, self.linted[part.number])
-                proposals = [each for each in proposals if each.number not in self.linted]
+                linted = sorted((p for p in parts if p.number in self.linted), key=lambda p: p.suggestion.saved.params)
+                dropped = linted[: (len(linted) + 1) // 2]  # the others may bring no finding without these
+                for part in dropped:
+                    self._refuse(part.candidate, self.linted[part.number])
+                proposals = [each for each in proposals if each not in dropped]
                 self.linted = {}
                 continue
             if all(part.run is not None for part in parts):

@@ -69,6 +69,19 @@ def test_groups_that_nothing_mixes_are_not_proposed(here: Project) -> None:
 
 
 @pytest.mark.slow
+def test_of_groups_that_follow_each_other_the_first_are_kept_alone(here: Project) -> None:
+    text = "class Block(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+    text += "        self.a = nn.Conv2d(32, 32, 3, padding=1)\n        self.b = nn.Conv2d(32, 32, 3, padding=1)\n\n"
+    text += "    def forward(self, x):\n        return self.b(self.a(x).relu()).relu()\n\n\n"
+    text += "def net():\n    return nn.Sequential(Block(), Block())\n"
+    here.write("net.py", HEAD + text)
+    arguments = ("--input", "32,12,12", "--kind", "grouped", "--output-format", "json")
+    document = here.suggest("net.py:net", *arguments).document
+    assert len([each for each in document["suggestions"] if each["chosen"]]) == 1
+    assert [len(each["instances"]) for each in document["refusals"] if "CVL307" in each["reason"]] == [2]
+
+
+@pytest.mark.slow
 def test_layers_whose_input_another_layer_saves_are_rewritten_too(here: Project) -> None:
     layers = "nn.Conv2d(32, 32, 3), nn.ReLU(), nn.Conv2d(32, 32, 3), nn.Conv2d(32, 9, 1)"
     text = f"def net():\n    return nn.Sequential({layers})\n"
