@@ -18,6 +18,7 @@ _PARAMETERS: dict[str, tuple[str, ...]] = {
     "prelu": ("num_parameters",),
     "pool": ("kernel_size", "stride", "padding"),
     "interpolate": ("size", "scale_factor"),
+    **dict.fromkeys(ops.RECURRENT, ("input_size", "hidden_size", "num_layers")),
 }
 """The first parameters of layers in their order, by operator without its dimensions."""
 
@@ -48,6 +49,8 @@ def parameter_of(op: str, label: str) -> str | None:
         return {"in": "in_channels", "out": "out_channels"}.get(label, label)
     if family == "linear":
         return {"in": "in_features", "out": "out_features"}.get(label)
+    if op in ops.RECURRENT:
+        return "input_size" if label == "in" else None
     if label == "out" and family in _PARAMETERS and family not in ("pool", "interpolate"):
         return _NORM_WIDTHS.get(family, "num_features")
     return None

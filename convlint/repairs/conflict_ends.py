@@ -162,9 +162,15 @@ def _declared(graph: Graph, node: Node) -> Iterator[tuple[Literal["in", "out"], 
     shape = graph.tensor(node.inputs[0]).shape if node.inputs else ()
     layer = graph.layer(node.layer)
     attrs = {**(layer.attrs if layer else {}), **node.attrs}
-    label: Literal["in", "out"] = "in" if node.op in ops.PROJECTIONS else "out"
+    label: Literal["in", "out"] = "in" if node.op in ops.PROJECTIONS | ops.RECURRENT else "out"
     name = None if node.op == "layer_norm" else parameter_of(node.op, label)
-    dim = -1 if node.op == "linear" else -ops.spatial_dims(node.op) - 1 if node.op in ops.ALL_CONVS else 1
+    dim = (
+        -1
+        if node.op == "linear" or node.op in ops.RECURRENT
+        else -ops.spatial_dims(node.op) - 1
+        if node.op in ops.ALL_CONVS
+        else 1
+    )
     size = attrs.get(name) if name else None
     if isinstance(size, int) and -len(shape) <= dim < len(shape) and shape[dim] != size:
         yield label, size, shape[dim]

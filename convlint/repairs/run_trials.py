@@ -149,13 +149,16 @@ def search(
 
 def _followed(conflict: Conflict, proposals: Sequence[Candidate], findings: Sequence[Finding]) -> Iterator[Candidate]:
     """The repairs of static analysis that are proposed for a conflict, or that are of a line which is part of it."""
-    lines = {_line(site) for site in conflict.frames}
+    path, line, *_ = conflict.operation
+    lines = {(os.path.abspath(path), line), *(_line(site) for site in conflict.frames)}
     for finding in findings:
-        for repair in finding.repairs if finding.site is not None else ():
+        failing = [site for frames in finding.operations for site in frames]
+        own = [] if finding.site is None else [finding.site, *failing]
+        for repair in finding.repairs if own else ():
             same = next((each for each in proposals if _key(each.edits) == _key(repair.edits)), None)
             if same is not None:
                 yield replace(same, followed=True)
-            elif not lines.isdisjoint(_line(site) for site in (finding.site, *(e.site for e in repair.edits)) if site):
+            elif not lines.isdisjoint(_line(site) for site in (*own, *(e.site for e in repair.edits))):
                 first, *also = repair.edits
                 edit = Candidate(first, None, None, Fraction(0), (), (), call=finding.site, words=repair.title)
                 yield replace(edit, also=tuple(also), followed=True)

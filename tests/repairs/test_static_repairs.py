@@ -341,3 +341,37 @@ class Net(nn.Module):
 """)
     assert found.site is not None
     assert (found.site.line, found.repairs) == (27, ())
+
+
+RECURRENT = f"""{HEAD}
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 24, 3, padding=1)
+        self.rnn = nn.KIND(SIZE, 20, batch_first=True, bidirectional=True)
+        self.head = nn.Linear(40, 4)
+
+    def forward(self, x):
+        x = self.conv(x).mean(2).transpose(1, 2)
+        return self.head(self.rnn(x)[0][:, -1])
+"""
+
+
+@pytest.mark.parametrize("kind", ["LSTM", "GRU", "RNN"])
+def test_a_recurrent_layer_is_reported_where_it_is_built(kind: str) -> None:
+    source = RECURRENT.replace("KIND", kind)
+    assert errors(source.replace("SIZE", "24")) == []
+    (found,) = errors(source.replace("SIZE", "32"))
+    assert found.site is not None
+    assert found.site.line == 9
+    assert "expects 32 input features but receives 24 from Conv2d `conv`" in found.message
+    assert found.repairs[0].title == "replace `32` with `24`"
+
+
+def test_a_run_tries_the_repair_of_a_recurrent_layer() -> None:
+    source = RECURRENT.replace("KIND", "LSTM")
+    run(source.replace("SIZE", "24"))
+    (found,) = errors(source.replace("SIZE", "32"), "net.py:Net", input=(3, 32, 32))
+    assert found.site is not None
+    assert (found.site.line, [repair.title for repair in found.repairs][:1]) == (9, ["replace `32` with `24`"])
+    assert found.repairs[0].verified == "run"

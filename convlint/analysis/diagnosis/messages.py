@@ -111,10 +111,10 @@ def statement(graph: Graph, vote: Vote, others: str = "") -> str:
     node = graph.nodes[vote.node]
     if node.op == "reshape":
         return f"the view expects {vote.number} features"
-    unit = "features" if node.op in ("linear", "layer_norm") else "channels"
+    unit = "features" if node.op in ops.RECURRENT | {"linear", "layer_norm"} else "channels"
     if vote.label == "groups":
         verb, unit = "has", "groups"
-    elif node.op not in ops.PROJECTIONS:
+    elif node.op not in ops.PROJECTIONS | ops.RECURRENT:
         verb = "expects"
     elif vote.label == "in":
         verb, unit = "expects", f"input {unit}"
@@ -161,7 +161,7 @@ def _input_size(node: Node, shape: tuple[int, ...]) -> int | None:
     if node.op in ops.ALL_CONVS:
         dim = -ops.spatial_dims(node.op) - 1
     else:
-        dim = -1 if node.op in ("linear", "layer_norm") else 1
+        dim = -1 if node.op in ops.RECURRENT | {"linear", "layer_norm"} else 1
     return shape[dim] if -len(shape) <= dim < len(shape) else None
 
 
