@@ -74,6 +74,8 @@ def findings(project: Project, explored: Exploration) -> Iterator[Finding]:
     for key, findings in found.items():
         everywhere = sum(key[1] in places for places in reached) <= len(findings)
         if key[0] == "CVL190" and explored.entry_point.kind in ("function", "factory"):
+            if not findings[0].module:
+                continue  # of tensors that a caller passes, whose dimensions are not known
             everywhere = False  # what its callers pass may decide the conditions that lead there
         if _family(findings[0]) == "latent" or key in certain or everywhere:
             yield _on_branch(explored, findings[0], paths[key])
@@ -104,9 +106,9 @@ def _found_with_all_counts(
     project: Project, explored: Exploration, path: ExecutionPath, here: Mapping[tuple[str, Place], Finding]
 ) -> dict[tuple[str, Place], Finding]:
     """Return the findings that do not depend on a number of blocks or items that convlint chose."""
-    kept = dict(here)
+    kept = {key: finding for key, finding in here.items() if not _is_of_sizes(finding)}
     stated = {int(text) for finding in here.values() for text in _NUMBER.findall(finding.message)}
-    for count in [*_COUNTS, *sorted(stated.difference(_COUNTS))]:  # an item for each channel that is expected
+    for count in [_LONG, *_COUNTS, *sorted(stated.difference(_COUNTS))]:  # an item for each channel that is expected
         if count == path.execution.count or not 0 < count <= _LONGEST:
             continue
         again = explored.with_count(path, count)
@@ -125,13 +127,21 @@ def _found_with_all_counts(
     return kept
 
 
+def _is_of_sizes(finding: Finding) -> bool:
+    """Return whether a finding may follow from the equal lengths of lists that callers pass: tensors of several lists
+    meet, and a layer whose place in its list is not known.
+    """
+    return _family(finding) == "invalid" and (finding.code in ("CVL110", "CVL190") or "?" in (finding.module or ""))
+
+
 def _text(finding: Finding) -> str:
     """Return the message of a finding without the number of layers built at its place, and their positions."""
     return _MORE.sub("", finding.message)
 
 
 _MORE = re.compile(r" \(and \d+ more [^)]*\)|\.\d+\b")
-_COUNTS = (3, 2, 1, 4, 5, 6, 8)
+_LONG = 5  # longer than most code reads: the last item is none of those that it names
+_COUNTS = (3, 2, 1, 4, 6, 8)
 """Numbers of blocks and of items to try for an error that depends on them: a class may be right for one of these."""
 _LONGEST = 64  # list to try
 _NUMBER = re.compile(r"\b\d+\b")

@@ -200,6 +200,8 @@ def _type(call: Call) -> Value:
     value = call.args[0]
     if type(value) is Instance:
         return value.cls
+    if type(value) is Tensor:
+        return Library("torch.Tensor")
     return Builtin(type(value).__name__) if type(value) in _PLAIN else UNKNOWN
 
 
