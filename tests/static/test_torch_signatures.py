@@ -168,7 +168,7 @@ def deviations(own: Signature, overloads: list[Signature]) -> list[str]:
     return differences
 
 
-@pytest.mark.parametrize("name", [n for n in FUNCTIONS if not n.endswith("__")])
+@pytest.mark.parametrize("name", sorted(n for n in FUNCTIONS if not n.endswith("__")))
 def test_functions(name: str) -> None:
     own = ours(FUNCTIONS[name])
     signature, overloads = torchs(name)
@@ -194,7 +194,7 @@ INHERITED = {"Sigmoid", "Tanh", "LogSigmoid", "Softsign", "Tanhshrink", "Softmax
 OTHER_INPUT_NAMES = {"RMSNorm", "FloatFunctional", "QFunctional"}  # calls it ``x``; passed by position
 
 
-@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.parametrize("name", sorted(LAYERS))
 def test_layers(name: str) -> None:
     from torch import nn
     from torch.ao.nn import quantized
