@@ -81,6 +81,7 @@ CHANNEL_PRESERVING = ACTIVATIONS | POOLS | POWER_POOLS | CHANNEL_NORMS | COPIES 
 CHANNELWISE = ACTIVATIONS | POOLS | PER_CHANNEL_NORMS | {"contiguous", "interpolate", "pad"}
 
 RECURRENT = frozenset({"lstm", "gru", "rnn_tanh", "rnn_relu"})
+SIZED_BY_INPUT = PROJECTIONS | RECURRENT  # built for a number of input channels or features
 
 
 # --- sizes

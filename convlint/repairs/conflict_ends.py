@@ -162,7 +162,7 @@ def _declared(graph: Graph, node: Node) -> Iterator[tuple[Literal["in", "out"], 
     shape = graph.tensor(node.inputs[0]).shape if node.inputs else ()
     layer = graph.layer(node.layer)
     attrs = {**(layer.attrs if layer else {}), **node.attrs}
-    label: Literal["in", "out"] = "in" if node.op in ops.PROJECTIONS | ops.RECURRENT else "out"
+    label: Literal["in", "out"] = "in" if node.op in ops.SIZED_BY_INPUT else "out"
     name = None if node.op == "layer_norm" else parameter_of(node.op, label)
     dim = (
         -1

@@ -106,7 +106,7 @@ def _found_with_all_counts(
     project: Project, explored: Exploration, path: ExecutionPath, here: Mapping[tuple[str, Place], Finding]
 ) -> dict[tuple[str, Place], Finding]:
     """Return the findings that do not depend on a number of blocks or items that convlint chose."""
-    kept = {key: finding for key, finding in here.items() if not _is_of_sizes(finding)}
+    kept = {key: finding for key, finding in here.items() if not _may_follow_from_lengths(finding)}
     stated = {int(text) for finding in here.values() for text in _NUMBER.findall(finding.message)}
     for count in [_LONG, *_COUNTS, *sorted(stated.difference(_COUNTS))]:  # an item for each channel that is expected
         if count == path.execution.count or not 0 < count <= _LONGEST:
@@ -127,7 +127,7 @@ def _found_with_all_counts(
     return kept
 
 
-def _is_of_sizes(finding: Finding) -> bool:
+def _may_follow_from_lengths(finding: Finding) -> bool:
     """Return whether a finding may follow from the equal lengths of lists that callers pass: tensors of several lists
     meet, and a layer whose place in its list is not known.
     """

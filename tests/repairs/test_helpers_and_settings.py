@@ -101,30 +101,57 @@ FUSED = f"""{HEAD}
 class Fuse(nn.Module):
     def __init__(self, channels):
         super().__init__()
-        self.rows = nn.ModuleList()
-        for i in range(len(channels)):
-            row = nn.ModuleList()
-            for j in range(len(channels)):
-                if j == i:
+        self.channels = channels
+        self.branches = nn.ModuleList([nn.Conv2d(c, c, 1) for c in channels])
+        self.rows = self._make_rows()
+
+    def _make_rows(self):
+        n = len(self.channels)
+        rows = []
+        for i in range(n):
+            row = []
+            for j in range(n):
+                if j > i:
+                    up = nn.Conv2d(self.channels[j], self.channels[i], 1, bias=False)
+                    norm = nn.BatchNorm2d(self.channels[i])
+                    row.append(nn.Sequential(up, norm, nn.Upsample(scale_factor=2 ** (j - i))))
+                elif j == i:
                     row.append(nn.Identity())
                 else:
-                    conv = nn.Conv2d(channels[j], channels[MADE], 1, bias=False)
-                    row.append(nn.Sequential(conv, nn.BatchNorm2d(channels[i])))
-            self.rows.append(row)
+                    convs = []
+                    for k in range(i - j):
+                        end = self.channels[MADE] if k == i - j - 1 else self.channels[j]
+                        norm = self.channels[i] if k == i - j - 1 else self.channels[j]
+                        conv = nn.Conv2d(self.channels[j], end, 3, 2, 1, bias=False)
+                        convs.append(nn.Sequential(conv, nn.BatchNorm2d(norm)))
+                    row.append(nn.Sequential(*convs))
+            rows.append(nn.ModuleList(row))
+        return nn.ModuleList(rows)
 
     def forward(self, xs):
-        return [sum(layer(x) for layer, x in zip(row, xs)) for row in self.rows]
+        xs = [branch(x) for branch, x in zip(self.branches, xs)]
+        out = []
+        for i in range(len(self.rows)):
+            y = xs[0] if i == 0 else self.rows[i][0](xs[0])
+            for j in range(1, len(xs)):
+                y = y + (xs[j] if i == j else self.rows[i][j](xs[j]))
+            out.append(y.relu())
+        return out
 
 
 class Net(nn.Module):
     def __init__(self, widths=(18, 36, 72)):
         super().__init__()
-        self.stems = nn.ModuleList([nn.Conv2d(3, width, 1) for width in widths])
+        self.stem = nn.Conv2d(3, widths[0], 3, 2, 1)
+        self.down = nn.ModuleList([nn.Conv2d(a, b, 3, 2, 1) for a, b in zip(widths, widths[1:])])
         self.fuse = Fuse(widths)
         self.head = nn.Conv2d(WIDTH, 4, 1)
 
     def forward(self, x):
-        return self.head(self.fuse([stem(x) for stem in self.stems])[0])
+        xs = [self.stem(x)]
+        for down in self.down:
+            xs.append(down(xs[-1]))
+        return self.head(self.fuse(xs)[0])
 """
 
 

@@ -114,7 +114,7 @@ def statement(graph: Graph, vote: Vote, others: str = "") -> str:
     unit = "features" if node.op in ops.RECURRENT | {"linear", "layer_norm"} else "channels"
     if vote.label == "groups":
         verb, unit = "has", "groups"
-    elif node.op not in ops.PROJECTIONS | ops.RECURRENT:
+    elif node.op not in ops.SIZED_BY_INPUT:
         verb = "expects"
     elif vote.label == "in":
         verb, unit = "expects", f"input {unit}"
