@@ -72,7 +72,7 @@ def findings(project: Project, explored: Exploration) -> Iterator[Finding]:
         if not path.interpreter.choices.choices:
             certain |= invalid
     for key, findings in found.items():
-        everywhere = sum(key[1] in places for places in reached) <= len(findings)
+        everywhere = sum(key[1] in places for places in reached) <= len(findings) and not explored.has_more_branches
         if key[0] == "CVL190" and explored.entry_point.kind in ("function", "factory"):
             if not findings[0].module:
                 continue  # of tensors that a caller passes, whose dimensions are not known

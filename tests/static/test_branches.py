@@ -82,6 +82,29 @@ def test_a_branch_that_a_call_takes_is_an_error() -> None:
     assert finding.severity == "error"
 
 
+def test_a_branch_that_fails_says_nothing_without_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("convlint.static.domain.budget._FURTHER", -10_000)  # what a long file has left
+    source = """
+class Net(nn.Module):
+    def __init__(self, width, down, residual):
+        super().__init__()
+        self.residual = residual
+        self.conv = nn.Conv2d(width, width, 3, 2 if down else 1, 1)
+
+    def forward(self, x):
+        y = self.conv(x)
+        if self.residual:
+            y = y + x
+        return y
+"""
+    assert wrong(source) == []
+
+
+def test_a_condition_on_an_expression_is_not_shown_in_terms_of_the_analysis() -> None:
+    (finding,) = wrong(block(", block", "64 != 8 * block.expansion"))
+    assert "^" not in finding.message
+
+
 def test_an_error_on_every_branch_names_none() -> None:
     (finding,) = wrong(block(", bilinear=False", "bilinear").replace("Conv2d(16, 4", "Conv2d(24, 4")[:-1])[:1]
     assert finding.severity == "error"

@@ -99,6 +99,10 @@ FOLLOWED = {
         "x = self.conv(x)",
     ),
     "rearranged axes": ("pass", "x = rearrange(rearrange(x, 'b c h w -> b (h w) c'), 'b (h w) c -> b c h w', h=8)"),
+    "axes that an ellipsis merges": (
+        "pass",
+        "x = rearrange(rearrange(x, 'b c ... -> b c (...)'), 'b c (h w) -> b c h w', h=8)",
+    ),
     "a layer that rearranges": (
         "self.mix = nn.Sequential(Rearrange('b c h w -> b h w c'), nn.Linear(16, 16), Rearrange('b h w c -> b c h w'))",
         "x = self.mix(x)",

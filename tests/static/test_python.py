@@ -110,6 +110,19 @@ NUMBERS = {
         "from dataclasses import dataclass, field\n@dataclass\nclass C:\n    a: int\n    w: int = <3|4>\n"
         "    x: list = field(default_factory=list)\nn = C(1).w"
     ),
+    "the text of an object": (
+        "class C:\n    def __init__(self, w): self.w = w\n    def __str__(self): return f'c{[self.w]}'\n"
+        "n = {'c[3]': 3, 'c[4]': 4}[str(C(<3|4>))]"
+    ),
+    "a switch that is off whatever else is on": "n = 9 if what & False else <3|4>",
+    "the mode of a module that is being built": (
+        "class C(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+        "        self.w = <3|4> if self.training else 9\nn = C().w"
+    ),
+    "the mode that a constructor sets": (
+        "class C(nn.Module):\n    def __init__(self):\n        super().__init__()\n        self.part = nn.ReLU()\n"
+        "        self.eval()\n        self.w = 9 if self.part.training else <3|4>\nn = C().w"
+    ),
     "getattr and setattr": (
         "class C: pass\nc = C()\nsetattr(c, 'w', <3|4>)\nn = getattr(c, 'w') if hasattr(c, 'w') else 9"
     ),
@@ -129,6 +142,10 @@ UNKNOWN = {
     "a name that nobody binds": "n = what",
     "what the user types": "n = int(input())",
     "a library's function": "import numpy\nn = numpy.random.randint(9)",
+    "two modules under names that are not known": (
+        "m = nn.Sequential()\nm.add_module(what.a, nn.Conv2d(3, 4, 1))\nm.add_module(what.b, nn.Conv2d(4, 4, 1))\n"
+        "m(torch.zeros(1, 3, 8, 8))\nn = 3"
+    ),
     "an environment": "import os\nn = int(os.environ['N'])",
     "one of two numbers": "n = 4 if torch.cuda.is_available() else 3",
     "a number set in one branch": "n = 3\nif torch.cuda.is_available(): n = 4",

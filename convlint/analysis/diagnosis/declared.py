@@ -15,7 +15,7 @@ def convolution(sizes: Sizes, node: Node, before: Tensor, after: Tensor) -> None
     """Vote for input and output channels, and for the groups of a depthwise convolution, which equal them."""
     attrs = node.attrs
     dim = -ops.spatial_dims(node.op) - 1
-    if "in_channels" not in attrs or len(before.shape) < -dim:
+    if "in_channels" not in attrs or len(before.shape) not in (-dim, 1 - dim):
         return
     input, output = sizes.variable(before, dim), sizes.new_variable()
     into, out, groups = attrs["in_channels"], attrs["out_channels"], attrs["groups"]

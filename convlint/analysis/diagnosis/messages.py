@@ -69,9 +69,9 @@ def _has_wrong_input(graph: Graph, node: Node) -> bool:
 
 
 def _received_channels(graph: Graph, node: Node) -> int | None:
-    """The channels of a convolution's input; None where the input has too few dimensions."""
+    """The channels of a convolution's input; None where the input has too few or too many dimensions."""
     shape, dim = graph_queries.input_shape(graph, node), -ops.spatial_dims(node.op) - 1
-    return shape[dim] if len(shape) >= -dim else None
+    return shape[dim] if len(shape) in (-dim, 1 - dim) else None
 
 
 def reported_call(graph: Graph, disagreement: Disagreement) -> Node:

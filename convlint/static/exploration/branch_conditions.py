@@ -13,6 +13,7 @@ from convlint.symbolic import Dim
 
 _MOST = 3
 _SYMBOL = re.compile(r"^1\*([\w.]+) \d+\^1$")  # the key of an expression that is one parameter
+_WORD = re.compile(r"-?[\w.]+$")  # a parameter or a number
 _WORDS = {"==": "is", "<": "is less than", "<=": "is at most"}
 _OPPOSITES = {"==": "is not", "<": "is at least", "<=": "is more than"}
 
@@ -59,6 +60,10 @@ def _choice_in_words(choice: PathChoice) -> str | None:
         return None
     op, *sides = choice.key
     left, right = (_SYMBOL.sub(r"\1", side) for side in sides)
+    if not all(map(_WORD.match, (left, right))):
+        return None
+    if left.lstrip("-").isdigit() and op == "==":
+        left, right = right, left
     if op == "truth":
         return f"`{left}` is {str(choice.taken).lower()}"
     words = (_WORDS if choice.taken else _OPPOSITES).get(op)

@@ -26,6 +26,7 @@ from convlint.static.program.source_module import SourceModule
 from convlint.support.dataclass import dataclass
 
 _MOST_PATHS = 10  # of one entry point
+_MOST_DECIDING_PATHS = 32  # of one that fails on a branch
 _COUNTS = (2, 3, 4, 5, 6)  # of blocks, or of items of a list
 _ALIKE = {"factory": 1}
 """How many of the functions that call the same are executed first, 2 of other kinds."""
@@ -40,6 +41,7 @@ class Exploration:
         self.paths: list[ExecutionPath] = []
         self._most = steps_of_a_path(entry_point.module.text.length)
         self.fails_at_defaults = False  # as far as the first execution shows
+        self.fails_on_a_branch = False  # whether one fails that took a branch of a condition; another may work
         self._variants = argument_variants(entry_point)
         self._variant: dict[str, Value] = {}
         self._choices: PathChoices | None = None
@@ -47,7 +49,7 @@ class Exploration:
 
     def advance(self, steps: int | None = None) -> int | None:
         """Execute the next path, within ``steps`` if given. Returns the steps taken, None if no path is left."""
-        if len(self.paths) >= _MOST_PATHS:
+        if len(self.paths) >= (_MOST_DECIDING_PATHS if self.fails_on_a_branch else _MOST_PATHS):
             return None
         if self._choices is None:
             if not self._variants:
@@ -60,13 +62,14 @@ class Exploration:
             self._count = count  # the class may only accept lists of another length
             path = self.with_count(path, count)
         self.paths.append(path)
+        self.fails_on_a_branch |= bool(path.interpreter.choices.choices) and _fails(path)
         if len(self.paths) == 1 and fails_at_defaults(path):
             self._variants.insert(0, default_numbers(path))
             self._choices = None
             self.fails_at_defaults = True
             return path.steps
         # Other branches may build other layers, or work where this path fails.
-        has_more_to_show = self._builds_on_condition or any(step.error for step in path.execution.steps)
+        has_more_to_show = self._builds_on_condition or self.fails_on_a_branch
         self._choices = self._choices.next() if has_more_to_show else None
         return path.steps
 
@@ -101,6 +104,11 @@ class Exploration:
         return path
 
     @property
+    def has_more_branches(self) -> bool:
+        """Return whether conditions have branches that no execution took yet."""
+        return self._choices is not None
+
+    @property
     def contracts(self) -> Contracts:
         """The equalities that the executions assumed, by the call that needs them."""
         contracts: Contracts = {}
@@ -113,6 +121,10 @@ class Exploration:
     @cached_property
     def _builds_on_condition(self) -> bool:
         return self.entry_point.kind != "factory" and builds_on_condition(self.entry_point)
+
+
+def _fails(path: ExecutionPath) -> bool:
+    return any(step.error for step in path.execution.steps) or any(each.error for each in path.interpreter.creators)
 
 
 Contracts = dict[Site, set[tuple[Num, Num]]]
@@ -186,6 +198,12 @@ def explored(project: Project, module: SourceModule) -> Explored:
         if taken is not None:
             budget.further -= taken
             pending.append(current)
+    for current in explorations:  # one failing branch proves nothing without the others
+        while budget.first > 0 and current.fails_on_a_branch and current.has_more_branches:
+            taken = current.advance(budget.first)
+            if taken is None:
+                break
+            budget.first -= taken
     for entry_point in later:
         if budget.further <= 0:
             break

@@ -97,7 +97,7 @@ def _of_instance(interpreter: Interpreter, instance: Instance, name: str, node: 
             return Bound(Builtin(f"{kind.__name__}.{name}"), instance)
     if instance.is_module:
         if name == "training":
-            return False
+            return bool(interpreter.constructing)  # a check is of inference
         if name == "_modules":
             return Children(instance)
         if name == "forward" or name in module_containers.METHODS:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from convlint.static.domain.objects import Scope
 from convlint.static.domain.values import ANY_KEY, LONGEST, UNKNOWN, InputItems, Value, has_more
-from convlint.static.interpreter import input_mappings, truth
+from convlint.static.interpreter import input_mappings, special_methods, truth
 from convlint.static.interpreter.assignment import assign
 from convlint.static.interpreter.dispatch import ExpressionHandler, evaluate
 from convlint.static.interpreter.pymodel import containers
@@ -66,9 +66,10 @@ def _joined(interpreter: Interpreter, node: ast.JoinedStr, scope: Scope) -> Valu
             continue
         assert isinstance(part, ast.FormattedValue)
         value = evaluate(interpreter, part.value, scope)
-        if type(value) not in (int, str, float, bool) or part.format_spec is not None:
+        text = None if part.format_spec is not None else special_methods.text_of(interpreter, value)
+        if text is None:
             return UNKNOWN
-        parts.append(repr(value) if part.conversion == ord("r") else str(value))
+        parts.append(repr(value) if part.conversion == ord("r") and type(value) is str else text)
     return "".join(parts) if sum(map(len, parts)) <= LONGEST else UNKNOWN
 
 

@@ -36,7 +36,7 @@ def call_instance(instance: Instance, call: Call) -> Value:
             return interpreter.call_function(method, call.with_args([instance, *call.args]))
         return interpreter.call_unknown(call)
     key = None
-    if instance.cls.node is not None and not call.open_ended:
+    if instance.cls.node is not None and not call.open_ended and not interpreter.constructing:
         key = call_cache.call_key(instance, call)
         if key is not None and key in interpreter.cached_calls:
             return interpreter.cached_calls[key].again(call)

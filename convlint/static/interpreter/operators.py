@@ -56,7 +56,7 @@ def operate(op: ast.operator, operands: Call, *, inplace: bool = False) -> Value
     if left_type is Tensor or right_type is Tensor:
         return _on_tensors(name, operands, inplace=inplace)
     if left_type is Unknown or right_type is Unknown:
-        return UNKNOWN
+        return False if name == "and" and (left is False or right is False) else UNKNOWN
     if name == "and" and left_type is right_type is Dim:
         return _common_bits(operands)
     if left_type in (Dim, Real) or right_type in (Dim, Real):

@@ -46,6 +46,20 @@ def call_special(
     return interpreter.call(method, Call(interpreter, [instance, *args], {}, node, scope))
 
 
+def text_of(interpreter: Interpreter, value: Value) -> str | None:
+    """Return ``str(value)`` of a plain value, a short list of them, or an object that says it; None if not known."""
+    kind = type(value)
+    if kind in _PLAIN or (kind in (list, tuple) and len(value) <= _LONGEST and _PLAIN.issuperset(map(type, value))):
+        return str(value)
+    name = "__str__" if defines(value, "__str__") else "__repr__"
+    text = call_special(interpreter, value, name) if defines(value, name) else None
+    return text if type(text) is str else None
+
+
+_PLAIN = frozenset({int, str, float, bool})
+_LONGEST = 64
+
+
 def set_attribute(call: Call) -> Value:
     """``object.__setattr__(owner, name, value)``."""
     owner, name, value = call.args

@@ -218,8 +218,8 @@ def _any_all(*, wanted: bool) -> NativeFunction:
 
 
 def _str(call: Call) -> Value:
-    value = call.args[0] if call.args else ""
-    return str(value) if type(value) in (int, float, str, bool) else UNKNOWN
+    text = special_methods.text_of(call.interpreter, call.args[0] if call.args else "")
+    return UNKNOWN if text is None else text
 
 
 def _input_view(of: str) -> NativeFunction:

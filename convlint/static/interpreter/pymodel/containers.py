@@ -109,17 +109,15 @@ def set_item(owner: Value, key: Value, value: Value) -> None:
     elif type(owner) is dict:
         put(owner, key, value)
     elif type(owner) is Children:
-        owner.module.attrs[key if type(key) is str else UNKNOWN_CHILD] = value
+        module_containers.put(owner.module, key, value)
     elif type(owner) is Names:
         owner.module.values[key] = value
     elif type(owner) is Instance and owner.items is not None:
         set_item(owner.items, key, value)
     elif type(owner) is Instance and owner.is_module:
         if type(key) is int:
-            name = str(key if key >= 0 else key + len(module_containers.items(owner)))
-        else:
-            name = key if type(key) is str else UNKNOWN_CHILD
-        owner.attrs[name] = value
+            key = str(key if key >= 0 else key + len(module_containers.items(owner)))
+        module_containers.put(owner, key, value)
 
 
 def _is_plain_range(key: slice) -> bool:

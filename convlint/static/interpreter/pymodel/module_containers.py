@@ -38,9 +38,17 @@ def construct(instance: Instance, name: str, call: Call) -> bool:
 
 def _update(instance: Instance, pairs: Iterable[tuple[Value, Value]]) -> None:
     for key, value in pairs:
-        instance.attrs[key if type(key) is str else UNKNOWN_CHILD] = value
+        put(instance, key, value)
         if value is not None and not (type(value) is Instance and value.is_module):
             instance.attrs[UNKNOWN_CHILD] = UNKNOWN
+
+
+def put(instance: Instance, key: Value, value: Value) -> None:
+    """Hold a value under a name; two modules whose names are not known are no longer known themselves."""
+    if type(key) is str:
+        instance.attrs[key] = value
+    else:
+        instance.attrs[UNKNOWN_CHILD] = UNKNOWN if UNKNOWN_CHILD in instance.attrs else value
 
 
 def extend(instance: Instance, values: Sequence[Value]) -> None:
@@ -128,15 +136,25 @@ def call_method(name: str, instance: Instance, call: Call) -> Value:
         for part in args[0].split("."):
             module = module.attrs.get(part, UNKNOWN) if type(module) is Instance else UNKNOWN
         return module
+    if name in ("train", "eval") and call.interpreter.constructing:  # before that it is in training mode
+        mode = name == "train" and call.argument(0, "mode", True)
+        for module in _below(instance):
+            if mode is True:
+                module.attrs.pop("training", None)
+            else:
+                module.attrs["training"] = mode
     return instance if name in _RETURNING_SELF else UNKNOWN
 
 
 def _below(instance: Instance) -> list[Instance]:
     """Return a module and all modules in it."""
-    found = [instance]
-    for module in found:
-        found += [child for _, child in module.children() if child not in found]
-    return found
+    found = {instance: None}
+    pending = [instance]
+    while pending:
+        new = [child for _, child in pending.pop(0).children() if child not in found]
+        found.update(dict.fromkeys(new))
+        pending += new
+    return list(found)
 
 
 _HOOKS = frozenset({"register_forward_hook", "register_forward_pre_hook"})

@@ -13,12 +13,13 @@ from convlint.static.torch_shapes import function, sizes
 
 Axis = tuple[str, ...]  # the names in one dimension: one, those of a group, or none for a dimension of size 1
 _TOKEN = re.compile(r"\(([^()]*)\)|(\.\.\.)|(\w+)")
+_MERGED = "(...)"  # the name of the dimensions of an ellipsis that a group makes one
 _LONGEST = 200  # characters of a pattern
 
 
 def _axes(side: str) -> list[Axis]:
     return [
-        tuple(name for name in (group or rest or name).split() if name != "1")
+        tuple(name for name in (group.replace("...", _MERGED) or rest or name).split() if name != "1")
         for group, rest, name in _TOKEN.findall(side)
     ]
 
@@ -56,6 +57,7 @@ def _result(run: Execution, x: Value, pattern: Value, lengths: Mapping[str, Valu
     found = None if shape is None or len(shape) != len(before) else _sizes_of(shape, before, given)
     if found is None:
         return None
+    found[_MERGED] = sizes.product(rest)
     result: list[Num] = []
     for names in after:
         if names == ("...",):
