@@ -12,6 +12,8 @@ from convlint.rewriting.layer_use import LayerArguments, LayerUse
 from convlint.source_text.call_sites import WrittenCall
 from convlint.support.dataclass import dataclass
 
+CONVOLUTIONS = ("Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d")
+
 
 @dataclass(frozen=True, slots=True)
 class KindOptions:
@@ -153,6 +155,17 @@ class Kind(ABC):
     @abstractmethod
     def expression(self, form: Replacement) -> str:
         """An expression for the replacement of the dense layer ``layer``, evaluated where the helpers are defined."""
+
+
+def dimensions(base: str) -> int:
+    """The number of spatial dimensions of a class of torch.nn."""
+    return int(base[-2])
+
+
+def other_base(uses: Sequence[LayerUse]) -> str:
+    """The ``base`` of a replacement for these layers: empty for ``Conv2d``."""
+    base = uses[0].layer.base if uses else "Conv2d"
+    return "" if base == "Conv2d" else base
 
 
 def is_class_call(call: WrittenCall, base: str) -> bool:

@@ -9,7 +9,7 @@ from itertools import combinations
 from convlint.ir import Edit, Site
 from convlint.rewriting import layer_reads
 from convlint.rewriting.base import Draft, EditedCall, Helper, NamedEdit, callee_edit, is_class_call, wrapping_edits
-from convlint.rewriting.layer_class import DEFAULTS, TUPLES, attribute
+from convlint.rewriting.layer_class import LINE, OUTPUT_PADDING, TUPLES, attribute, parameters_of
 from convlint.rewriting.layer_use import STEM_CHANNELS, LayerArguments
 from convlint.source_text import call_sites
 from convlint.source_text.call_sites import WrittenCall
@@ -17,8 +17,7 @@ from convlint.support.dataclass import dataclass, replace
 
 Writer = Callable[[frozenset[str]], Helper]
 
-_POSITIONS = (*list(DEFAULTS)[:6], "groups", *list(DEFAULTS)[6:])  # of the parameters of Conv2d
-_GROUPS = _POSITIONS.index("groups")
+_GROUPS = 6  # the position of the parameter ``groups`` of all convolutions
 _STATE = frozenset(map(attribute, layer_reads.STATE))
 _READ = frozenset({"in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation", "padding_mode"})
 
@@ -72,19 +71,29 @@ def _passed(edited: EditedCall) -> frozenset[str] | None:
     call = edited.call
     if any(isinstance(argument, ast.Starred) for argument in call.node.args):
         return None
-    names = set(_POSITIONS[: len(call.node.args)])
+    names = set(_positions(call)[: len(call.node.args)])
     for keyword in call.node.keywords:
         names |= {keyword.arg} if keyword.arg else _used(edited)
     names.discard("groups")
-    return frozenset(names) if names <= set(DEFAULTS) else None
+    return frozenset(names) if names <= set(_positions(call)) else None
+
+
+def _positions(call: WrittenCall) -> tuple[str, ...]:
+    """The parameters of the class that is called, in their order."""
+    names = list(parameters_of(call.callee))
+    return (*names[:_GROUPS], "groups", *names[_GROUPS:])
 
 
 def _used(edited: EditedCall) -> frozenset[str]:
     """The parameters whose values differ from the defaults in some layer of the call."""
-    plain = LayerArguments(1, 1)
     layers = [*(use.arguments for use in edited.uses), *edited.others]
-    names = ("stride", "padding", "dilation", "padding_mode")
-    used = {name for name in names if any(getattr(n, name) != getattr(plain, name) for n in layers)}
+    neutral = {"stride": 1, "padding": 0, OUTPUT_PADDING: 0, "dilation": 1}
+    used = {n for n, value in neutral.items() if any(set(getattr(each, n)) - {value} for each in layers)}
+    if any(each.padding_mode != "zeros" for each in layers):
+        used.add("padding_mode")
+    names = [*neutral, "padding_mode"]
+    if "Transpose" not in edited.call.callee:
+        names.remove(OUTPUT_PADDING)
     return frozenset({*used, "bias"} if layers else {*names, "bias"})
 
 
@@ -119,7 +128,11 @@ def _class_drafts(edited: EditedCall, helper: Helper, *, all_fit: bool, fits: Se
         yield Draft((place.branches(helper.name, condition),), (helper,))
     else:
         text = ast.get_source_segment("".join(call.file.lines), call.node) or ""
-        new = f"{_other_class(call, helper.name)} if {condition} else {text}"
+        before = call.file.lines[call.node.lineno - 1][: call.node.col_offset]
+        other = _other_class(call, helper.name)
+        new = f"{other} if {condition} else {text}"
+        if not before.strip() and len(before + new) > LINE and not _needs_parentheses(call):
+            new = f"{other}\n{before}if {condition}\n{before}else {text}"  # the line begins within brackets
         enclosed = f"({new})" if _needs_parentheses(call) else new
         site = call.site
         yield Draft((NamedEdit(site, enclosed, helper.name, int(enclosed != new)),), (helper,))
@@ -135,7 +148,8 @@ def _without_groups(call: WrittenCall) -> tuple[Edit, ...]:
         return ()
     first, last = call.replacing(positional[0], "").site, call.replacing(positional[-1], "").site
     rest = ", ".join(
-        f"{name}={_text(call, node)}" for name, node in zip(_POSITIONS[_GROUPS + 1 :], positional[1:], strict=False)
+        f"{name}={_text(call, node)}"
+        for name, node in zip(_positions(call)[_GROUPS + 1 :], positional[1:], strict=False)
     )
     if rest:
         return (Edit(Site(first.path, first.line, first.column, last.end_line, last.end_column, first.function), rest),)
@@ -147,7 +161,7 @@ def _without_groups(call: WrittenCall) -> tuple[Edit, ...]:
 def _other_class(call: WrittenCall, name: str) -> str:
     """The call with another class, without ``groups``, in one line."""
     arguments = [_text(call, node) for node in call.node.args[:_GROUPS]]
-    after = zip(_POSITIONS[_GROUPS + 1 :], call.node.args[_GROUPS + 1 :], strict=False)
+    after = zip(_positions(call)[_GROUPS + 1 :], call.node.args[_GROUPS + 1 :], strict=False)
     arguments += [f"{parameter}={_text(call, node)}" for parameter, node in after]
     for keyword in call.node.keywords:
         if keyword.arg != "groups":

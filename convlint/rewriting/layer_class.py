@@ -21,11 +21,29 @@ DEFAULTS = {
     "device": "None",
     "dtype": "None",
 }
+OUTPUT_PADDING = "output_padding"  # of transposed convolutions, which have another order
 REQUIRED = ("in_channels", "out_channels", "kernel_size")
 WINDOW = ("kernel_size", "stride", "padding", "dilation")
 EVERY = frozenset(DEFAULTS)
 TUPLES = "tuples"  # not a parameter, but an option of the text: sizes may be tuples or strings
 ATTRIBUTES = ("in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation", "padding_mode")
+
+
+def parameters_of(base: str) -> dict[str, str]:
+    """The parameters of a class of torch.nn for convolutions, without ``groups``, and their defaults."""
+    if "Transpose" not in base:
+        return DEFAULTS
+    names = [name for name in DEFAULTS if name != "dilation"]
+    names[5:6] = [OUTPUT_PADDING, "bias", "dilation"]
+    return {name: DEFAULTS.get(name, "0") for name in names}
+
+
+def window(base: str, parameters: frozenset[str]) -> list[str]:
+    """The arguments that pass the size, stride and padding of a kernel on; before them come the two of channels."""
+    parameters |= {"kernel_size"}
+    if "Transpose" not in base:
+        return passing(WINDOW, parameters, after=2)
+    return [*passing((*WINDOW[:3], OUTPUT_PADDING), parameters, after=2), *passing(("dilation",), parameters)]
 
 
 def attribute(name: str) -> str:
@@ -90,10 +108,11 @@ def definition(name: str, about: str, parameters: Sequence[str], body: str) -> s
     return f'class {name}(nn.Sequential):\n    """{about}"""\n\n{signature}        super().__init__()\n{body}'
 
 
-def conv_parameters(parameters: frozenset[str]) -> list[str]:
+def conv_parameters(parameters: frozenset[str], base: str = "Conv2d") -> list[str]:
     """The parameters of a class that replaces a convolution."""
     wanted = parameters | set(REQUIRED)
-    return [f"{name}={default}" if default else name for name, default in DEFAULTS.items() if name in wanted]
+    known = parameters_of(base).items()
+    return [f"{name}={default}" if default else name for name, default in known if name in wanted]
 
 
 def attributes(parameters: frozenset[str], source: str) -> str:
@@ -116,11 +135,11 @@ def properties(parameters: frozenset[str], source: str) -> str:
     return "".join(template.format(name, source) for name in wanted)
 
 
-def of_layer(layer: str, parameters: frozenset[str]) -> list[str]:
+def of_layer(layer: str, parameters: frozenset[str], base: str = "Conv2d") -> list[str]:
     """The arguments for a class with these parameters, read from a convolution."""
     values = [f"{layer}.{name}" for name in REQUIRED]
     contiguous = True
-    for name in ("stride", "padding", "dilation", "bias", "padding_mode"):
+    for name in list(parameters_of(base))[len(REQUIRED) : -2]:
         if name not in parameters:
             contiguous = False
             continue

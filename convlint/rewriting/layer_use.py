@@ -28,6 +28,7 @@ class LayerArguments:
     bias: bool = True
     padding_mode: str = "zeros"
     transposed: bool = False
+    output_padding: Shape = ()
 
     @property
     def window(self) -> int:
@@ -61,6 +62,7 @@ def layer_arguments(attrs: Mapping[str, Any], base: str = "Conv2d") -> LayerArgu
         bias,
         str(attrs.get("padding_mode", "zeros")),
         base.startswith("ConvTranspose"),
+        tuple(attrs.get("output_padding", ())),
     )
 
 

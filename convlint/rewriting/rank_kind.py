@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from convlint.ir import Graph, Replacement, Shape
 from convlint.rewriting.base import (
+    CONVOLUTIONS,
     Draft,
     EditedCall,
     Helper,
@@ -21,7 +22,6 @@ from convlint.rewriting.base import (
 from convlint.rewriting.layer_use import LayerArguments, LayerUse
 from convlint.support.dataclass import replace
 
-CONVOLUTIONS = ("Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d")
 PARTS = 16  # of the channels, in which the rank of a call that builds several layers is given
 DEFAULT_PARTS = 6  # a quarter to a half of the channels keeps most of trained weights
 SEARCHED_PARTS = (1, 2, 3, 4, 5, 6, 8, 10, 12)
@@ -170,8 +170,3 @@ def _written_ranks(edited: EditedCall, form: Replacement) -> str | None:
         if node
     ]
     return f"({', '.join(parts)}{',' if len(parts) == 1 else ''})"
-
-
-def dimensions(base: str) -> int:
-    """The number of spatial dimensions of a class of torch.nn."""
-    return int(base[-2])

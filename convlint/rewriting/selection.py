@@ -71,7 +71,7 @@ def front(suggestions: Sequence[Suggestion], chosen: Sequence[Suggestion], total
 def _estimate(chosen: Sequence[Suggestion], totals: Costs, *, chosen_set: bool) -> SetEstimate:
     changes = [change for suggestion in chosen for change in suggestion.changes]
     errors = [change.weight_error for change in changes if change.weight_error is not None]
-    kinds = dict.fromkeys((suggestion.code, suggestion.name) for suggestion in chosen)
+    kinds = dict.fromkeys((each.code, each.name + " pairs" * (each.code == "CVL505")) for each in chosen)
     return SetEstimate(
         " + ".join(name for _, name in kinds),
         tuple(code for code, _ in kinds),

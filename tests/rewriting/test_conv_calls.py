@@ -76,6 +76,17 @@ def test_an_assignment_gets_both_branches() -> None:
     assert "            self.conv = nn.Conv2d(\n                i, 8, 3, groups=g,\n            )\n" in after
 
 
+def test_a_long_condition_among_arguments_is_three_lines() -> None:
+    call = "nn.Conv2d(i, o, kernel_size, stride, padding, groups=groups, bias=False),"
+    names = "i, o, kernel_size=3, stride=1, padding=1, groups=1"
+    text = f"{HEAD}def block({names}):\n    return nn.Sequential(\n        {call}\n        nn.ReLU(),\n    )\n"
+    assert added(text, rewritten(text, DEPTHWISE)) == [
+        "DepthwiseSeparableConv2d(i, o, kernel_size, stride, padding, bias=False)",
+        "if groups == 1",
+        f"else {call}",
+    ]
+
+
 def test_two_conditions_in_a_statement_have_variables_of_their_own() -> None:
     text = HEAD + "def f(i, o):\n    return [nn.Conv2d(o, i, 3), nn.Conv2d(i, o, 3)]\n"
     second = rewritten(text, STEM)

@@ -14,14 +14,17 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from convlint.ir import Costs, Graph, IntermediateLayers, Replacement
-from convlint.rewriting.base import KindOptions
+from convlint.rewriting.base import CONVOLUTIONS, KindOptions
 from convlint.rewriting.kinds import kinds, of_code
 from convlint.rewriting.kinds.cvl501_grouped import auto_groups
 from convlint.rewriting.layer_use import LayerArguments, LayerUse, layer_arguments, layer_use
 from convlint.runtime.measure.memory import with_memory
 from convlint.runtime.record import layers
 from convlint.runtime.record.record import record
+from convlint.runtime.weights.checkpoint import convert_layer
+from convlint.runtime.weights.decompose import dense_of_grouped
 from convlint.runtime.weights.replace_layers import replacement_for
+from convlint.support.dataclass import replace
 
 # Of "same" with an even kernel PyTorch says that it pads a copy.
 pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same'")
@@ -155,6 +158,65 @@ def test_global_depthwise(shape: tuple[int, int, int, int], out: int, bias: bool
     assert one.before == amounts(model[2], flat)
     assert kind.costs(one, form) == amounts(made, flat)
     assert made(flat).shape == model(x).shape
+
+
+ALL_CLASSES = [base for base in CONVOLUTIONS if base != "Conv2d"]
+
+
+@pytest.mark.parametrize("base", ALL_CLASSES)
+@pytest.mark.parametrize(
+    "form",
+    [
+        Replacement("CVL501", groups=3),
+        Replacement("CVL502"),
+        Replacement("CVL505", pairs=2),
+        Replacement("CVL502", between="norm-relu"),
+    ],
+)
+def test_other_convolutions_take_what_pytorch_counts(base: str, form: Replacement) -> None:
+    layer, x = any_convolution(base)
+    form = replace(form, base=base)
+    made = replacement_for(layer, form)
+    assert made is not layer
+    _, one = used(layer, "", x)
+    assert of_code(form.code).costs(one, form) == amounts(made, x)
+    assert made(x).shape == layer(x).shape
+
+
+@pytest.mark.parametrize("base", CONVOLUTIONS)
+def test_as_many_pairs_as_kernel_values_compute_what_the_layer_did(base: str) -> None:
+    layer, x = any_convolution(base)
+    pairs = layer.weight[0, 0].numel()
+    form = Replacement("CVL505", pairs=pairs, base="" if base == "Conv2d" else base)
+    namespace: dict[str, Any] = {"nn": nn}
+    helper, _ = of_code("CVL505").helpers(form)
+    exec(helper.text, namespace)  # noqa: S102 - convlint's own text
+    sizes = {"kernel_size": layer.kernel_size, "stride": layer.stride, "padding": layer.padding}
+    made = namespace[helper.name](12, 9, **sizes, **({"output_padding": 1} if "Transpose" in base else {}))
+    state, error = convert_layer(layer.weight, layer.bias, form)
+    made.double().load_state_dict(state, strict=True)
+    assert error < 1e-9
+    torch.testing.assert_close(made(x), layer(x))
+
+
+@pytest.mark.parametrize("base", CONVOLUTIONS)
+def test_groups_of_a_block_diagonal_kernel_compute_what_the_layer_did(base: str) -> None:
+    layer, x = any_convolution(base)
+    form = Replacement("CVL501", groups=3, base="" if base == "Conv2d" else base)
+    made = replacement_for(layer, form)
+    dense = dense_of_grouped(made.weight, 3)  # type: ignore[arg-type]
+    state, error = convert_layer(dense, layer.bias, form)
+    made.load_state_dict(state, strict=True)
+    layer.load_state_dict({"weight": dense, "bias": layer.bias})
+    assert error == 0
+    torch.testing.assert_close(made(x), layer(x))
+
+
+def any_convolution(base: str) -> tuple[Any, Tensor]:
+    """A convolution of 12 to 9 channels with a stride, and an input."""
+    options = {"output_padding": 1} if "Transpose" in base else {}
+    layer = getattr(nn, base)(12, 9, 3, 2, 1, **options).double()
+    return layer, torch.rand(2, 12, *(6, 5, 4)[: len(layer.kernel_size)], dtype=torch.float64)
 
 
 def test_a_layer_that_is_called_twice_takes_twice_as_much() -> None:

@@ -8,6 +8,7 @@ from math import gcd
 
 from convlint.ir import Costs, Graph, Replacement
 from convlint.rewriting.base import (
+    CONVOLUTIONS,
     Draft,
     EditedCall,
     Helper,
@@ -15,6 +16,7 @@ from convlint.rewriting.base import (
     KindOptions,
     NamedEdit,
     is_class_call,
+    other_base,
     wrapping_edits,
 )
 from convlint.rewriting.layer_use import STEM_CHANNELS, LayerArguments, LayerUse
@@ -58,6 +60,12 @@ class Grouped(Kind):
     name = "grouped"
     keeps_class = True
     example = Replacement("CVL501", groups=8)
+
+    @property
+    def bases(self) -> tuple[str, ...]:
+        """Convolutions and transposed convolutions."""
+        return CONVOLUTIONS
+
     evidence = (
         "ResNeXt-50 32x4d has 22.2 % top-1 error where ResNet-50 has 23.9 % at equal cost, being wider "
         "(Xie et al. 2017, arXiv:1611.05431); without a shuffle or a dense 1x1 between grouped layers it "
@@ -81,8 +89,9 @@ class Grouped(Kind):
     def form(self, uses: Sequence[LayerUse], kind_options: KindOptions, graph: Graph) -> Replacement | str:
         """The requested number of groups, or ``auto_groups``."""
         if kind_options.groups is not None:
-            return Replacement(self.code, groups=kind_options.groups)
-        return Replacement(self.code, groups=auto_groups([use.arguments for use in uses]), width=MIN_WIDTH)
+            return Replacement(self.code, groups=kind_options.groups, base=other_base(uses))
+        groups = auto_groups([use.arguments for use in uses])
+        return Replacement(self.code, groups=groups, width=MIN_WIDTH, base=other_base(uses))
 
     def alternatives(
         self, uses: Sequence[LayerUse], kind_options: KindOptions, graph: Graph
@@ -90,7 +99,8 @@ class Grouped(Kind):
         """Powers of two from 2 to 32 groups, unless a number was given."""
         if kind_options.groups is not None:
             return super().alternatives(uses, kind_options, graph)
-        return tuple(Replacement(self.code, groups=groups, width=4) for groups in (2, 4, 8, 16, 32))
+        base = other_base(uses)
+        return tuple(Replacement(self.code, groups=groups, width=4, base=base) for groups in (2, 4, 8, 16, 32))
 
     def fits(self, arguments: LayerArguments, form: Replacement, kind_options: KindOptions) -> bool:
         """Return whether the groups divide its channels and are wide enough."""
@@ -109,39 +119,46 @@ class Grouped(Kind):
     def drafts(self, edited: EditedCall, form: Replacement, *, all_fit: bool) -> Iterator[Draft]:
         """A ``groups`` argument, constant or computed per layer, or else a function around the call."""
         if not edited.through and edited.call.callee:
-            yield from _by_argument(edited, form.groups, all_fit=all_fit)
-        yield Draft(wrapping_edits(edited.call, "grouped", str(form.groups)), self.helpers(form))
+            yield from _by_argument(edited, form.groups, form.base or self.base, all_fit=all_fit)
+        helper = _function_name(form)
+        yield Draft(wrapping_edits(edited.call, helper, str(form.groups)), self.helpers(form))
 
     def title(self, form: Replacement) -> str:
         return f"{form.groups} groups"
 
     def expression(self, form: Replacement) -> str:
-        return f"grouped(layer, {form.groups})"
+        return f"{_function_name(form)}(layer, {form.groups})"
 
     def helpers(self, form: Replacement) -> tuple[Helper, ...]:
-        return (Helper("grouped", _function(form)),)
+        return (Helper(_function_name(form), _function(form)),)
+
+
+def _function_name(form: Replacement) -> str:
+    return f"grouped_{form.base.lower()}" if form.base else "grouped"
 
 
 def _function(form: Replacement) -> str:
     """The function that converts a convolution; with ``form.width`` it keeps groups at least that wide."""
     narrow = f" or min(channels) < {form.width} * groups" if form.width > 1 else ""
     limit = f" of at least {form.width} channels" if form.width > 1 else ""
-    return f'''def grouped(conv, groups):
+    base = form.base or "Conv2d"
+    rest = ["conv.dilation", "groups", "conv.bias is not None"]
+    if "Transpose" in base:
+        rest = ["conv.output_padding", "groups", "conv.bias is not None", "conv.dilation"]
+    arguments = "".join(f"        {argument},\n" for argument in rest)
+    return f'''def {_function_name(form)}(conv, groups):
     """`conv` in groups{limit}, or unchanged if that is not possible."""
-    if not isinstance(conv, nn.Conv2d) or conv.groups > 1 or max(conv.kernel_size) == 1:
+    if not isinstance(conv, nn.{base}) or conv.groups > 1 or max(conv.kernel_size) == 1:
         return conv
     channels = (conv.in_channels, conv.out_channels)
     if channels[0] <= {STEM_CHANNELS}{narrow} or any(n % groups for n in channels):
         return conv
-    return nn.Conv2d(
+    return nn.{base}(
         *channels,
         conv.kernel_size,
         conv.stride,
         conv.padding,
-        conv.dilation,
-        groups,
-        conv.bias is not None,
-        conv.padding_mode,
+{arguments}        conv.padding_mode,
         device=conv.weight.device,
         dtype=conv.weight.dtype,
     )
@@ -176,11 +193,11 @@ def _valid_groups(layers: Sequence[LayerArguments]) -> list[int]:
     return [g for g in range(2, most + 1) if common % g == 0]
 
 
-def _by_argument(edited: EditedCall, groups: int, *, all_fit: bool) -> Iterator[Draft]:
+def _by_argument(edited: EditedCall, groups: int, base: str, *, all_fit: bool) -> Iterator[Draft]:
     """Drafts that add ``groups=8``, or replace the argument."""
     call = edited.call
     keywords = {keyword.arg: keyword.value for keyword in call.node.keywords}
-    given = call.argument("groups", 6) if is_class_call(call, "Conv2d") else keywords.get("groups")
+    given = call.argument("groups", 6) if is_class_call(call, base) else keywords.get("groups")
     if given is not None:
         text = ast.get_source_segment("".join(call.file.lines), given) or ""
         if isinstance(given, ast.Constant):
@@ -194,7 +211,7 @@ def _by_argument(edited: EditedCall, groups: int, *, all_fit: bool) -> Iterator[
         return  # groups may be among the unpacked arguments
     if all_fit:
         yield Draft((call.adding(f"groups={groups}"),))
-    elif is_class_call(call, "Conv2d") and all(_gcd_is_right(n, groups) for n in edited.others):
+    elif is_class_call(call, base) and all(_gcd_is_right(n, groups) for n in edited.others):
         channels = [call.argument("in_channels", 0), call.argument("out_channels", 1)]
         if all(isinstance(c, ast.Name | ast.Attribute | ast.Constant) for c in channels):
             channels_text = ", ".join(ast.unparse(c) for c in channels if c is not None)

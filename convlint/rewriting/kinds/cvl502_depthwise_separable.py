@@ -8,7 +8,7 @@ from functools import partial
 from convlint.ir import Costs, Graph, IntermediateLayers, Replacement
 from convlint.rewriting import conv_calls
 from convlint.rewriting import layer_class as text
-from convlint.rewriting.base import Draft, EditedCall, Helper, Kind, KindOptions
+from convlint.rewriting.base import CONVOLUTIONS, Draft, EditedCall, Helper, Kind, KindOptions, dimensions, other_base
 from convlint.rewriting.layer_use import STEM_CHANNELS, LayerArguments, LayerUse
 from convlint.rewriting.own_classes import separable_classes
 from convlint.support.dataclass import dataclass, replace
@@ -27,13 +27,19 @@ class DepthwiseSeparable(Kind):
     ## What it saves
 
     A k x k convolution from C to D channels has k²C + CD weights instead of k²CD, and as many
-    multiply-accumulates per output pixel: a fraction of 1/D + 1/k².
+    multiply-accumulates per output pixel: a fraction of 1/D + 1/k². In one dimension a kernel has k values,
+    in three k³.
 
     ## What it costs
 
     The feature map between the two convolutions is saved for backward too, so training needs more memory:
     N·C·H·W more values per layer, and more with a norm and an activation between them. A depthwise
     convolution moves much memory for little arithmetic; `--measure` shows whether it is faster.
+
+    ## Where it is defined
+
+    Convolutions and transposed convolutions in one to three dimensions. Of a transposed one the 1x1
+    convolution comes first, so that it computes the smaller map: CD + k²D weights, on input pixels.
 
     ## How it is written
 
@@ -57,6 +63,12 @@ class DepthwiseSeparable(Kind):
     variant_codes = ("CVL505",)
     name = "depthwise-separable"
     example = Replacement("CVL502")
+
+    @property
+    def bases(self) -> tuple[str, ...]:
+        """Convolutions and transposed convolutions."""
+        return CONVOLUTIONS
+
     evidence = (
         "MobileNetV1 falls from 71.7 % to 70.6 % top-1 accuracy, with 569 M instead of 4866 M MACs and 4.2 M "
         "instead of 29.3 M parameters (Howard et al. 2017, arXiv:1704.04861, table 4)"
@@ -69,14 +81,15 @@ class DepthwiseSeparable(Kind):
             return f"it has {n.in_channels} input channels, like a first layer"
         if not n.is_dense:
             return "it is 1x1 or already grouped"
-        if kind_options.pairs * (n.window + n.out_channels) >= n.window * n.out_channels:
+        _, across = _channels(n)
+        if kind_options.pairs * (n.window + across) >= n.window * across:
             pairs = "a depthwise and a pointwise kernel" if kind_options.pairs == 1 else f"{kind_options.pairs} pairs"
-            return f"{pairs} would not have fewer parameters for {n.out_channels} output channels"
+            return f"{pairs} would not have fewer parameters for {across} {'in' if n.transposed else 'out'}put channels"
         return None
 
     def form(self, uses: Sequence[LayerUse], kind_options: KindOptions, graph: Graph) -> Replacement | str:
         code = self.code if kind_options.pairs == 1 else "CVL505"
-        return Replacement(code, pairs=kind_options.pairs, between=kind_options.between)
+        return Replacement(code, pairs=kind_options.pairs, between=kind_options.between, base=other_base(uses))
 
     def alternatives(
         self, uses: Sequence[LayerUse], kind_options: KindOptions, graph: Graph
@@ -84,9 +97,8 @@ class DepthwiseSeparable(Kind):
         """From one to eight pairs, unless a number above one was given."""
         if kind_options.pairs > 1:
             return super().alternatives(uses, kind_options, graph)
-        between = kind_options.between
-        others = (Replacement("CVL505", pairs=pairs, between=between) for pairs in SEARCHED_PAIRS)
-        return (Replacement(self.code, between=between), *others)
+        one = Replacement(self.code, between=kind_options.between, base=other_base(uses))
+        return (one, *(replace(one, code="CVL505", pairs=pairs) for pairs in SEARCHED_PAIRS))
 
     def fits(self, arguments: LayerArguments, form: Replacement, kind_options: KindOptions) -> bool:
         """Return whether so many pairs save parameters of a layer with these arguments."""
@@ -95,14 +107,16 @@ class DepthwiseSeparable(Kind):
     def costs(self, use: LayerUse, form: Replacement) -> Costs:
         """``T(k²C + CD)`` weights, as many MACs per output pixel, and T more maps of C channels.
 
-        A norm between the convolutions has 2C parameters and saves 2C values; a PReLU has C parameters.
+        Transposed, C and D change places, and pixels are those of the input. A norm between the convolutions has 2C
+        parameters and saves 2C values; a PReLU has C parameters.
         """
         n, before, between = use.arguments, use.before, form.between
-        middle = n.in_channels * form.pairs
-        weights = n.window * middle + middle * n.out_channels
+        each, across = _channels(n)
+        middle = each * form.pairs
+        weights = n.window * middle + middle * across
         params = weights + n.out_channels * n.bias
         params += middle * {"none": 0, "norm-prelu": 3}.get(between, 2)
-        pixels = sum(out.numel for _, out in use.calls) // n.out_channels
+        pixels = sum((x if n.transposed else out).numel for x, out in use.calls) // across
         itemsize = use.calls[0][1].itemsize if use.calls else 0
         computed, saved = _MAPS[between]
         statistics = 0 if between == "none" else 2 * middle * itemsize * len(use.calls)
@@ -117,15 +131,16 @@ class DepthwiseSeparable(Kind):
     def drafts(self, edited: EditedCall, form: Replacement, *, all_fit: bool) -> Iterator[Draft]:
         """Another class, under a condition where the call also builds layers that stay, or a function around it."""
         kind_options = KindOptions(pairs=form.pairs, between=form.between)
+        base = form.base or self.base
         yield from conv_calls.drafts(
             edited,
-            self.base,
+            base,
             partial(_layer, form),
             partial(_converter, form),
             all_fit=all_fit,
             fits=[self.fits(other, form, kind_options) for other in edited.others],
-            own=separable_classes(edited.call) if form.pairs == 1 else (),
-            child="pointwise",
+            own=separable_classes(edited.call, base) if form.pairs == 1 else (),
+            child=_children(base)[1],
         )
 
     def title(self, form: Replacement) -> str:
@@ -138,28 +153,40 @@ class DepthwiseSeparable(Kind):
         return f"{form.pairs} depthwise separable pairs{between}" if form.pairs > 1 else f"depthwise separable{between}"
 
     def expression(self, form: Replacement) -> str:
-        return f"{_function_name(form.pairs)}(layer)"
+        return f"{_function_name(form.pairs, form.base)}(layer)"
 
     def helpers(self, form: Replacement) -> tuple[Helper, Helper]:
         """The class with all parameters, and the function that converts a dense convolution to it."""
-        return _layer(form, text.EVERY), _converter(form, text.EVERY)
+        every = frozenset(text.parameters_of(form.base))
+        return _layer(form, every), _converter(form, every)
 
 
-def _class_name(pairs: int) -> str:
+def _channels(n: LayerArguments) -> tuple[int, int]:
+    """The channels that have a kernel each, and those that the 1x1 convolution has on its other side."""
+    return (n.out_channels, n.in_channels) if n.transposed else (n.in_channels, n.out_channels)
+
+
+def _children(base: str) -> tuple[str, str]:
+    """The two convolutions in their order; the second has the bias."""
+    return ("pointwise", "depthwise") if "Transpose" in base else ("depthwise", "pointwise")
+
+
+def _class_name(pairs: int, base: str) -> str:
     """The name of the class; a file may have layers with different numbers of pairs."""
-    return f"DepthwiseSeparable{pairs if pairs > 1 else ''}Conv2d"
+    return f"DepthwiseSeparable{pairs if pairs > 1 else ''}{base or 'Conv2d'}"
 
 
-def _function_name(pairs: int) -> str:
-    return f"separable{pairs if pairs > 1 else ''}"
+def _function_name(pairs: int, base: str) -> str:
+    return f"separable{pairs if pairs > 1 else ''}{f'_{base.lower()}' if base else ''}"
 
 
 def _layer(form: Replacement, parameters: frozenset[str]) -> Helper:
-    return Helper.written(_class_name(form.pairs), _ClassText(form.pairs, form.between), parameters)
+    writer = _ClassText(form.pairs, form.between, form.base)
+    return Helper.written(_class_name(form.pairs, form.base), writer, parameters)
 
 
 def _converter(form: Replacement, parameters: frozenset[str]) -> Helper:
-    return Helper.written(_function_name(form.pairs), _ConverterText(form.pairs), parameters)
+    return Helper.written(_function_name(form.pairs, form.base), _ConverterText(form.pairs, form.base), parameters)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,29 +195,46 @@ class _ClassText:
 
     pairs: int
     between: IntermediateLayers
+    base: str
 
     def __call__(self, parameters: frozenset[str]) -> str:
-        middle, about = "in_channels", "A depthwise convolution, then a 1x1 convolution across channels."
-        body = ""
+        base = self.base or "Conv2d"
+        count, transposed = dimensions(base), "Transpose" in base
+        one = "size-1" if count == 1 else "x".join("1" * count)
+        first, second = f"depthwise {'transposed ' * transposed}convolution", f"{one} convolution across channels"
+        kernels = f"{self.pairs} depthwise kernels per channel"
+        middle, body = "in_channels", ""
+        if transposed:
+            middle, kernels, first, second = "out_channels", f"{self.pairs} {first}s per channel", second, first
+        about = f"A {first}, then a {second}."
         if self.pairs > 1:
+            body = f"        middle_channels = {self.pairs} * {middle}\n"
             middle = "middle_channels"
-            about = f"{self.pairs} depthwise kernels per channel, then a 1x1 convolution across all."
-            body = f"        {middle} = {self.pairs} * in_channels\n"
+            about = f"A {first}, then {kernels}." if transposed else f"{kernels}, then a {one} convolution across all."
         tensors = text.passing(("device", "dtype"), parameters)
-        window = text.passing(text.WINDOW, parameters | {"kernel_size"}, after=2)
+        window = text.window(base, parameters)
         mode = text.passing(("padding_mode",), parameters)
-        depthwise = ["in_channels", middle, *window, "groups=in_channels", "bias=False", *mode, *tensors]
-        pointwise = [middle, "out_channels", "1", *text.passing(("bias",), parameters), *tensors]
-        body += text.call("self.depthwise = nn.Conv2d(", depthwise)
+        bias = text.passing(("bias",), parameters)
+        if transposed:
+            groups = ["out_channels", *window, "groups=out_channels", *bias, *mode, *tensors]
+            calls = [f"nn.Conv{count}d(", f"nn.{base}("]
+            arguments = [["in_channels", middle, "1", "bias=False", *tensors], [middle, *groups]]
+        else:
+            calls = [f"nn.{base}(", f"nn.{base}("]
+            depthwise = ["in_channels", middle, *window, "groups=in_channels", "bias=False", *mode, *tensors]
+            arguments = [depthwise, [middle, "out_channels", "1", *bias, *tensors]]
+        names = _children(base)
+        body += text.call(f"self.{names[0]} = {calls[0]}", arguments[0])
         if self.between != "none":
-            body += text.call("self.norm = nn.BatchNorm2d(", [middle, *tensors])
+            body += text.call(f"self.norm = nn.BatchNorm{count}d(", [middle, *tensors])
         if self.between == "norm-relu":
             body += text.call("self.activation = nn.ReLU(", [])
         if self.between == "norm-prelu":
             body += text.call("self.activation = nn.PReLU(", [middle, *tensors])
-        body += text.call("self.pointwise = nn.Conv2d(", pointwise)
-        body += text.attributes(parameters, "depthwise") + text.properties(parameters, "pointwise")
-        return text.definition(_class_name(self.pairs), about, text.conv_parameters(parameters), body)
+        body += text.call(f"self.{names[1]} = {calls[1]}", arguments[1])
+        body += text.attributes(parameters, "depthwise") + text.properties(parameters, names[1])
+        name = _class_name(self.pairs, self.base)
+        return text.definition(name, about, text.conv_parameters(parameters, base), body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,17 +242,21 @@ class _ConverterText:
     """The function that converts a dense convolution, if that saves parameters."""
 
     pairs: int
+    base: str
 
     def __call__(self, parameters: frozenset[str]) -> str:
-        cost = "window + conv.out_channels"
+        base = self.base or "Conv2d"
+        across = "conv.in_channels" if "Transpose" in base else "conv.out_channels"
+        cost = f"window + {across}"
         if self.pairs > 1:
             cost = f"{self.pairs} * ({cost})"
-        arguments = text.of_layer("conv", parameters)
-        return f'''def {_function_name(self.pairs)}(conv):
+        arguments = text.of_layer("conv", parameters, base)
+        window = " * ".join(f"conv.kernel_size[{axis}]" for axis in range(dimensions(base)))
+        return f'''def {_function_name(self.pairs, self.base)}(conv):
     """Return `conv` as depthwise separable; `conv` if that saves nothing or it reads an image."""
-    if not isinstance(conv, nn.Conv2d) or conv.in_channels <= {STEM_CHANNELS} or conv.groups > 1:
+    if not isinstance(conv, nn.{base}) or conv.in_channels <= {STEM_CHANNELS} or conv.groups > 1:
         return conv
-    window = conv.kernel_size[0] * conv.kernel_size[1]
-    if window == 1 or {cost} >= window * conv.out_channels:
+    window = {window}
+    if window == 1 or {cost} >= window * {across}:
         return conv
-{text.call(f"return {_class_name(self.pairs)}(", arguments, indent=4)}'''
+{text.call(f"return {_class_name(self.pairs, self.base)}(", arguments, indent=4)}'''

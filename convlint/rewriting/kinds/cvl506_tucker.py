@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from convlint.ir import Costs, Replacement, Shape
-from convlint.rewriting.base import Helper
+from convlint.rewriting.base import Helper, dimensions
 from convlint.rewriting.layer_use import STEM_CHANNELS, LayerArguments, LayerUse
-from convlint.rewriting.rank_kind import RankKind, dimensions
+from convlint.rewriting.rank_kind import RankKind
 
 
 class Tucker(RankKind):
@@ -85,7 +85,7 @@ class Tucker(RankKind):
         kernel = "x".join("1" * dimensions(form.base)).replace("1", "size-1", dimensions(form.base) == 1)
         return Helper(
             f"{self.prefix}{form.base}",
-            f'''class {self.prefix}{form.base}(nn.Module):
+            f'''class {self.prefix}{form.base}(nn.Sequential):
     """A {kernel} convolution to fewer channels, the kernel on them, and a {kernel} convolution from them."""
 
     def __init__(self, in_channels, out_channels, kernel_size, *args, ranks, bias=True, **options):
@@ -93,9 +93,6 @@ class Tucker(RankKind):
         self.reduce = {one}(in_channels, ranks[0], 1, bias=False)
         self.core = {core}(*ranks, kernel_size, *args, bias=False, **options)
         self.expand = {one}(ranks[1], out_channels, 1, bias=bias)
-
-    def forward(self, x):
-        return self.expand(self.core(self.reduce(x)))
 ''',
         )
 

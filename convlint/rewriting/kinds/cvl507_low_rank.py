@@ -6,9 +6,10 @@ import ast
 from math import prod
 
 from convlint.ir import Costs, Replacement, Shape
-from convlint.rewriting.base import EditedCall, Helper
+from convlint.rewriting import layer_class as text
+from convlint.rewriting.base import EditedCall, Helper, dimensions
 from convlint.rewriting.layer_use import STEM_CHANNELS, LayerArguments, LayerUse
-from convlint.rewriting.rank_kind import RankKind, dimensions
+from convlint.rewriting.rank_kind import RankKind
 
 # The dimensions of the first kernel; the second has the others: kx1 and 1xk, or 1xkxk and kx1x1 as in R(2+1)D. In one
 # dimension the second is 1x1.
@@ -93,26 +94,21 @@ class LowRank(RankKind):
     def class_helper(self, form: Replacement) -> Helper:
         name, count = f"{self.prefix}{form.base}", dimensions(form.base)
         first, second = _names(count)
-        output = ", output_padding=0" if "Transpose" in form.base else ""
+        output = ["output_padding=0"] if "Transpose" in form.base else []
+        given = ["in_channels", "out_channels", "kernel_size", "stride=1", "padding=0"]
+        given += [*output, "dilation=1", "bias=True", "*", "ranks"]
         build = f"""\
         values = (kernel_size, stride, padding, dilation{", output_padding" * bool(output)})
         k, s, p, d{", o" * bool(output)} = (v if isinstance(v, tuple) else (v,) * {count} for v in values)
-{_built(form.base, "in_channels", "ranks[0]", "bias=False", first=True)}
+{_built(form.base, "in_channels", "ranks[0]", "bias=False", first=True)}\
 {_built(form.base, "ranks[0]", "out_channels", "bias=bias", first=False)}"""
         return Helper(
             name,
-            f'''class {name}(nn.Module):
+            f'''class {name}(nn.Sequential):
     """A {first} convolution to fewer channels, then a {second} one."""
 
-    def __init__(
-        self, in_channels, out_channels, kernel_size, stride=1, padding=0{output}, dilation=1, bias=True, *, ranks
-    ):
-        super().__init__()
-{build}
-
-    def forward(self, x):
-        return self.second(self.first(x))
-''',
+{text.call("def __init__(", ["self", *given], "):", indent=4)}        super().__init__()
+{build}''',
         )
 
     def takes(self, edited: EditedCall) -> bool:
@@ -193,18 +189,17 @@ def _arguments(base: str, *, first: bool, dilation: str) -> dict[str, str]:
 def _built(base: str, into: str, out: str, bias: str, *, first: bool) -> str:
     values = _arguments(base, first=first, dilation="d")
     name = "first" if first else "second"
-    kernel, stride, padding = values["kernel_size"], values["stride"], values["padding"]
-    rest = ", ".join(f"{key}={values[key]}" for key in ("dilation", "output_padding") if key in values)
-    return f"""\
-        self.{name} = nn.{base}({into}, {out}, {kernel}, {stride}, {padding}, {rest}, {bias})"""
+    window = [values[key] for key in ("kernel_size", "stride", "padding")]
+    rest = [f"{key}={values[key]}" for key in ("dilation", "output_padding") if key in values]
+    return text.call(f"self.{name} = nn.{base}(", [into, out, *window, *rest, bias])
 
 
 def _added(base: str, into: str, out: str, bias: str, *, first: bool) -> str:
     values = _arguments(base, first=first, dilation="e")
     name = "first" if first else "second"
-    text = ", ".join(f'"{key}": {value}' for key, value in values.items() if key != "padding")
+    given = ", ".join(f'"{key}": {value}' for key, value in values.items() if key != "padding")
     padding = values["padding"]
     return f"""\
-    options = {{{text}}}
+    options = {{{given}}}
     options["padding"] = conv.padding if isinstance(conv.padding, str) else {padding}
     layers.add_module("{name}", nn.{base}({into}, {out}, {bias}, **options, **like))"""

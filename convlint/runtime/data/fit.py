@@ -129,7 +129,7 @@ def _tucker(weight: Tensor, xx: Tensor, yx: Tensor, _: Tensor, form: Replacement
             reduced = torch.einsum("rc,ckdl,sd->rksl", reduce, blocks, reduce).reshape(r * size, r * size)
             wanted = torch.einsum("dck,rc->drk", target.view(out, into, size), reduce).flatten(1)
             best = _solved(reduced, wanted)
-            outputs = decomposition.leading(best @ torch.linalg.cholesky(_regular(reduced)), s)
+            outputs = decomposition.leading(best @ _roots(reduced)[0], s)
         # Orthonormal rows, as of the nearest weights: other scales would make training slow.
         basis, mixing = torch.linalg.qr(reduce.T)
         reduce = basis.T
@@ -236,11 +236,6 @@ _FITS: dict[str, Fit] = {
     "CVL506": _tucker,
     "CVL507": _low_rank,
 }
-
-
-def _regular(matrix: Tensor) -> Tensor:
-    ridge = _RIDGE * matrix.diagonal().mean().clamp(min=1e-12)
-    return matrix + ridge * torch.eye(len(matrix), dtype=matrix.dtype)
 
 
 def _by_group(weight: Tensor, groups: int) -> list[tuple[slice, slice, Tensor]]:

@@ -176,8 +176,8 @@ def _key(layer: str, part: str) -> str:
 def convert_layer(weight: Tensor, bias: Tensor | None, form: Replacement) -> tuple[State, float]:
     """Return the state of a rewritten layer that best approximates a dense one, and the relative error of its weight.
 
-    ``weight`` has shape (D, C, k, k), or (D, C * H * W) for a linear layer. Raises ValueError if the rewritten layer
-    has an activation between its halves, because it cannot approximate a linear map.
+    ``weight`` has shape (D, C, k, k), (C, D, k, k) transposed, or (D, C * H * W) for a linear layer. Raises ValueError
+    if the rewritten layer has an activation between its halves, because it cannot approximate a linear map.
     """
     if form.between not in ("none", "norm"):
         raise ValueError(f"weights cannot be converted with {form.between} between")
@@ -198,6 +198,8 @@ def _grouped(weight: Tensor, form: Replacement) -> tuple[State, Tensor]:
 def _separable(weight: Tensor, form: Replacement) -> tuple[State, Tensor]:
     depthwise, pointwise = decompose.separable(weight, form.pairs)
     again = decompose.dense_of_separable(depthwise, pointwise, form.pairs)
+    if ranks.is_transposed(form):  # D has the kernels, and the pointwise convolution comes first
+        return {"pointwise.weight": pointwise.transpose(0, 1).contiguous(), "depthwise.weight": depthwise}, again
     return {"depthwise.weight": depthwise, "pointwise.weight": pointwise}, again
 
 
