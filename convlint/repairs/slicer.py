@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from convlint.analysis.constructor_parameters import parameter_of, position
 from convlint.ir import Site
+from convlint.repairs import builders
 from convlint.repairs.changes import Change, operand_changes
 from convlint.repairs.written_number import Place, WrittenNumber
 from convlint.source_text import call_sites
@@ -75,11 +76,11 @@ class Slicer:
         if call is None:
             return []
         walk = _Walk(self, frames)
-        argument = call.argument(*parameter) if parameter else None
+        argument = call.argument(*parameter) if parameter and not builders.is_helper(call) else None
         if parameter and argument is None and call.unpacks:
             walk.follow_unpacked(call, 0, parameter[0], change)
         else:
-            for each in arguments(call) if argument is None else [argument]:
+            for each in builders.numbers(call) if argument is None else [argument]:
                 walk.follow_argument(call, each, 0, change, "argument")
         return [number for number in walk.numbers if self.owns(number.place.path)]
 
@@ -236,7 +237,9 @@ class _Walk:
         call = call_sites.at(self._frames[depth], self._slicer.texts) if depth < len(self._frames) else None
         passed = None if call is None else argument_for(call, function, name)
         default = default_of(function, name)
-        if call is not None and passed is not None:
+        if call is not None and builders.unpacks(call, function):
+            self._follow_passed(depth, name, change, holds)
+        elif call is not None and passed is not None:
             self.follow_argument(call, passed, depth, change, "argument", holds)
         elif call is not None and call.unpacks:
             self.follow_unpacked(call, depth, name, change, holds)
@@ -262,11 +265,28 @@ class _Walk:
         here = Place(call.site.path, call.file, call.scope, depth)
         for value in (keyword.value for keyword in call.node.keywords if keyword.arg is None):
             scope = here.scope
-            if isinstance(scope, Function) and _is_computed_in(scope, value):
-                self._follow_all(here, keyed(here.file, name, scope), change, holds)
+            if not isinstance(scope, Function) or not _is_computed_in(scope, value):
+                for place in self._defining_files(here, value):
+                    self._follow_all(place, keyed(place.file, name), change, holds)
+            elif values := list(keyed(here.file, name, scope)):
+                self._follow_all(here, values, change, holds)
+            else:
+                self._follow_passed(depth + 1, name, change, holds)
+
+    def _follow_passed(self, depth: int, name: str, change: Change, holds: bool) -> None:
+        """Follow the values of a name in the first of the files around that has any: ``build`` unpacks what it gets."""
+        for outer in range(depth, len(self._frames)):
+            call = call_sites.at(self._frames[outer], self._slicer.texts)
+            if call is None:
                 continue
-            for place in self._defining_files(here, value):
-                self._follow_all(place, keyed(place.file, name), change, holds)
+            here = Place(call.site.path, call.file, call.scope, outer)
+            for place in (
+                here,
+                *(there for argument in arguments(call) for there in self._defining_files(here, argument)),
+            ):
+                if values := list(keyed(place.file, name)):
+                    self._follow_all(place, values, change, holds)
+                    return
 
     def _defining_files(self, place: Place, node: ast.expr) -> list[Place]:
         """The file that the first name of an expression is imported from; this one if it is not imported."""

@@ -16,6 +16,18 @@ READERS = {
     "next to the program": (
         "import os, yaml\npath = os.path.join(os.path.dirname(__file__), 'cfg.yaml')\ncfg = yaml.safe_load(open(path))"
     ),
+    "a path next to the program": (
+        "import yaml\nfrom pathlib import Path\nROOT = Path(__file__).resolve().parent\n"
+        "with (ROOT / 'cfg.yaml').open() as f: cfg = yaml.safe_load(f) if (ROOT / 'cfg.yaml').exists() else {}"
+    ),
+    "the text of a path": (
+        "import json\nfrom pathlib import Path\ncfg = json.loads(Path('conf').joinpath('cfg.json').read_text())"
+    ),
+    "the text of a file": "import json\nwith open('conf/cfg.json') as f: cfg = json.loads(f.read())",
+    "objects for dicts": (
+        "import json\nfrom types import SimpleNamespace\nwith open('conf/cfg.json') as f:\n"
+        "    o = json.load(f, object_hook=lambda d: SimpleNamespace(**d))\ncfg = {'model': {'width': o.model.width}}"
+    ),
     "omegaconf": "from omegaconf import OmegaConf\ncfg = OmegaConf.load('cfg.yaml')",
     "yacs": (
         "from yacs.config import CfgNode as CN\ncfg = CN(dict(model=CN(dict(width=9))))\n"

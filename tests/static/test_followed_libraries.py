@@ -19,6 +19,14 @@ NUMBERS = {
     "arithmetic of arrays": "import numpy as np\nwidths = (np.array([2, <4|6>]) * 2 - 2) // 2\nn = int(widths[1])",
     "a running sum": "import numpy as np\nn = int(np.cumsum([1, <2|3>, 4])[1])",
     "an array as a list": "import numpy as np\nn = np.arange(<4|5>).tolist()[-1]",
+    "distinct numbers and their counts": (
+        "import numpy as np\nv, c = np.unique([1, <2|1>, 2, 2], return_counts=True)\nn = int(c[-1])"
+    ),
+    "numbers with equal ratios": "import numpy as np\nn = int(np.geomspace(<1|4>, 9, 3)[1].astype(int))",
+    "powers": "import numpy as np\nn = int(np.logspace(0, <2|3>, 2, base=2).round().astype(int)[1]) - 1",
+    "the order of numbers": "import numpy as np\nn = int(np.argsort([5, 1, <0|9>])[0] + np.sort([1, 9])[0])",
+    "arrays joined and repeated": "import numpy as np\nn = int(np.concatenate([np.ones(2, int), [<1|2>]]).sum())",
+    "the length of an array": "import numpy as np\nn = np.zeros(<3|4>).size * np.repeat(1, 2)[0]",
     "numpy's types": "import numpy as np\nn = int(np.int64(<3|4>)) * int(np.float32(1.0))",
     "math's numbers": "import math\nn = int(math.hypot(3, 4)) - math.isqrt(<4|5 * 5>) + int(math.pi) - 3",
     "math counts": "import math\nn = math.comb(<3|4>, 1) * math.lcm(1, 1)",
@@ -47,9 +55,35 @@ NUMBERS = {
         "p.add_argument('--deep', action='store_true')\na = p.parse_args(['--deep', '--w', '<3|4>'])\n"
         "n = a.w if a.deep else 9"
     ),
+    "an option of a command": (
+        "import argparse\np = argparse.ArgumentParser()\ns = p.add_subparsers(dest='command')\n"
+        "t = s.add_parser('train')\nt.add_argument('--w', type=int, default=<3|4>)\nt.set_defaults(run=max)\n"
+        "a = p.parse_args(['train'])\nn = a.run(a.w, 1) if a.command == 'train' else 9"
+    ),
+    "two options of a name": (
+        "import argparse\np = argparse.ArgumentParser()\np.add_argument('--w', dest='w', default=<3|4>)\n"
+        "p.add_argument('--wide', dest='w', action='store_const', const=9)\nn = p.parse_args([]).w"
+    ),
     "a parser's parent": (
         "import argparse\nbase = argparse.ArgumentParser(add_help=False)\nbase.add_argument('--w', default=<3|4>)\n"
         "p = argparse.ArgumentParser(parents=[base])\nn = p.parse_args([]).w"
+    ),
+    "models in a model": (
+        "import pydantic\nclass B(pydantic.BaseModel):\n    w: int = 9\nclass C(pydantic.BaseModel):\n    b: B\n"
+        "    bs: list[B] = []\nc = C(b={'w': 1}, bs=[{'w': <2|3>}])\nn = c.b.w + c.bs[0].w"
+    ),
+    "a validator": (
+        "import pydantic\nclass C(pydantic.BaseModel):\n    w: int\n    @pydantic.field_validator('w')\n"
+        "    @classmethod\n    def f(cls, v): return v + 1\nn = C(w=<2|3>).w"
+    ),
+    "a validator of a model": (
+        "import pydantic\nclass C(pydantic.BaseModel):\n    w: int\n    v: int = 0\n"
+        "    @pydantic.model_validator(mode='after')\n    def f(self):\n        self.v = self.w + 1\n"
+        "        return self\nn = C(w=<2|3>).v"
+    ),
+    "a number in a text": "w = <3|4>\nn = len(f'{w:03d}') * int(f'{w}') // 3",
+    "the parts of a path": (
+        "from pathlib import Path\np = Path('a') / f'layer{<3|4>}.yaml'\nn = int(p.with_suffix('').name[-1])"
     ),
     "a namespace": "from argparse import Namespace\nargs = Namespace(w=<3|4>)\nn = args.w if 'w' in args else 9",
     "a simple namespace": "from types import SimpleNamespace as S\ncfg = S(model=S(w=<3|4>))\nn = cfg.model.w",
@@ -104,7 +138,6 @@ def test_python_computes_the_same(name: str) -> None:
 UNKNOWN = {
     "an option that has to be given": "p.add_argument('--w', type=int, required=True)\nn = p.parse_args().w",
     "an argument without a default": "p.add_argument('w', type=int)\nn = p.parse_args().w",
-    "options of commands": "p.add_argument('--w', default=4)\np.add_subparsers()\nn = p.parse_args().w",
     "a command line that is not known": "p.add_argument('--w', default=4)\nn = p.parse_args(what).w",
     "a key that is not known": (
         "class A(dict):\n    def __getattr__(self, k): return self[k]\na = A(w=4)\na[what] = 3\nn = a.w"

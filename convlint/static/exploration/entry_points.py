@@ -125,7 +125,7 @@ def _calls_a_user(module: SourceModule) -> Reachability[ast.FunctionDef]:
     """Return whether a function, or one of its file that it calls, directly or not, may use models."""
 
     def called(function: ast.FunctionDef) -> Iterator[ast.FunctionDef]:
-        for callee in callees(function):
+        for callee in (*callees(function), *_commands(function)):
             definition = module.bindings.get(callee.id, [None])[-1] if isinstance(callee, ast.Name) else None
             if isinstance(definition, ast.FunctionDef):
                 yield definition
@@ -144,6 +144,14 @@ def callees(node: ast.AST) -> Iterator[ast.expr]:
             pending += children(inner)
 
 
+def _commands(function: ast.FunctionDef) -> Iterator[ast.expr]:
+    """Yield what a function sets as the default of an option: ``parser.set_defaults(func=train)``."""
+    for callee in callees(function):
+        if isinstance(callee, ast.Attribute) and callee.attr == "set_defaults":
+            calls = (node for node in walk(function) if isinstance(node, ast.Call))
+            yield from [keyword.value for call in calls if call.func is callee for keyword in call.keywords]
+
+
 def _passed_first(node: ast.AST) -> Iterator[ast.Name]:
     """Yield the names that are first arguments of calls of plain functions: ``build(ResNet, ...)``."""
     for inner in walk(node):
@@ -153,9 +161,13 @@ def _passed_first(node: ast.AST) -> Iterator[ast.Name]:
 
 def _may_give_a_model(callee: ast.expr) -> bool:
     name = callee.attr if isinstance(callee, ast.Attribute) else getattr(callee, "id", "")
-    return name in _CREATING or (name[:1].isupper() and not name.endswith(_NOT_MODELS))
+    if name[:1].isupper():
+        return not name.endswith(_NOT_MODELS)
+    return name in _CREATING or (name.startswith(_BUILDING) and name.endswith(_BUILT))
 
 
 _CREATING = frozenset({"randn", "rand", "zeros", "ones", "empty", "full", "summary"})
+_BUILDING = ("build", "create_", "make_", "get_", "instantiate")
+_BUILT = ("build", "model", "net", "network", "backbone", "detector", "from_config", "from_cfg")
 _ASKING = frozenset({"isinstance", "issubclass", "hasattr", "getattr", "print", "len", "super", "type", "str"})
 _NOT_MODELS = ("Error", "Exception", "Warning", "Path", "Namespace", "ArgumentParser")

@@ -185,12 +185,16 @@ def _call_of(path: ExecutionPath, node: ast.AST) -> Call:
 # --- functions, files and configured models
 
 
+_COMMAND_LINE = ("argv", "args")  # parameters that are passed to ``parse_args``, where None stands for no options
+
+
 def _execute_function(path: ExecutionPath) -> None:
     interpreter, entry_point = path.interpreter, path.entry_point
     function: Function = entry_point.value
     interpreter.entry_code = function.node
     skip = 1 if function.owner is not None and function.kind != "staticmethod" else 0
-    optional = _optional(interpreter, function.defaults, lambda value: value is None or _is_empty(value))
+    defaults = {name: value for name, value in function.defaults.items() if name not in _COMMAND_LINE}
+    optional = _optional(interpreter, defaults, lambda value: value is None or _is_empty(value))
     call, parameters = _call_of(path, function.node), function.node.args
     call.kwargs = _arguments(interpreter, function, optional | path.variant, skip)
     call.args = [UNKNOWN] * skip + [call.kwargs.pop(parameter.arg) for parameter in positional(parameters)[skip:]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from convlint.static.domain.objects import Children, Class, Function, Instance, Scope, Super, site_of
@@ -13,7 +14,9 @@ from convlint.static.domain.values import (
     Builtin,
     InputMapping,
     Library,
+    OpenFile,
     Partial,
+    Real,
     Sizes,
     Tensor,
     Value,
@@ -21,6 +24,7 @@ from convlint.static.domain.values import (
 )
 from convlint.static.interpreter import classes, parameter_lists, records, special_methods
 from convlint.static.interpreter.call import Call
+from convlint.static.interpreter.libraries.computed import pathlib
 from convlint.static.interpreter.pymodel import methods, module_containers
 from convlint.static.program.source_module import SourceModule
 from convlint.static.torch_shapes import FLOAT_FUNCTIONAL, attribute, float_functional_method, method
@@ -49,7 +53,7 @@ def get(interpreter: Interpreter, value: Value, name: str, node: ast.expr, scope
         return _of_class(value, name)
     if kind is Super:
         return _of_super(value, name)
-    if kind is Dim:
+    if kind is Dim and name != "astype":
         return parameter_lists.part(value, f".{name}")
     if kind is Builtin and value.name in _TYPES:
         return Builtin(f"{value.name}.{name}")
@@ -58,11 +62,19 @@ def get(interpreter: Interpreter, value: Value, name: str, node: ast.expr, scope
     if kind is InputMapping:
         return Bound(Builtin(f"input.{name}"), value)
     if kind is Vector:
+        if name in ("size", "shape", "ndim"):
+            return {"size": len(value.items), "shape": (len(value.items),), "ndim": 1}[name]
         return Bound(Library(f"numpy.ndarray.{name}"), value)
     if kind in methods.METHODS and name in methods.METHODS[kind]:
         return Bound(Builtin(f"{kind.__name__}.{name}"), value)
+    if kind is PurePosixPath:
+        return pathlib.attribute(value, name)
+    if kind is OpenFile:
+        return Bound(Library(f"pathlib.File.{name}"), value)
     if kind is re.Match and name in ("group", "groups", "groupdict"):
         return Bound(Builtin(f"match.{name}"), value)
+    if kind in (int, float, Real, Dim) and name in ("astype", "item", "tolist"):
+        return Bound(Library(f"numpy.generic.{name}"), value)
     if name == "value" and kind in _VALUES:
         return value  # of a member of an enumeration, for which its value stands
     if kind is Function:
@@ -98,6 +110,8 @@ def _of_instance(interpreter: Interpreter, instance: Instance, name: str, node: 
     if instance.is_module:
         if name == "training":
             return bool(interpreter.constructing)  # a check is of inference
+        if name == "__getattr__":
+            return Bound(Library("object.__getattr__"), instance)
         if name == "_modules":
             return Children(instance)
         if name == "forward" or name in module_containers.METHODS:

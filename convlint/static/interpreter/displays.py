@@ -11,6 +11,7 @@ from convlint.static.domain.values import ANY_KEY, LONGEST, UNKNOWN, InputItems,
 from convlint.static.interpreter import input_mappings, special_methods, truth
 from convlint.static.interpreter.assignment import assign
 from convlint.static.interpreter.dispatch import ExpressionHandler, evaluate
+from convlint.static.interpreter.operators import is_short_format
 from convlint.static.interpreter.pymodel import containers
 
 if TYPE_CHECKING:
@@ -66,10 +67,14 @@ def _joined(interpreter: Interpreter, node: ast.JoinedStr, scope: Scope) -> Valu
             continue
         assert isinstance(part, ast.FormattedValue)
         value = evaluate(interpreter, part.value, scope)
-        text = None if part.format_spec is not None else special_methods.text_of(interpreter, value)
-        if text is None:
+        form = "" if part.format_spec is None else evaluate(interpreter, part.format_spec, scope)
+        text = special_methods.text_of(interpreter, value)
+        if text is None or not is_short_format(form):
             return UNKNOWN
-        parts.append(repr(value) if part.conversion == ord("r") and type(value) is str else text)
+        try:
+            parts.append(format(value, form) if form else repr(value) if part.conversion == ord("r") else text)
+        except (TypeError, ValueError):
+            return UNKNOWN
     return "".join(parts) if sum(map(len, parts)) <= LONGEST else UNKNOWN
 
 

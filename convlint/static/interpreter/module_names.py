@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 from typing import TYPE_CHECKING
 
 from convlint.static.domain.execution import Stop
@@ -86,7 +87,8 @@ def _statements_for(module: SourceModule, name: str) -> list[ast.stmt]:
 
 def _from_star(interpreter: Interpreter, module: SourceModule, name: str) -> Value:
     if name.startswith("__"):
-        own = {"__name__": module.name, "__file__": module.path}
+        package = module.name if module.is_package else module.name.rpartition(".")[0]
+        own = {"__name__": module.name, "__file__": os.path.abspath(module.path), "__package__": package}
         return own[name] if name in own else builtin_functions.NAMES.get(name, UNKNOWN)
     for statement in module.stars:
         source = statement.module or ""

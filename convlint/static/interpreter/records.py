@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from convlint.static.domain.objects import Class, Function, Instance, Scope
 from convlint.static.domain.values import LONGEST, UNKNOWN, Unknown, Value
-from convlint.static.interpreter import classes
+from convlint.static.interpreter import classes, validation
 from convlint.static.interpreter.call import Call
 from convlint.static.interpreter.dispatch import evaluate
 from convlint.static.program.parse import cached
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from convlint.static.interpreter.interpreter import Interpreter
 
 _DECORATORS = frozenset({"define", "frozen", "mutable", "attrs", "attributes", "attr.s"})
-_VALIDATING = frozenset({"validator", "root_validator", "field_validator", "model_validator"})
 _NO_FIELDS = ("ClassVar", "typing.ClassVar")
 
 
@@ -91,8 +90,7 @@ def fill(instance: Instance, call: Call) -> None:
             instance.attrs[name] = UNKNOWN if default is None else _default(interpreter, default, owner, name)
     if cls.lookup("_is_record"):
         instance.attrs.update(rest)
-        if any(map(_validates, cls.mro)):  # a validator may change any field
-            instance.attrs.update(dict.fromkeys(instance.attrs, UNKNOWN))
+        validation.convert(call, instance, declared)
     if is_named_tuple(cls):
         instance.items = list(instance.attrs.values())
     for method in ("__post_init__", "__attrs_post_init__", "model_post_init"):
@@ -114,16 +112,6 @@ def _is_true(node: ast.expr | None) -> bool:
 
 def _is_false(node: ast.expr | None) -> bool:
     return isinstance(node, ast.Constant) and node.value is False
-
-
-def _validates(cls: Class) -> bool:
-    methods = cls.node.body if cls.node is not None else []
-    return any(
-        _name(decorator).rsplit(".", 1)[-1] in _VALIDATING
-        for method in methods
-        if isinstance(method, ast.FunctionDef)
-        for decorator in method.decorator_list
-    )
 
 
 _FIELD_FUNCTIONS = frozenset({"field", "Field", "ib", "attrib", "PrivateAttr"})

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 from convlint.static.domain.budget import STEPS_OF_REGISTRIES
 from convlint.static.domain.execution import Raised, Stop
 from convlint.static.domain.objects import Class, Function, Instance, Scope
-from convlint.static.domain.values import UNKNOWN, Bound, Value
+from convlint.static.domain.values import UNKNOWN, Bound, Partial, Value
+from convlint.static.interpreter import libraries
 from convlint.static.interpreter.call import Call
 from convlint.static.interpreter.dispatch import evaluate
 from convlint.static.interpreter.pymodel import containers
@@ -82,7 +83,7 @@ def _apply(
     scope = Scope(owner, None, "", owner.values)
     try:
         callee = evaluate(interpreter, decorator, scope)
-        if type(callee) in (Function, Bound):
+        if type(callee) in (Function, Bound, Partial):
             interpreter.call(callee, Call(interpreter, [value], {}, decorator, scope))
     except Raised:
         return  # the name is taken
@@ -118,7 +119,10 @@ def _decorated(interpreter: Interpreter, owner: SourceModule, module: SourceModu
         root = next(root_name(decorator.func if isinstance(decorator, ast.Call) else decorator), None)
         if root is not None:
             home, original = _origin(interpreter, owner, root)
-            if home is module and (original == name or _changes(module, original, name)):
+            if home is module and original == name:
+                owner.values.setdefault(root, module.values[name])  # its import may be under way
+                yield definition, decorator
+            elif home is module and _changes(module, original, name):
                 yield definition, decorator
 
 
@@ -138,8 +142,11 @@ def _origin(interpreter: Interpreter, module: SourceModule, name: str) -> tuple[
         if not isinstance(definition, ast.ImportFrom):
             return module, name
         alias = next((alias for alias in definition.names if name == (alias.asname or alias.name)), None)
-        source = interpreter.project.find(definition.module or "", module, definition.level)
-        if alias is None or source is None:
+        if alias is None:
             return None, ""
+        source = interpreter.project.find(definition.module or "", module, definition.level)
+        if source is None:
+            followed = libraries.followed(f"{definition.module}.{alias.name}")
+            return (None, "") if followed is None else (interpreter.project.library_text(followed[0]), alias.name)
         module, name = source, alias.name
     return None, ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from convlint.static.domain.objects import Class, Function, Instance, Outside, Scope
@@ -56,7 +57,7 @@ def text_of(interpreter: Interpreter, value: Value) -> str | None:
     return text if type(text) is str else None
 
 
-_PLAIN = frozenset({int, str, float, bool})
+_PLAIN = frozenset({int, str, float, bool, PurePosixPath})
 _LONGEST = 64
 
 

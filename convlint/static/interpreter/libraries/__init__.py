@@ -15,7 +15,8 @@ from types import ModuleType
 from typing import Any
 
 COMPUTED = {
-    **{name: name for name in ("einops", "math", "numpy", "os", "re")},
+    **{name: name for name in ("einops", "math", "numpy", "os", "pathlib", "re")},
+    **dict.fromkeys(("importlib", "importlib_resources"), "pathlib"),
     **dict.fromkeys(("json", "toml", "tomli", "tomllib", "yaml"), "data_files"),
 }
 """The file in ``computed`` for a library."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
+
 from convlint.static.domain.execution import Raised
 from convlint.static.domain.objects import Class, Function, Instance, Scope, Super
 from convlint.static.domain.values import UNKNOWN, Bound, Builtin, Library, Partial, Real, Tensor, Unknown, Value
@@ -58,8 +60,16 @@ def _is_of(value: Value, kind: Value, call: Call) -> Value:
     return UNKNOWN
 
 
-_OWN_TYPES: dict[str, type] = {"partial": Partial, "FunctionType": Function, "LambdaType": Function}
-_NEITHER_NUMBER_NOR_LIBRARY = (Class, Function, Partial, Bound, Instance, Tensor, str, int, float, bool, type(None))
+_OWN_TYPES: dict[str, type] = {
+    "partial": Partial,
+    "FunctionType": Function,
+    "LambdaType": Function,
+    **dict.fromkeys(("Path", "PurePath", "PosixPath", "PathLike"), PurePosixPath),
+}
+_NEITHER_NUMBER_NOR_LIBRARY = (
+    *(Class, Function, Partial, Bound, Instance, Tensor, PurePosixPath),
+    *(str, int, float, bool, list, tuple, dict, type(None)),
+)
 _NUMBERS = {"Number": (int, float, bool, Dim), "Integral": (int, bool, Dim), "Real": (int, float, bool, Dim)}
 
 

@@ -6,6 +6,7 @@ A file is read if its path is known and inside the project; nothing in it is exe
 from __future__ import annotations
 
 import os
+from pathlib import PurePosixPath
 
 from convlint.settings.data_files import SUFFIXES, DataError, parse_data, read_data
 from convlint.static.domain.values import UNKNOWN, OpenFile, Value, is_small
@@ -13,7 +14,7 @@ from convlint.static.interpreter.call import Call
 from convlint.static.interpreter.pymodel.native import NativeFunction
 
 
-def _path(call: Call, path: str) -> str | None:
+def place_of(call: Call, path: str) -> str | None:
     """Return the file that a path means in the project's folder or in that of the program's file, if only one is."""
     project = call.interpreter.project
     _, scope = call.scope.called_from or (None, call.scope)
@@ -29,9 +30,10 @@ def read(call: Call) -> Value:
     """Return the content of an open file, or of a file by its path."""
     source = call.args[0]
     path = source.path if type(source) is OpenFile else source
+    path = str(path) if type(path) is PurePosixPath else path
     if type(path) is not str or not path.endswith(SUFFIXES):
         return UNKNOWN
-    place = _path(call, path)
+    place = place_of(call, path)
     try:
         value = UNKNOWN if place is None else read_data(place)
     except DataError:
@@ -44,14 +46,28 @@ def _reader(suffix: str) -> NativeFunction:
 
     def function(call: Call) -> Value:
         if not call.args or type(call.args[0]) is not str:
-            return read(call) if call.args and type(call.args[0]) is OpenFile else UNKNOWN
-        try:
-            value = parse_data(call.args[0], suffix)
-        except (ValueError, RecursionError):
+            value = read(call) if call.args and type(call.args[0]) is OpenFile else UNKNOWN
+        else:
+            try:
+                value = parse_data(call.args[0], suffix)
+            except (ValueError, RecursionError):
+                return UNKNOWN
+        hook = call.kwargs.get("object_hook")
+        if not is_small(value):
             return UNKNOWN
-        return value if is_small(value) else UNKNOWN
+        return value if hook is None else _hooked(call, value, hook)
 
     return function
+
+
+def _hooked(call: Call, value: Value, hook: Value) -> Value:
+    """Return a value with what ``object_hook`` makes of each dict in it, the inner ones first."""
+    if type(value) is list:
+        return [_hooked(call, item, hook) for item in value]
+    if type(value) is not dict:
+        return value
+    content = {key: _hooked(call, item, hook) for key, item in value.items()}
+    return call.interpreter.call(hook, call.with_args([content], {}))
 
 
 FUNCTIONS: dict[str, NativeFunction] = {

@@ -1,23 +1,22 @@
-"""numpy: functions of numbers and of one-dimensional arrays of numbers."""
+"""numpy: functions of numbers and of arrays of numbers."""
 
 from __future__ import annotations
 
 import ast
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from itertools import accumulate
 
 from convlint import symbolic
-from convlint.static.domain.values import LARGEST, LONGEST, UNKNOWN, Library, Real, Value, Vector, as_real
+from convlint.static.domain.values import LARGEST, LONGEST, UNKNOWN, Value, Vector, as_real
 from convlint.static.interpreter.call import Call
+from convlint.static.interpreter.libraries.computed import numpy_arrays
+from convlint.static.interpreter.libraries.computed.numpy_arrays import NUMBERS, numbers
 from convlint.static.interpreter.operators import operate
 from convlint.static.interpreter.pymodel import containers
 from convlint.static.interpreter.pymodel.builtin_functions import FUNCTIONS as BUILTIN
 from convlint.static.interpreter.pymodel.builtin_functions import to_integer
 from convlint.static.interpreter.pymodel.native import NativeFunction, real_value
-from convlint.symbolic import Dim
-
-_NUMBERS = (int, float, Dim, Real)
 
 # --- functions of each number
 
@@ -28,8 +27,8 @@ def _elementwise(one: Callable[..., Value]) -> NativeFunction:
     def function(call: Call) -> Value:
         if call.kwargs:
             return UNKNOWN
-        columns = [_numbers(call, value) for value in call.args]
-        if all(type(column) in _NUMBERS for column in columns):
+        columns = [numbers(call, value) for value in call.args]
+        if all(type(column) in NUMBERS for column in columns):
             return one(*columns)
         lengths = {len(column) for column in columns if type(column) is list}
         if len(lengths) != 1:
@@ -39,16 +38,6 @@ def _elementwise(one: Callable[..., Value]) -> NativeFunction:
         return Vector(tuple([one(*row) for row in rows]))
 
     return function
-
-
-def _numbers(call: Call, value: Value) -> Value:
-    """Return a number, or the list of the numbers of an array; raises TypeError for anything else."""
-    if type(value) in _NUMBERS:
-        return value
-    items = containers.items_of(call.interpreter, value)
-    if not all(type(item) in _NUMBERS for item in items):
-        raise TypeError
-    return items
 
 
 def _float(name: str, compute: Callable[..., float]) -> NativeFunction:
@@ -69,7 +58,7 @@ def _operator(op: ast.operator) -> NativeFunction:
     def function(call: Call) -> Value:
         if len(call.args) != 2 or call.kwargs:
             return UNKNOWN
-        columns = [_numbers(call, value) for value in call.args]
+        columns = [numbers(call, value) for value in call.args]
         return operate(op, call.with_args([Vector(tuple(c)) if type(c) is list else c for c in columns]))
 
     return function
@@ -116,7 +105,7 @@ def _flat(call: Call) -> list[Value]:
     pending, numbers = [call.args[0]], []
     while pending:
         value = pending.pop(0)
-        if type(value) in _NUMBERS:
+        if type(value) in NUMBERS:
             numbers.append(value)
         else:
             pending[:0] = containers.items_of(call.interpreter, value)
@@ -145,50 +134,6 @@ def _running(op: ast.operator) -> NativeFunction:
     return function
 
 
-# --- arrays
-
-
-def _array(call: Call) -> Value:
-    items = _numbers(call, call.args[0])
-    if type(items) is not list:
-        return UNKNOWN
-    return _converted(call, items, call.argument(1, "dtype"))
-
-
-def _converted(call: Call, items: Sequence[Value], dtype: Value) -> Value:
-    """Return an array with the numbers of a type, None for their own."""
-    name = getattr(dtype, "name", dtype)
-    if dtype is None:  # one float makes all of them floats
-        name = "float" if any(type(item) in (float, Real) for item in items) else "int"
-    if type(name) is not str:
-        return UNKNOWN
-    kind = name.rsplit(".", 1)[-1].strip("_")
-    convert = BUILTIN.get("int" if kind.startswith(("int", "uint", "long")) else "float" if "float" in kind else "")
-    return UNKNOWN if convert is None else Vector(tuple([convert(call.with_args([item], {})) for item in items]))
-
-
-def _linspace(call: Call) -> Value:
-    start, stop, count = call.argument(0, "start"), call.argument(1, "stop"), call.argument(2, "num", 50)
-    if not all(type(value) in (int, float) for value in (start, stop)) or not 1 < count <= LONGEST:
-        return UNKNOWN
-    if set(call.kwargs) - {"start", "stop", "num", "dtype"} or len(call.args) > 3:
-        return UNKNOWN
-    step = (stop - start) / (count - 1)
-    items = [*[start + n * step for n in range(count - 1)], float(stop)]
-    return _converted(call, items, call.kwargs.get("dtype", Library("numpy.float64")))
-
-
-def _arange(call: Call) -> Value:
-    if call.kwargs or not all(type(value) is int for value in call.args):
-        return UNKNOWN
-    numbers = range(*call.args)
-    return Vector(tuple(numbers)) if len(numbers) <= LONGEST else UNKNOWN
-
-
-def _astype(call: Call) -> Value:
-    return _converted(call, call.args[0].items, call.argument(1, "dtype"))
-
-
 _OPERATORS: dict[str, ast.operator] = {
     "add": ast.Add(),
     "subtract": ast.Sub(),
@@ -206,6 +151,7 @@ _REDUCTIONS: dict[str, NativeFunction] = {
     "mean": _mean,
     "cumsum": _running(ast.Add()),
     "cumprod": _running(ast.Mult()),
+    "product": _product,
     **dict.fromkeys(("max", "amax"), _reduction("max")),
     **dict.fromkeys(("min", "amin"), _reduction("min")),
 }
@@ -231,22 +177,21 @@ _FUNCTIONS: dict[str, NativeFunction] = {
     "lcm": _elementwise(lambda a, b: math.lcm(a, b) if math.lcm(a, b) < LARGEST else UNKNOWN),
     **{name: _operator(op) for name, op in _OPERATORS.items()},
     **_REDUCTIONS,
-    **dict.fromkeys(("array", "asarray"), _array),
-    "linspace": _linspace,
-    "arange": _arange,
+    **numpy_arrays.MAKING,
+    **numpy_arrays.ORDERING,
     **{f"int{bits}": to_integer("int", int) for bits in ("", 8, 16, 32, 64, "_")},
     **{f"float{bits}": BUILTIN["float"] for bits in (16, 32, 64, "_")},
 }
 _METHODS: dict[str, NativeFunction] = {
     **_REDUCTIONS,
-    "astype": _astype,
-    "tolist": lambda call: list(call.args[0].items),
-    "copy": lambda call: call.args[0],
+    **numpy_arrays.ORDERING,
+    **numpy_arrays.METHODS,
     "round": _round,
     "clip": _clip,
 }
 FUNCTIONS: dict[str, NativeFunction] = {
     **{f"numpy.{name}": function for name, function in _FUNCTIONS.items()},
     **{f"numpy.ndarray.{name}": function for name, function in _METHODS.items()},
+    **{f"numpy.generic.{name}": function for name, function in numpy_arrays.OF_SCALARS.items()},
 }
 CONSTANTS = {"numpy.pi": math.pi, "numpy.e": math.e, "numpy.inf": math.inf}

@@ -31,7 +31,7 @@ class _Actions:
         if isinstance(value, str) and kind is not None:
             value = kind(value)
         if action not in ("help", "version"):
-            self._options[name] = value
+            self._options.setdefault(name, value)  # the first option of a name has its default
         for flag in flags:
             self._flags[flag] = (name, action, kind, nargs, kwargs.get("const"))
 
@@ -48,21 +48,41 @@ class _Actions:
         return self._options.get(dest)
 
 
+class _Commands:
+    def __init__(self, parser, dest):
+        self._parser = parser
+        self._dest = dest
+        self._parsers = {}
+        parser._commands = self
+
+    def add_parser(self, name, **kwargs):
+        self._parsers[name] = ArgumentParser(**kwargs)
+        return self._parsers[name]
+
+    def choose(self, values, rest):
+        """Add what the command's parser reads; without a command, that of the first one."""
+        name = rest[0] if rest else next(iter(self._parsers), None)
+        if self._dest is not None:
+            values[self._dest] = name
+        if name in self._parsers:
+            values.update(self._parsers[name].parse_args(rest[1:]).__dict__)
+
+
 class ArgumentParser(_Actions):
     def __init__(self, *args, parents=(), **kwargs):
         super().__init__({})
+        self._commands = None
         for parent in parents:
             self._options.update(parent._options)
             self._flags.update(parent._flags)
 
     def add_subparsers(self, dest=None, **kwargs):
-        self._options[UNKNOWN] = UNKNOWN  # what they add depends on the command
-        return UNKNOWN
+        return _Commands(self, dest)
 
     def parse_args(self, args=None, namespace=None):
         values = dict(self._options)
         rest = list(args or ())
-        while rest:
+        while rest and (self._commands is None or rest[0] not in self._commands._parsers):
             flag = rest.pop(0)
             attached = flag.split("=", 1) if flag.startswith("--") else [flag]
             name, action, kind, nargs, const = self._flags.get(attached[0], (UNKNOWN, None, None, UNKNOWN, None))
@@ -80,6 +100,8 @@ class ArgumentParser(_Actions):
                     values[name].append(text if kind is None else kind(text))
             else:
                 values[UNKNOWN] = UNKNOWN
+        if self._commands is not None:
+            self._commands.choose(values, rest)
         if namespace is None:
             return Namespace(**values)
         namespace.__dict__.update(values)

@@ -63,6 +63,7 @@ def build_from_cfg(cfg, registry, default_args=None):
 
 
 build_model_from_cfg = build_from_cfg
+MODELS = Registry("model")
 
 
 class BaseModule(nn.Module):
