@@ -72,7 +72,8 @@ def _joined(interpreter: Interpreter, node: ast.JoinedStr, scope: Scope) -> Valu
         if text is None or not is_short_format(form):
             return UNKNOWN
         try:
-            parts.append(format(value, form) if form else repr(value) if part.conversion == ord("r") else text)
+            shown = repr(value) if part.conversion == ord("r") and type(value) is str else text
+            parts.append(format(value, form) if form else shown)
         except (TypeError, ValueError):
             return UNKNOWN
     return "".join(parts) if sum(map(len, parts)) <= LONGEST else UNKNOWN
