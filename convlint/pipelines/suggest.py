@@ -6,6 +6,8 @@ of its converted weights decides which is chosen.
 
 from __future__ import annotations
 
+import importlib
+import threading
 from collections.abc import Sequence
 from importlib.util import find_spec
 
@@ -72,6 +74,8 @@ class _Search:
         self.linted: dict[int, str] = {}  # proposals that bring a finding of convlint, and which
 
     def report(self) -> Report:
+        if not self.live:  # libcst takes a quarter of a second, in which the original runs
+            threading.Thread(target=importlib.import_module, args=("convlint.rewriting.helpers",), daemon=True).start()
         graph = self.versions.run_original(self.options.layers, () if self.live else consequences.MODULES)
         if graph is None:
             return Report(problems=tuple(self.versions.problems))

@@ -23,6 +23,7 @@ from convlint.runtime.inputs.make_inputs import Inputs
 from convlint.runtime.isolation import silent
 from convlint.runtime.record.shapes_only import ShapesOnly, without_computing
 from convlint.runtime.record.steps import tensors_in
+from convlint.runtime.repeats import without_repeats
 from convlint.runtime.worker.time_limit import TooLongError, at_most
 from convlint.source_text import lines
 
@@ -45,9 +46,22 @@ def run(model: nn.Module, inputs: Inputs, names: Sequence[str], texts: Mapping[s
     """Try ``names`` on copies of a model: for each the error, "" if it works; also if it takes too long.
 
     ``names`` are those of ``PROBES``, or ``Class.method`` for a method that must not change what the model computes.
+    What works without the blocks that repeat others works; all else is tried with the whole model.
     """
     _show_source(texts)
-    tried = _Tried(model, inputs)
+    smaller = _prepared(model)
+    with suppress(Exception), silent():  # the model is tried as it is
+        if not without_repeats(smaller, inputs):
+            smaller = model
+    found: dict[str, str] = {}
+    some = [name for name in names if name in _PROBES] if smaller is not model else []
+    if some:
+        found = {name: error for name, error in _errors(_Tried(smaller, inputs), some).items() if not error}
+    left = [name for name in names if name not in found]
+    return {**found, **_errors(_Tried(model, inputs), left)}
+
+
+def _errors(tried: _Tried, names: Sequence[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for name in names:
         start = time.monotonic()

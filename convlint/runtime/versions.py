@@ -29,6 +29,7 @@ from convlint.runtime.inputs.make_inputs import Inputs
 from convlint.runtime.isolation import silent
 from convlint.runtime.measure import memory, timing
 from convlint.runtime.record.record import record, training_flags_restored
+from convlint.runtime.record.shapes_only import ShapesOnly, without_computing
 from convlint.runtime.record.steps import tensors_in
 from convlint.runtime.weights import checkpoint
 from convlint.runtime.weights.replace_layers import replace_layers
@@ -216,6 +217,18 @@ def _libraries(before: set[str]) -> Iterator[str]:
 
 def _training_step(model: nn.Module, inputs: Inputs) -> tuple[str | None, tuple[str, ...]]:
     """Run a forward in train mode and its backward: the error, and the parameters that receive no gradient."""
+
+    def step(*, compute: bool) -> tuple[str | None, tuple[str, ...]]:
+        with ShapesOnly(compute=compute):
+            error, untrained = _tried_step(model, inputs)
+        if error is not None and not compute:
+            raise ValueError(error)  # it may be one of the zeros
+        return error, untrained
+
+    return without_computing(step)
+
+
+def _tried_step(model: nn.Module, inputs: Inputs) -> tuple[str | None, tuple[str, ...]]:
     error: str | None = None
     for batch in (inputs, inputs.map(lambda t: torch.cat((t, t)) if t.dim() else t)):  # norms reject a single value
         model.zero_grad(set_to_none=True)

@@ -79,8 +79,15 @@ def _product(left: Tensor, right: Tensor) -> Tensor:
     return left.new_zeros((*left.shape[:-1], right.shape[-1]))
 
 
-_STAND_INS: dict[Any, Callable[..., Tensor]] = {
+def _gradients(grad: Tensor, x: Tensor, weight: Tensor, *options: Any) -> tuple[Tensor | None, ...]:
+    bias_sizes, *_, wanted = options
+    made = (torch.zeros_like(x), torch.zeros_like(weight), grad.new_zeros(bias_sizes or (weight.shape[0],)))
+    return tuple(zeros if asked else None for zeros, asked in zip(made, wanted, strict=True))
+
+
+_STAND_INS: dict[Any, Callable[..., Tensor | tuple[Tensor | None, ...]]] = {
     aten.convolution.default: _convolved,
+    aten.convolution_backward.default: _gradients,
     aten.mm.default: _product,
     aten.bmm.default: _product,
     aten.addmm.default: lambda _, left, right: _product(left, right),
