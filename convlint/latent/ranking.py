@@ -52,7 +52,7 @@ def _is_local_width(repair: ClassRepair) -> bool:
     """Return whether a repair drops arithmetic with a variable of the function: that was computed to be a width."""
     scope = repair.written.place.scope
     is_own = repair.text not in parameters(scope) if isinstance(scope, Function) else False
-    return is_own and _drops_arithmetic(repair) and any(True for _ in assigned(scope, repair.text))
+    return is_own and _drops_arithmetic(repair) and bool(assigned(scope, repair.text))
 
 
 _INPUT = re.compile(r"^in(p|put|_|c|ch|planes|nc|features|$)|^c_?in$|_in$|^prev|^dim$|^channels?$")

@@ -107,9 +107,9 @@ def _other_numbers(chosen: Candidate) -> Iterator[Edit]:
     number = chosen.number
     if number is None:
         return
-    repaired = _doubled(ast.parse(chosen.edit.text, mode="eval").body)
-    is_original = repaired == ast.unparse(number.node)  # with which a repair inside the callee works anyway
-    yield Edit(number.site, f"3 * ({chosen.edit.text})" if is_original else repaired)
+    repaired = ast.parse(chosen.edit.text, mode="eval").body
+    is_original = _is_double(number.node, repaired)  # with which a repair inside the callee works anyway
+    yield Edit(number.site, f"3 * ({chosen.edit.text})" if is_original else _doubled(repaired))
     frame, place = number.frame, number.place
     call = place.file.calls.get((frame.line, frame.column, frame.end_line, frame.end_column))
     found: list[ast.expr] = []
@@ -129,6 +129,16 @@ _NUMERIC = (ast.Name, ast.Attribute, ast.BinOp)
 
 def _is_literal(node: ast.AST) -> TypeGuard[ast.Constant]:
     return isinstance(node, ast.Constant) and type(node.value) is int and node.value > 1
+
+
+def _is_double(node: ast.expr, other: ast.expr) -> bool:
+    """Return whether an expression is twice another one, as it is written."""
+    match node:
+        case ast.BinOp(left=left, op=ast.Mult(), right=ast.Constant(value=2)):
+            return ast.dump(left) == ast.dump(other)
+        case ast.BinOp(left=ast.Constant(value=2), op=ast.Mult(), right=right):
+            return ast.dump(right) == ast.dump(other)
+    return ast.unparse(node) == _doubled(other)
 
 
 def _doubled(node: ast.expr) -> str:

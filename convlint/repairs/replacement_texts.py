@@ -100,7 +100,7 @@ def texts(
             yield from ((f"{_operand(number.text)} * {factor}", SAME) for factor in _factors(number, scope))
     keyword, _ = number.place.file.parents.get(number.node, (None, ""))
     named = keyword.arg if isinstance(keyword, ast.keyword) and isinstance(scope, Function) else None
-    if named and isinstance(scope, Function) and (named in parameters(scope) or any(assigned(scope, named))):
+    if named and isinstance(scope, Function) and (named in parameters(scope) or assigned(scope, named)):
         yield named, SAME if named in _passed_names(scope) else SIMPLER
     if number.role == "argument":
         yield from ((text, SIMPLER) for text in _other_items(number.node))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import cached_property
 from typing import Protocol
 
-from convlint.analysis import merges
+from convlint.analysis import graph_queries, merges
 from convlint.ir import Edit, Finding, Graph, Layer, Node, Site
 from convlint.repairs import luck
 from convlint.repairs.candidate import Candidate
@@ -124,6 +124,21 @@ class Outcome:
         """All operations that fail."""
         return frozenset(conflict.operation for conflict in self.conflicts)
 
+    @cached_property
+    def behind(self) -> frozenset[Operation]:
+        """The operations that read what a failing one returns: they work, or fail, by its numbers.
+
+        The calls of a layer whose constructor fails are among them.
+        """
+        found: set[Operation] = set()
+        for graph in {id(conflict.graph): conflict.graph for conflict in self.conflicts}.values():
+            own = [conflict for conflict in self.conflicts if conflict.graph is graph]
+            calls, refused = {each.node for each in own}, {each.layer for each in own if each.node is None}
+            failed = [node for node in graph.nodes if node.id in calls or (node.layer and node.layer in refused)]
+            tensors = graph_queries.downstream_tensors(graph, failed)
+            found |= {operation(node) for node in graph.nodes if node in failed or not tensors.isdisjoint(node.inputs)}
+        return frozenset(found)
+
     def may_fail(self, operation: Operation) -> bool:
         """Return whether an operation fails, or is not known to work."""
         is_unknown = operation in self.unknown or (self.partial and operation not in self.working)
@@ -133,7 +148,8 @@ class Outcome:
 class Trial(Protocol):
     """Applies edits to the program and analyzes it again; None where the trial itself failed.
 
-    With a conflict that the last edits are to settle, it may be None as well where they do not.
+    With a conflict that the last edits are to settle, it may be None as well where they do not, and the outcome of a
+    part of the program where that has other conflicts.
     """
 
     def __call__(self, edits: Sequence[Edit], settles: Conflict | None = None) -> Outcome | None: ...
@@ -215,6 +231,7 @@ def _repair(
     common: frozenset[Site] = frozenset()
     edited = {edit.site for edit in edits}
     best: list[Candidate] = []
+    moving: list[Candidate] = []
     least: Outcome | None = None
     tried = 0
     for candidate in proposals:
@@ -226,6 +243,9 @@ def _repair(
         tried += 1
         after = trial([*edits, *candidate.edits], first)
         if after is None or not _is_progress(first, before, after) or _is_partial(first, candidate, before, after):
+            if after is not None and _shows_others(first, before, after):
+                limit = limit if moving else budget.half
+                moving.append(candidate)
             continue
         if least is None or len(after.failing) < len(least.failing):
             limit = limit if least else budget.half
@@ -234,9 +254,35 @@ def _repair(
         elif is_equal and len(after.failing) == len(least.failing):
             best.append(candidate)
     if least is None:
-        return None
+        return _with_others_left(first, before, moving, trial, budget, edits)
     inside = _inside_the_callee(best[0], least, proposals, first, before, trial, budget, edits)
     return inside or (tuple(best), least)
+
+
+_MOST_MOVING = 4  # candidates that settle a conflict behind which others appear
+
+
+def _with_others_left(
+    first: Conflict,
+    before: Outcome,
+    candidates: Sequence[Candidate],
+    trial: Trial,
+    budget: Budget,
+    edits: Sequence[Edit],
+) -> tuple[tuple[Candidate, ...], Outcome] | None:
+    """The candidate that settles a conflict and leaves the fewest, although others appear behind it.
+
+    Two mistakes can hide each other: a layer fits what the one before it returns only because both are wrong.
+    """
+    best: tuple[tuple[Candidate, ...], Outcome] | None = None
+    least = len(before.failing)
+    for candidate in candidates[:_MOST_MOVING]:
+        after = trial([*edits, *candidate.edits]) if budget.is_left else None
+        if after is None or not _shows_others(first, before, after) or _is_partial(first, candidate, before, after):
+            continue
+        if len(after.failing) < least:
+            best, least = ((candidate,), after), len(after.failing)
+    return best
 
 
 def _inside_the_callee(
@@ -275,6 +321,14 @@ def _is_progress(first: Conflict, before: Outcome, after: Outcome) -> bool:
     if first.is_merge:  # what reads the result fits one of its operands: a failure that moves there is not settled
         return after.failing <= before.failing
     return all(map(before.may_fail, after.failing))
+
+
+def _shows_others(first: Conflict, before: Outcome, after: Outcome) -> bool:
+    """Return whether a trial settles a conflict, and what fails now reads what failed before."""
+    path, line, _ = first.operation
+    if first.is_merge or (path, line) not in after.reached or first.operation in after.failing:
+        return False
+    return all(before.may_fail(each) or each in before.behind for each in after.failing)
 
 
 _MOST_LEFT = 0.25  # of the modules in which an operation failed: these have another cause

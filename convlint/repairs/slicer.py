@@ -43,6 +43,7 @@ class Slicer:
     def __init__(self, texts: SourceTexts, *roots: str) -> None:
         self.texts = texts
         self._roots = tuple(os.path.join(os.path.abspath(root), "") for root in roots)
+        self._known: dict[object, list[WrittenNumber]] = {}
 
     def numbers(self, op: str, label: str, frames: Sequence[Site], change: Change) -> list[WrittenNumber]:
         """The written numbers that one number of a layer comes from and the project may edit, innermost first.
@@ -71,7 +72,14 @@ class Slicer:
     def _numbers(
         self, frames: Sequence[Site], parameter: tuple[str, int] | None, change: Change
     ) -> list[WrittenNumber]:
-        frames = list(_calls(frames))
+        key = tuple(frames), parameter, change
+        if key not in self._known:
+            self._known[key] = self._followed([*_calls(frames)], parameter, change)
+        return self._known[key]
+
+    def _followed(
+        self, frames: Sequence[Site], parameter: tuple[str, int] | None, change: Change
+    ) -> list[WrittenNumber]:
         call = call_sites.at(frames[0], self.texts) if frames else None
         if call is None:
             return []
@@ -217,7 +225,7 @@ class _Walk:
             is_parameter = isinstance(scope, Function) and name in parameters(scope)
             if isinstance(scope, Function) and is_parameter:
                 self._follow_parameter(here, scope, name, change, holds)
-            values = list(assigned(scope, name))
+            values = assigned(scope, name)
             for value, is_inside in values:
                 self._follow(here, value, change, "assignment", holds or is_inside)
             if values or is_parameter:
@@ -307,7 +315,7 @@ def _is_computed_in(scope: Function, node: ast.expr) -> bool:
     """Return whether what a call unpacks is written in the function around it: a dict, or a variable with one."""
     passed_on = scope.args.kwarg.arg if scope.args.kwarg else ""
     names = {each.id for each in ast.walk(node) if isinstance(each, ast.Name)} - {"dict", passed_on}
-    return bool(names) and all(any(True for _ in assigned(scope, name)) for name in names)
+    return bool(names) and all(assigned(scope, name) for name in names)
 
 
 def _may_be_number(node: ast.expr) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from convlint.ir import Edit, Finding
@@ -26,6 +26,7 @@ _LEAST = 3.0  # seconds for trials, however short the check was
 
 
 _IMAGES = tuple([f"{INPUT_OF} {channels} channels" for channels in (1, 2, 3, 4)])
+_IMAGE = f"{INPUT_OF} 3 channels"
 
 
 class StaticTrials:
@@ -39,16 +40,21 @@ class StaticTrials:
 
     def __call__(self, edits: Sequence[Edit], settles: Conflict | None = None) -> Outcome | None:
         """Analyze the program after ``edits``; None where an edit cannot be made, or less is known after it, or the
-        conflict that they are to settle is still there, or another one that was not.
+        conflict that they are to settle is still there.
 
+        If the execution with that conflict has another one that was not there, the outcome is of that execution alone.
         A number that a text makes unknown contradicts nothing.
         """
         edited = self._edited(edits)
         if edited is None:
             return None
         data, project = edited
-        if settles is not None and not self._may_settle(settles, data, project, edits):
-            return None
+        if settles is not None:
+            alone = self._alone(settles, data, project, edits)
+            if alone is not None and settles.operation in alone.failing:
+                return None
+            if alone is not None and not all(map(self._known_before(edits)[1].may_fail, alone.failing)):
+                return alone
         checked = check_file(self._path, data, project, with_reached=True)
         if not self._is_known(checked, settles):
             return None
@@ -87,24 +93,21 @@ class StaticTrials:
         counts = reversed(range(len(edits)))
         return next(self._known[key] for count in counts if (key := tuple(edits[:count])) in self._known)
 
-    def _may_settle(self, conflict: Conflict, data: bytes, project: Project, edits: Sequence[Edit]) -> bool:
-        """Return whether the execution that shows a conflict has it no more after the last edits, and no other.
+    def _alone(self, conflict: Conflict, data: bytes, project: Project, edits: Sequence[Edit]) -> Outcome | None:
+        """The outcome of the execution that shows a conflict, after the last edits; None if no single one shows it.
 
         Most edits settle nothing, and one execution shows that.
         """
         checked, before = self._known_before(edits)
         graphs = [each.graph for each in before.conflicts if each.operation == conflict.operation]
         execution = next((checked.executions[id(graph)] for graph in graphs if id(graph) in checked.executions), None)
-        if execution is None:
-            return True
-        failing = outcome(check_file(self._path, data, project, only=execution)).failing
-        return conflict.operation not in failing and all(map(before.may_fail, failing))
+        return None if execution is None else outcome(check_file(self._path, data, project, only=execution))
 
     def _is_known(self, checked: CheckedFile, settled: Conflict | None = None) -> bool:
         """Return whether as much is known as before edits, and a conflict does not depend on parameters now.
 
         A width may become unknown in an execution that did not show the conflict, such as that of a class whose block
-        is chosen by a name, without one. Images stay images.
+        is chosen by a name, without one. Images stay images, or become those of three channels.
         """
         if checked.problems or any(finding.code == "CVL901" for finding in checked.findings):
             return False
@@ -112,7 +115,7 @@ class StaticTrials:
         own = None if settled is None else self._checked.executions.get(id(settled.graph))
         of_images = {each[:2] for each in self._checked.unknown if each[3] in _IMAGES}
         for kind, name, place, what in checked.unknown - self._checked.unknown:
-            if what.startswith(INPUT_OF) and (kind, name) not in of_images:
+            if what == _IMAGE or (what.startswith(INPUT_OF) and (kind, name) not in of_images):
                 continue
             is_elsewhere = own is not None and what in WIDTHS and (kind, name, 0) != own
             if (what != EQUALITY or place in places) and not is_elsewhere:
@@ -175,22 +178,25 @@ def explained(path: str, checked: CheckedFile, project: Project, seconds: float,
         latent = [each for each in rest if each not in broken and each.claim is not None]  # and these
         after = trials.checked([*repaired_classes.edits, *made], search) if made and (unrepaired or latent) else None
         followed = [] if after is None else [e for e in (*unrepaired, *latent) if not is_found(e, after[1])]
-    causes.sort(key=_position(checked, start))
-    found = [repaired(cause, "static").with_(program=path, step=step) for step, cause in enumerate(causes)]
+    ordered = _in_order(causes, checked, start)
+    found = [repaired(cause, "static").with_(program=path, step=step) for step, cause in enumerate(ordered)]
     others = [*classes, *(finding for finding in rest if finding not in broken)]
     return [*found, *(finding for finding in others if finding not in followed)]
 
 
-def _position(checked: CheckedFile, start: Outcome) -> Callable[[Explanation], tuple[int, bool, int]]:
-    """Sort the causes of one program in the order of execution, and programs as they are in the file."""
+def _in_order(causes: Sequence[Explanation], checked: CheckedFile, start: Outcome) -> list[Explanation]:
+    """Sort the causes of one program in the order of execution, and programs as they are in the file.
+
+    A cause that appeared behind another one follows it.
+    """
     programs = {id(finding.graph): -number for number, finding in enumerate(reversed(checked.findings))}
     known = {each.operation: (programs[id(each.graph)], *position(each)) for each in start.conflicts}
-
-    def first(cause: Explanation) -> tuple[int, bool, int]:
+    positions: list[tuple[int, bool, int]] = []
+    for cause in causes:
         operations = [conflict.operation for conflict in (cause.conflict, *cause.settled)]
-        return min(known[operation] for operation in operations if operation in known)
-
-    return first
+        own = [known[operation] for operation in operations if operation in known]
+        positions.append(min(own or positions[-1:]))
+    return [causes[i] for i in sorted(range(len(causes)), key=lambda i: positions[i])]
 
 
 @contextmanager

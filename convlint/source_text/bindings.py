@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from math import inf
 
@@ -95,51 +95,67 @@ def arguments(call: WrittenCall) -> list[ast.expr]:
     return [*call.node.args, *(keyword.value for keyword in call.node.keywords)]
 
 
-def assigned(scope: ast.AST, name: str) -> Iterator[tuple[ast.expr, bool]]:
+Bound = tuple[str, ast.expr, bool]
+"""A name, the expression that is assigned to it, and whether that only holds its value, as what a loop runs over."""
+
+
+def assigned(scope: ast.AST, name: str) -> Sequence[tuple[ast.expr, bool]]:
     """The expressions that the statements of a scope assign to a name; True for one that holds its value: for a loop,
     what it runs over.
     """
+    return _assignments(scope).get(name, ())
+
+
+@lru_cache(maxsize=256)
+def _assignments(scope: ast.AST) -> dict[str, list[tuple[ast.expr, bool]]]:
+    """The expressions that a scope assigns to each of its names, in the order of the text."""
+    found: dict[str, list[tuple[ast.expr, bool]]] = {}
     body = getattr(scope, "body", [])
-    pending: list[ast.AST] = [body] if isinstance(body, ast.expr) else list(body)
+    pending: list[ast.AST] = [body] if isinstance(body, ast.expr) else list(reversed(body))
     while pending:
-        node = pending.pop(0)
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
-            continue
-        match node:
-            case ast.Assign(targets=targets, value=value):
-                for target in targets:
-                    yield from _bound(target, value, name)
-            case ast.AnnAssign(target=target, value=value) if value is not None:
-                yield from _bound(target, value, name)
-            case ast.AugAssign(target=target, value=value) | ast.NamedExpr(target=target, value=value):
-                yield from _bound(target, value, name)
-            case ast.For(target=target, iter=value) | ast.comprehension(target=target, iter=value):
-                yield from _bound_by_loop(target, value, name)
-        pending[:0] = ast.iter_child_nodes(node)
+        node = pending.pop()
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
+            for name, value, holds in _bound_by(node):
+                found.setdefault(name, []).append((value, holds))
+            pending += reversed([*ast.iter_child_nodes(node)])
+    return found
 
 
-def _bound(target: ast.expr, value: ast.expr, name: str, holds: bool = False) -> Iterator[tuple[ast.expr, bool]]:
-    """The part of ``value`` that a target binds to ``name``, and whether it only holds what is bound."""
-    if isinstance(target, ast.Name) and target.id == name:
-        yield value, holds
+def _bound_by(node: ast.AST) -> Iterator[Bound]:
+    match node:
+        case ast.Assign(targets=targets, value=value):
+            for target in targets:
+                yield from _bound(target, value)
+        case ast.AnnAssign(target=target, value=value) if value is not None:
+            yield from _bound(target, value)
+        case ast.AugAssign(target=target, value=value) | ast.NamedExpr(target=target, value=value):
+            yield from _bound(target, value)
+        case ast.For(target=target, iter=value) | ast.comprehension(target=target, iter=value):
+            yield from _bound_by_loop(target, value)
+
+
+def _bound(target: ast.expr, value: ast.expr, holds: bool = False) -> Iterator[Bound]:
+    """The names that a target binds, each with its part of ``value``, and whether that only holds what is bound."""
+    if isinstance(target, ast.Name):
+        yield target.id, value, holds
     elif isinstance(target, ast.Tuple | ast.List):
         if not holds and isinstance(value, ast.Tuple | ast.List) and len(value.elts) == len(target.elts):
             for part, its in zip(target.elts, value.elts, strict=True):
-                yield from _bound(part, its, name)
-        elif any(isinstance(part, ast.Name) and part.id == name for part in target.elts):
-            yield value, True
+                yield from _bound(part, its)
+        else:
+            yield from ((part.id, value, True) for part in target.elts if isinstance(part, ast.Name))
 
 
-def _bound_by_loop(target: ast.expr, iterated: ast.expr, name: str) -> Iterator[tuple[ast.expr, bool]]:
-    """The iterable of a loop that binds ``name``: of a ``zip``, the argument that it takes from."""
+def _bound_by_loop(target: ast.expr, iterated: ast.expr) -> Iterator[Bound]:
+    """The names that a loop binds, each with its iterable: of a ``zip``, the argument that it takes from."""
     match target, iterated:
         case ast.Tuple(elts=parts), ast.Call(func=ast.Name(id="zip"), args=args) if len(parts) == len(args):
             for part, argument in zip(parts, args, strict=True):
-                yield from _bound_by_loop(part, argument, name)
+                yield from _bound_by_loop(part, argument)
         case ast.Tuple(elts=[_, part]), ast.Call(func=ast.Name(id="enumerate"), args=[argument, *_]):
-            yield from _bound_by_loop(part, argument, name)
+            yield from _bound_by_loop(part, argument)
         case _:
-            yield from _bound(target, iterated, name, holds=True)
+            yield from _bound(target, iterated, holds=True)
 
 
 def attributes(file: ParsedFile, name: str) -> Iterator[ast.expr]:

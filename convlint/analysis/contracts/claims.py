@@ -112,10 +112,14 @@ class _Search:
     def trials(self) -> Iterator[Trial]:
         """Trials, the smallest numbers first."""
         for works in self._working():
-            failing = list(dict.fromkeys(self._instantiation(f) for f in self._failing(works)))
+            failing: dict[Instantiation, None] = {}
+            for fails in self._failing(works):
+                failing[self._instantiation(fails)] = None
+                if len(failing) == _MAX_FAILING:
+                    break
             for small in dict.fromkeys((self._sizes(), ())):
                 control = self._instantiation(works)
-                for fails in failing[:_MAX_FAILING]:
+                for fails in failing:
                     yield Trial(
                         Instantiation(fails.numbers + small, fails.channels),
                         Instantiation(control.numbers + small, control.channels),
