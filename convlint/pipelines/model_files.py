@@ -11,7 +11,7 @@ from convlint.findings.select import merged
 from convlint.ir import Finding, Graph, Problem, Site
 from convlint.pipelines.file_linter import LintedFile
 from convlint.pipelines.lint_files import Linter, by_file, read_files, reported
-from convlint.repairs.search import Place, construction_frames, frames
+from convlint.repairs.conflict import Place, construction_frames, frames
 from convlint.rules.registry import rule
 from convlint.settings import discovery
 from convlint.settings.config import Config

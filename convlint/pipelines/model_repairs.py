@@ -8,9 +8,9 @@ from collections.abc import Callable, Collection, Sequence
 from convlint.analysis.diagnosis import without_consequences
 from convlint.ir import Finding, Graph, ModelVersion
 from convlint.pipelines.model_files import ModelFiles
+from convlint.repairs.conflict import Outcome, Place
 from convlint.repairs.outcomes import outcome
 from convlint.repairs.run_trials import Lint, Repaired, RunTrials, Texts, findings_of, search
-from convlint.repairs.search import Outcome, Place
 from convlint.repairs.slicer import Slicer
 from convlint.runtime.worker.client import JobResult
 from convlint.settings.input_shapes import InputSpec

@@ -164,7 +164,9 @@ def _texts(
         yield from ((1, text) for text in _texts_of_channels(number, right, layer, frames, slicer))
     if number.role == "argument" and number.place.depth == 0:
         if isinstance(scope, Function):
-            yield from ((-1, name) for name in unread(scope))
+            keyword, _ = number.place.file.parents.get(number.node, (None, ""))
+            own = keyword.arg if isinstance(keyword, ast.keyword) else None
+            yield from ((_SIMPLER if name == own else -1, name) for name in unread(scope))
         yield 2, str(right)
 
 

@@ -60,6 +60,10 @@ def ends_of(graph: Graph, failed: int, slicer: Slicer) -> Iterator[End]:
         if (vote.label, vote.frames) not in seen:
             seen.add((vote.label, vote.frames))
             yield _end(graph, vote, right, slicer, "other")
+    for vote, right in _operands(graph, graph.nodes[failed]):
+        if (vote.label, vote.frames) not in seen:
+            seen.add((vote.label, vote.frames))
+            yield _end(graph, vote, right, slicer, "other")
     for conflict in disagreements_at(graph, [failed]):
         yield from _voting(graph, failed, conflict, slicer, seen, "other")
     for vote, right in _before(graph, failed):
@@ -104,6 +108,20 @@ def _parts(graph: Graph, failed: int) -> Iterator[tuple[Vote, Fraction]]:
         right = number + missing / len(makers) if type(number) is int else Fraction(0)
         if type(number) is int and right >= 1 and right.denominator == 1:
             yield Vote(makers[0].id, "out", number, frames), right
+
+
+def _operands(graph: Graph, failed: Node) -> Iterator[tuple[Vote, Fraction]]:
+    """The layers that make the operands of a sum or product, each with the channels of another operand."""
+    if failed.op not in ops.ELEMENTWISE or not merges.differs_in_channels(graph, failed):
+        return
+    dim = merges.channel_dim(graph, failed)
+    makers = [graph_queries.maker_of_channels(graph, id) for id in failed.inputs]
+    sizes = [graph.tensor(id).shape[dim] for id in failed.inputs if dim is not None]
+    for maker, size in zip(makers, sizes, strict=True):
+        name = parameter_of(maker.op, "out")
+        other = next((each for each in sizes if each not in (1, size)), size)
+        if name is not None and maker.attrs.get(name) == size != other and _frames(graph, maker):
+            yield Vote(maker.id, "out", size, _frames(graph, maker)), Fraction(other)
 
 
 _MOST_NESTED = 20

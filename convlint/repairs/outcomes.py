@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from convlint.analysis import graph_queries
 from convlint.ir import Finding, Graph
-from convlint.repairs.search import Conflict, Operation, Outcome, construction, operation
+from convlint.repairs.conflict import Conflict, Operation, Outcome, construction, operation
 
 _FALLBACK = "CVL190"  # also reports exceptions that no recorded call raised
 

@@ -10,8 +10,8 @@ from convlint.ir import Graph, Node
 from convlint.repairs.argument_candidates import argument_candidates
 from convlint.repairs.candidate import Candidate
 from convlint.repairs.class_candidates import class_candidates
+from convlint.repairs.conflict import Conflict, Place
 from convlint.repairs.reshape_candidates import reshape_candidates, view_candidates
-from convlint.repairs.search import Conflict, Place
 from convlint.repairs.size_candidates import size_candidates
 from convlint.repairs.slicer import Slicer
 from convlint.repairs.width_candidates import width_candidates

@@ -10,10 +10,11 @@ from fractions import Fraction
 from convlint.analysis.diagnosis import without_consequences
 from convlint.ir import Edit, Finding, Graph, Site
 from convlint.repairs.candidate import Candidate
+from convlint.repairs.conflict import Conflict, Outcome, Place
 from convlint.repairs.findings import repaired
 from convlint.repairs.outcomes import conflicts, is_failing, outcome
 from convlint.repairs.proposals import proposed
-from convlint.repairs.search import Budget, Conflict, Explanation, Outcome, Place, explain
+from convlint.repairs.search import Budget, Explanation, explain
 from convlint.repairs.slicer import Slicer
 from convlint.source_text.edits import EditError, apply
 from convlint.source_text.texts import SourceTexts

@@ -4,86 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
-from functools import cached_property
 from typing import Protocol
 
-from convlint.analysis import graph_queries, merges
-from convlint.ir import Edit, Finding, Graph, Layer, Node, Site
+from convlint.ir import Edit, Site
 from convlint.repairs import luck
 from convlint.repairs.candidate import Candidate
+from convlint.repairs.conflict import Conflict, Operation, Outcome, Place
 from convlint.support.dataclass import dataclass
 
 MOST_TRIALS = 150
 """Candidates that are tried for one conflict."""
 MOST_EQUALS = 3
 """Repairs of one conflict that are reported, where nothing distinguishes them."""
-
-Place = tuple[str, int]
-"""A file and a line."""
-Operation = tuple[str, int, str]
-"""A file, a line, and the layer or function that is called there: the same one after an edit of a number."""
-
-
-@dataclass(frozen=True)
-class Conflict:
-    """An operation that PyTorch refuses, the finding that reports it, and the graph in which it is.
-
-    ``node`` is the id of the failing call; None for a constructor that fails, whose ``layer`` is named if it is known.
-    """
-
-    finding: Finding
-    graph: Graph
-    node: int | None = None
-    layer: str | None = None
-
-    @cached_property
-    def operation(self) -> Operation:
-        if self.node is not None:
-            return operation(self.graph.nodes[self.node], self.finding.site)
-        layer = self.graph.layer(self.layer)
-        return _operation(self.finding.site, self.finding.code) if layer is None else construction(layer)
-
-    @property
-    def frames(self) -> tuple[Site, ...]:
-        """The failing call and the calls that built its layer, or the module around it; innermost first."""
-        if self.node is None:
-            return construction_frames(self.graph.layer(self.layer))
-        return frames(self.graph, self.graph.nodes[self.node])
-
-    @property
-    def is_merge(self) -> bool:
-        """True if the failing call is a sum, a product or a concatenation."""
-        return self.node is not None and self.graph.nodes[self.node].op in merges.MERGES
-
-    def is_on(self, places: Collection[Place]) -> bool:
-        """Return whether the finding, the failing call or a call that built its layer is on one of these lines."""
-        sites = (*((self.finding.site,) if self.finding.site else ()), *self.frames)
-        return any((site.path, site.line) in places for site in sites)
-
-
-def frames(graph: Graph, node: Node) -> tuple[Site, ...]:
-    """A call, and the calls that built its layer or the module around it."""
-    own = () if node.site is None else (node.site,)
-    return (*own, *construction_frames(graph.layer(node.layer if node.layer is not None else node.module)))
-
-
-def construction_frames(layer: Layer | None) -> tuple[Site, ...]:
-    """The calls that built a layer, innermost first; empty if they are not known."""
-    return () if layer is None or layer.site is None else (layer.site, *layer.chain)
-
-
-def operation(node: Node, default: Site | None = None) -> Operation:
-    """The operation of a call; ``default`` is its place if it has none of its own."""
-    return _operation(node.site or default, node.layer or node.op)
-
-
-def construction(layer: Layer) -> Operation:
-    """The operation that builds a layer."""
-    return _operation(layer.site, layer.name)
-
-
-def _operation(site: Site | None, name: str) -> Operation:
-    return ("", 0, name) if site is None else (site.path, site.line, name)
 
 
 @dataclass(frozen=True)
@@ -103,46 +35,6 @@ class Explanation:
     def repair(self) -> Candidate | None:
         """The first repair."""
         return next(iter(self.repairs), None)
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """The result of a trial: conflicts in the order of execution, and the lines of all operations that were reached.
-
-    ``unknown`` are operations that ran after a failing one and may fail after it is repaired. A ``partial`` program
-    ended at a conflict: what fails after it is unknown too, but for the operations that are known to be ``working``.
-    """
-
-    conflicts: tuple[Conflict, ...]
-    reached: frozenset[Place] = frozenset()
-    unknown: frozenset[Operation] = frozenset()
-    working: frozenset[Operation] = frozenset()
-    partial: bool = False
-
-    @cached_property
-    def failing(self) -> frozenset[Operation]:
-        """All operations that fail."""
-        return frozenset(conflict.operation for conflict in self.conflicts)
-
-    @cached_property
-    def behind(self) -> frozenset[Operation]:
-        """The operations that read what a failing one returns: they work, or fail, by its numbers.
-
-        The calls of a layer whose constructor fails are among them.
-        """
-        found: set[Operation] = set()
-        for graph in {id(conflict.graph): conflict.graph for conflict in self.conflicts}.values():
-            own = [conflict for conflict in self.conflicts if conflict.graph is graph]
-            calls, refused = {each.node for each in own}, {each.layer for each in own if each.node is None}
-            failed = [node for node in graph.nodes if node.id in calls or (node.layer and node.layer in refused)]
-            tensors = graph_queries.downstream_tensors(graph, failed)
-            found |= {operation(node) for node in graph.nodes if node in failed or not tensors.isdisjoint(node.inputs)}
-        return frozenset(found)
-
-    def may_fail(self, operation: Operation) -> bool:
-        """Return whether an operation fails, or is not known to work."""
-        is_unknown = operation in self.unknown or (self.partial and operation not in self.working)
-        return is_unknown or operation in self.failing
 
 
 class Trial(Protocol):
@@ -253,29 +145,34 @@ def _repair(
             common = frozenset(each.edit.site for left in after.conflicts[:1] for each in propose(left))
         elif is_equal and len(after.failing) == len(least.failing):
             best.append(candidate)
-    if least is None:
-        return _with_others_left(first, before, moving, trial, budget, edits)
+    if least is None or least.failing:
+        others = _with_others_left(first, before, least, moving, trial, budget, edits)
+        if others is not None or least is None:
+            return others
     inside = _inside_the_callee(best[0], least, proposals, first, before, trial, budget, edits)
     return inside or (tuple(best), least)
 
 
-_MOST_MOVING = 4  # candidates that settle a conflict behind which others appear
+_MOST_MOVING = 4  # candidates that settle a conflict, after which others appear
 
 
 def _with_others_left(
     first: Conflict,
     before: Outcome,
+    known: Outcome | None,
     candidates: Sequence[Candidate],
     trial: Trial,
     budget: Budget,
     edits: Sequence[Edit],
 ) -> tuple[tuple[Candidate, ...], Outcome] | None:
-    """The candidate that settles a conflict and leaves the fewest, although others appear behind it.
+    """The candidate that settles a conflict and leaves the fewest, although others appear after it; None if it leaves
+    no fewer than a ``known`` repair.
 
     Two mistakes can hide each other: a layer fits what the one before it returns only because both are wrong.
     """
     best: tuple[tuple[Candidate, ...], Outcome] | None = None
-    least = len(before.failing)
+    least = len(before.failing) + first.is_merge  # which is one operation, however many modules it fails in
+    least = len(known.failing) if known else least
     for candidate in candidates[:_MOST_MOVING]:
         after = trial([*edits, *candidate.edits]) if budget.is_left else None
         if after is None or not _shows_others(first, before, after) or _is_partial(first, candidate, before, after):
@@ -326,9 +223,10 @@ def _is_progress(first: Conflict, before: Outcome, after: Outcome) -> bool:
 def _shows_others(first: Conflict, before: Outcome, after: Outcome) -> bool:
     """Return whether a trial settles a conflict, and what fails now reads what failed before."""
     path, line, _ = first.operation
-    if first.is_merge or (path, line) not in after.reached or first.operation in after.failing:
+    if (path, line) not in after.reached or first.operation in after.failing:
         return False
-    return all(before.may_fail(each) or each in before.behind for each in after.failing)
+    new = [each for each in after.failing if not before.may_fail(each)]
+    return before.dependent.issuperset(new) and first.readers.isdisjoint(new)
 
 
 _MOST_LEFT = 0.25  # of the modules in which an operation failed: these have another cause

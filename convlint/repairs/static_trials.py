@@ -10,10 +10,11 @@ from contextlib import contextmanager
 from convlint.ir import Edit, Finding
 from convlint.repairs.broken_classes import RepairedClasses, broken_classes, is_found, one_after_the_other
 from convlint.repairs.candidate import Candidate
+from convlint.repairs.conflict import Conflict, Operation, Outcome
 from convlint.repairs.findings import repaired
 from convlint.repairs.outcomes import conflicts, position
 from convlint.repairs.proposals import proposed
-from convlint.repairs.search import Budget, Conflict, Explanation, Operation, Outcome, explain
+from convlint.repairs.search import Budget, Explanation, explain
 from convlint.repairs.slicer import Slicer
 from convlint.source_text.edits import EditError, apply
 from convlint.source_text.packages import package_folder
@@ -21,7 +22,6 @@ from convlint.static import EQUALITY, INPUT_OF, CheckedFile, Project, Search, ch
 from convlint.static.plain_numbers import WIDTHS
 
 _SHARE = 4.0  # the time for trials, as a multiple of that of the check
-_SEVERAL = 2
 _LEAST = 3.0  # seconds for trials, however short the check was
 
 
@@ -154,7 +154,7 @@ def explained(path: str, checked: CheckedFile, project: Project, seconds: float,
     start = outcome(checked)
     rest = [finding for finding in checked.findings if finding.graph is None]
     broken = broken_classes(rest)
-    if not start.conflicts and len(broken) < _SEVERAL:
+    if not start.conflicts and not broken:
         return rest
     suspected = {(f.site.path, f.site.line) for f in rest if f.claim is not None and f.site is not None}
     slicer = Slicer(project.texts, project.root, package_folder(path))
@@ -172,22 +172,27 @@ def explained(path: str, checked: CheckedFile, project: Project, seconds: float,
                 broken, start, lambda edits: trials.checked(edits, search), budget.half
             )
         causes = explain(repaired_classes.outcome, propose, trials, budget, repaired_classes.edits)
+        if not start.conflicts:  # these appeared after a class: which number is wrong must be known
+            causes = [cause for cause in causes if cause.repair is not None]
         classes = tuple(broken) if is_refused else repaired_classes.causes
         made = [edit for cause in causes if cause.repair is not None for edit in cause.repair.edits]
         unrepaired = [each for each in classes if is_refused or not each.repairs]  # these may follow from the causes
         latent = [each for each in rest if each not in broken and each.claim is not None]  # and these
         after = trials.checked([*repaired_classes.edits, *made], search) if made and (unrepaired or latent) else None
         followed = [] if after is None else [e for e in (*unrepaired, *latent) if not is_found(e, after[1])]
-    ordered = _in_order(causes, checked, start)
-    found = [repaired(cause, "static").with_(program=path, step=step) for step, cause in enumerate(ordered)]
-    others = [*classes, *(finding for finding in rest if finding not in broken)]
-    return [*found, *(finding for finding in others if finding not in followed)]
+    found = [repaired(cause, "static") for cause in _in_order(causes, checked, start)]
+    others = [finding for finding in rest if finding not in broken and finding not in followed]
+    errors = [finding for finding in classes if finding not in followed]
+    if start.conflicts:
+        others, errors = [*errors, *others], []
+    numbered = [each.with_(program=path, step=step) for step, each in enumerate([*errors, *found])]
+    return [*numbered, *others]
 
 
 def _in_order(causes: Sequence[Explanation], checked: CheckedFile, start: Outcome) -> list[Explanation]:
     """Sort the causes of one program in the order of execution, and programs as they are in the file.
 
-    A cause that appeared behind another one follows it.
+    A cause that appeared after the repair of another one follows it.
     """
     programs = {id(finding.graph): -number for number, finding in enumerate(reversed(checked.findings))}
     known = {each.operation: (programs[id(each.graph)], *position(each)) for each in start.conflicts}
@@ -195,7 +200,7 @@ def _in_order(causes: Sequence[Explanation], checked: CheckedFile, start: Outcom
     for cause in causes:
         operations = [conflict.operation for conflict in (cause.conflict, *cause.settled)]
         own = [known[operation] for operation in operations if operation in known]
-        positions.append(min(own or positions[-1:]))
+        positions.append(min(own or positions[-1:] or [(0, False, 0)]))
     return [causes[i] for i in sorted(range(len(causes)), key=lambda i: positions[i])]
 
 

@@ -113,8 +113,8 @@ class _Search:
         """Trials, the smallest numbers first."""
         for works in self._working():
             failing: dict[Instantiation, None] = {}
-            for fails in self._failing(works):
-                failing[self._instantiation(fails)] = None
+            for binding in self._failing(works):
+                failing[self._instantiation(binding)] = None
                 if len(failing) == _MAX_FAILING:
                     break
             for small in dict.fromkeys((self._sizes(), ())):

@@ -1,0 +1,87 @@
+"""Mistakes that hide each other, or that a careless repair would confirm: each is one finding, at its own line."""
+
+from __future__ import annotations
+
+from tests.repairs.small_programs import HEAD, errors, folder
+
+__all__ = ["folder"]
+
+FUNCTIONS = f"""{HEAD}
+def norm(width):
+    return nn.BatchNorm2d(%s)
+
+
+def block(inputs, outputs):
+    return nn.Sequential(nn.Conv2d(inputs, outputs, 3), norm(%s))
+
+
+def unit(width):
+    return nn.Sequential(block(width, width // 4), block(%s, width))
+
+
+net = nn.Sequential(block(3, 48), unit(48), nn.ReLU(), unit(48), nn.Conv2d(48, 10, 1))
+"""
+
+
+def said(source: str) -> list[tuple[int, str]]:
+    """The line and the first repair of each error."""
+    return [(each.site.line, each.repairs[0].title) for each in errors(source) if each.site is not None]
+
+
+def test_a_layer_that_fits_only_because_the_one_before_is_wrong_is_an_error_of_its_own() -> None:
+    assert said(FUNCTIONS % ("2 * width", "outputs", "width // 2")) == [
+        (6, "num_features=64 (replace `2 * width` with `width`)"),
+        (14, "replace `width // 2` with `width // 4`"),
+    ]
+
+
+def test_an_argument_is_not_taken_back_in_the_helper_that_it_is_passed_to() -> None:
+    assert said(FUNCTIONS % ("width", "outputs * 2", "width // 4")) == [(10, "replace `outputs * 2` with `outputs`")]
+
+
+def test_a_head_is_judged_after_a_class_that_fails_for_all_arguments() -> None:
+    found = said(f"""{HEAD}
+class Unit(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.first = nn.Conv2d(width, width // 4, 1)
+        self.second = nn.Conv2d(width // 4, 2 * width, 1)
+
+    def forward(self, x):
+        return x + self.second(self.first(x))
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.units = nn.Sequential(nn.Conv2d(3, 48, 3), Unit(48), Unit(48))
+        self.head = nn.Linear(480, 10)
+
+    def forward(self, x):
+        return self.head(self.units(x).mean((2, 3)))
+
+
+net = Net()
+""")
+    assert found == [(9, "replace `2 * width` with `width`"), (19, "replace `480` with `48`")]
+
+
+def test_a_repair_may_restore_images_of_three_channels() -> None:
+    found = said(f"""{HEAD}
+def layers(widths):
+    made, width = [], 3
+    for each in widths:
+        made += [nn.Conv2d(width // 2, each, 3), nn.ReLU()]
+        width = each
+    return nn.Sequential(*made)
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = layers([32, 64, 128])
+
+    def forward(self, x):
+        return self.layers(x)
+""")
+    assert found == [(8, "replace `width // 2` with `width`")]
