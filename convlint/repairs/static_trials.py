@@ -19,6 +19,7 @@ from convlint.repairs.slicer import Slicer
 from convlint.source_text.edits import EditError, apply
 from convlint.source_text.packages import package_folder
 from convlint.static import EQUALITY, INPUT_OF, CheckedFile, Project, Search, check_file
+from convlint.static.overruled_defaults import is_overruled
 from convlint.static.plain_numbers import WIDTHS
 
 _SHARE = 4.0  # the time for trials, as a multiple of that of the check
@@ -161,7 +162,7 @@ def explained(path: str, checked: CheckedFile, project: Project, seconds: float,
     trials = StaticTrials(path, checked, project)
 
     def propose(conflict: Conflict) -> list[Candidate]:
-        return proposed(conflict, slicer, suspected)
+        return [] if is_overruled(conflict.finding) else proposed(conflict, slicer, suspected)
 
     budget = Budget(max(_SHARE * seconds, _LEAST), time.process_time)
     with _garbage_collected():

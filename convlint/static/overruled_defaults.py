@@ -17,6 +17,7 @@ from convlint.static.exploration.entry_points import ExecutionPath
 from convlint.static.exploration.explore import Exploration
 
 _PLAIN = (int, float, str, bool, tuple, type(None))
+_DEFAULT = " the default"
 _MOST_NAMED = 3  # parameters in the condition of a finding
 
 
@@ -30,9 +31,14 @@ def as_warnings(
             overruled = _overruled(exploration.entry_point.value, finding, exploration, explorations)
             if overruled:
                 names = " and ".join(f"`{name}`" for name in overruled)
-                yield finding.with_(severity="warning", condition=f"{names} {_left(overruled)} the default")
+                yield finding.with_(severity="warning", condition=f"{names} {_left(overruled)}{_DEFAULT}")
                 continue
         yield finding
+
+
+def is_overruled(finding: Finding) -> bool:
+    """Return whether only defaults that callers overrule fail: then nothing in the class needs a repair."""
+    return finding.severity == "warning" and finding.condition.endswith(_DEFAULT)
 
 
 def _left(names: Sequence[str]) -> str:

@@ -199,14 +199,20 @@ _DEEPEST = 8
 
 def is_small(value: Value) -> bool:
     """Return whether a container has few enough nested items to visit each; one that holds itself has not."""
+    if not isinstance(value, list | tuple | dict):
+        return True
     budget, level = LONGEST, [value]
     for _ in range(_DEEPEST):
-        holders = [item for item in level if isinstance(item, list | tuple | dict) and item]
-        budget -= sum(map(len, holders))
-        if not holders or budget < 0:
+        budget -= sum(map(len, level))
+        if not level or budget < 0:
             return budget >= 0
-        level = [item for holder in holders for item in holder]
-        level += [v for holder in holders if isinstance(holder, dict) for v in holder.values()]
+        items: list[Value] = []
+        for holder in level:
+            items += holder
+            if isinstance(holder, dict):
+                items += holder.values()
+        holders = tuple([kind for kind in set(map(type, items)) if issubclass(kind, list | tuple | dict)])
+        level = [item for item in items if type(item) in holders and item] if holders else []
     return False
 
 

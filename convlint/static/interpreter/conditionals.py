@@ -28,7 +28,7 @@ def execute_if(interpreter: Interpreter, node: ast.If, scope: Scope) -> BlockEnd
             taken = not raising
             truth.assume(interpreter, value, taken)
         elif truth.is_on_parameters(interpreter, value):
-            taken = truth.decide(interpreter, value)
+            taken = truth.decide_at(interpreter, node, value, scope)
         else:
             return _both_branches(interpreter, node, scope)
     return execute_block(interpreter, node.body if taken else node.orelse, scope)

@@ -174,7 +174,7 @@ def _conditional(interpreter: Interpreter, node: ast.IfExp, scope: Scope) -> Val
     test = evaluate(interpreter, node.test, scope)
     taken = truth.known(interpreter, test)
     if taken is None and truth.is_on_parameters(interpreter, test):
-        taken = truth.decide(interpreter, test)
+        taken = truth.decide_at(interpreter, node, test, scope)
     if taken is not None:
         return evaluate(interpreter, node.body if taken else node.orelse, scope)
     with interpreter.execution.hypothetical():

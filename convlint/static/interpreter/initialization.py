@@ -1,7 +1,8 @@
 """Loops and functions that set weights, on which no shape depends.
 
 Nearly every model ends its constructor with a loop over ``self.modules()`` that initializes them. Following it would
-take longer than following the rest of the model, so a loop whose effects cannot reach a shape is skipped.
+take longer than following the rest of the model, so a loop whose effects cannot reach a shape is skipped, and so are
+``trunc_normal_(self.weight)`` and ``named_apply(init_weights, self)``.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ import ast
 from collections.abc import Sequence
 from functools import partial
 
+from convlint.static.domain.objects import Function, Instance
+from convlint.static.domain.values import Bound, Partial, Tensor, Value
 from convlint.static.program.parse import cached, children, walk
 
 _WALKS = frozenset({"modules", "named_modules", "parameters", "named_parameters", "buffers", "named_buffers"})
@@ -37,6 +40,27 @@ def is_initializer(function: FunctionNode) -> bool:
     """Return whether a function, passed to ``apply``, only sets weights."""
     body = [ast.Expr(function.body)] if isinstance(function, ast.Lambda) else function.body
     return cached(function, "initializes", partial(_only_set_weights, body))
+
+
+def initialized(function: Function, values: Sequence[Value]) -> Value:
+    """Return the tensor or module that a call of a function of the program only initializes, None for any other call.
+
+    That is the first argument of a function whose name ends with an underscore, if it is a tensor, and the module that
+    is passed with an initializer, which is then applied to all modules in it.
+    """
+    if function.owner is not None or isinstance(function.node, ast.Lambda) or not values:
+        return None
+    if function.node.name.endswith("_"):
+        return values[0] if type(values[0]) is Tensor else None
+    if not any(map(_initializes, values)):
+        return None
+    return next((value for value in values if type(value) is Instance and value.is_module), None)
+
+
+def _initializes(value: Value) -> bool:
+    while type(value) in (Partial, Bound):
+        value = value.function
+    return type(value) is Function and is_initializer(value.node)
 
 
 def _attribute(node: ast.expr) -> str:

@@ -29,6 +29,7 @@ from convlint.static.interpreter.binding import bind
 from convlint.static.interpreter.call import Call
 from convlint.static.interpreter.call_cache import BuiltInstance, Returned
 from convlint.static.interpreter.dispatch import EXPRESSIONS, STATEMENTS, evaluate, execute, execute_block
+from convlint.static.interpreter.initialization import initialized
 from convlint.static.interpreter.path_choices import PathChoices
 from convlint.static.interpreter.pymodel import builtin_functions, lookup, methods, standard_library
 from convlint.static.interpreter.pymodel.native import call_native
@@ -65,6 +66,7 @@ class Interpreter:
         self.left_out_inputs = False  # whether it left one out
         self.top_level: Scope | None = None  # of the file, if the entry point is a file
         self.generators: set[ast.FunctionDef] = set()  # that are being executed
+        self.decided: dict[ast.If | ast.IfExp, bool] = {}  # the branch that was taken last at a condition on parameters
         self.cached_instances: dict[Hashable, BuiltInstance] = {}  # by the key of their constructor call
         self.cached_calls: dict[Hashable, Returned] = {}  # by the key of a call of a module
 
@@ -207,6 +209,9 @@ class Interpreter:
 
     def call_function(self, function: Function, call: Call, *, instance: Instance | None = None) -> Value:
         """Call a function of the program; ``instance`` is the object if it is a constructor."""
+        only_initialized = None if instance else initialized(function, call.values())
+        if only_initialized is not None:
+            return only_initialized
         names = bind(function, call)
         if instance is not None and names is not None and instance not in self.arguments:
             self.arguments[instance] = dict(names)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 from typing import TYPE_CHECKING
 
 from convlint import symbolic
 from convlint.static.domain.facts import FRESH
-from convlint.static.domain.objects import Class, Function, Instance
+from convlint.static.domain.objects import Class, Function, Instance, Scope
 from convlint.static.domain.values import (
     UNKNOWN,
     Bound,
@@ -114,6 +115,24 @@ def decide(interpreter: Interpreter, value: Value) -> bool:
             return decide(interpreter, value.left) or decide(interpreter, value.right)
         return _decide_atom(interpreter, value)
     return _decide_atom(interpreter, Condition("truth", value))
+
+
+def decide_at(interpreter: Interpreter, node: ast.If | ast.IfExp, value: Value, scope: Scope) -> bool:
+    """Return the branch to take at a condition on parameters.
+
+    A function that calls itself with `levels - 1` ends with the branch that its outer calls did not take.
+    """
+    decided = interpreter.decided
+    outer = [frame for frame in interpreter.frames if frame.scope.function is scope.function]
+    if node in decided and scope.function is not None and len(outer) >= _OUTER_CALLS:
+        taken = not decided[node]
+        assume(interpreter, value, taken)
+    else:
+        taken = decided[node] = decide(interpreter, value)
+    return taken
+
+
+_OUTER_CALLS = 2  # of a function that calls itself, before it has to end
 
 
 def _decide_atom(interpreter: Interpreter, condition: Condition) -> bool:

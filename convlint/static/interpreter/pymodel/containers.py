@@ -205,14 +205,11 @@ def contains(item: Value, owner: Value) -> Value:
     if type(owner) is range:
         return item in owner if type(item) in (int, bool) else UNKNOWN
     if type(owner) in (list, tuple, dict):
-        if type(owner) is dict and not _hashable(item):
+        # Only the list is traversed: the keys of a dict are found by their hashes.
+        if not (_hashable(item) if type(owner) is dict else is_small(owner) and is_small(item)):
             return UNKNOWN
-        if not is_small(owner) or not is_small(item):
-            return UNKNOWN
-        if any(other is item for other in owner):
-            return True
-        if any(type(other) is Unknown or isinstance(other, Dim | Real | AnyKey) for other in owner):
-            return UNKNOWN
+        if not _OPEN.isdisjoint(map(type, owner)):
+            return any(other is item for other in owner) or UNKNOWN
         return bool(item in owner)
     if type(owner) is Instance and owner.items is not None:
         return contains(item, owner.items)
@@ -223,6 +220,9 @@ def contains(item: Value, owner: Value) -> Value:
     if type(owner) is Instance and owner.is_module and type(item) is str:
         return UNKNOWN if owner.may_have_more_children else item in owner.attrs
     return UNKNOWN
+
+
+_OPEN = frozenset({Unknown, Dim, Real, AnyKey})  # items that may equal any other
 
 
 def length(value: Value) -> Value:
