@@ -49,6 +49,7 @@ class _GraphBuilder:
         self.ids: dict[Tensor, int] = {}
         self.recorded: dict[int, Value] = {}  # by the id of the tensor in the execution
         self.nodes: list[Node] = []
+        self._sizes: dict[Dim, str | None] = {}
         self._value_count = 0  # the number of values so far
         self.unregistered: dict[tuple[str, str], Site | None] = {}  # the site of the first module in a container
         self.instances = list(self._instances())
@@ -209,9 +210,16 @@ class _GraphBuilder:
 
     def _unknown(self, tensor: Tensor) -> tuple[tuple[int, str], ...]:
         """Return the dimensions of a tensor whose size depends on numbers that the program does not show."""
-        shape = [self.execution.reduced(size) for size in tensor.shape or ()]
-        unknown = [(dim, size) for dim, size in enumerate(shape) if any(s.scope == FRESH for s in symbols_of(size))]
-        return tuple([(dim, _short(size)) for dim, size in unknown])
+        sizes = [(dim, self._unknown_size(size)) for dim, size in enumerate(tensor.shape or ()) if type(size) is Dim]
+        return tuple([(dim, text) for dim, text in sizes if text is not None])
+
+    def _unknown_size(self, size: Dim) -> str | None:
+        """Return an unknown size as text, None for one that is known; most tensors of a model share a few."""
+        if size not in self._sizes:
+            reduced = self.execution.reduced(size)
+            is_unknown = any(symbol.scope == FRESH for symbol in symbols_of(reduced))
+            self._sizes[size] = _short(reduced) if is_unknown else None
+        return self._sizes[size]
 
     def _call(self, call: ModuleCall, starts: list[int]) -> Call:
         return Call(

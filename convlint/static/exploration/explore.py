@@ -20,7 +20,7 @@ from convlint.static.exploration.argument_variants import (
 from convlint.static.exploration.entry_points import EntryPoint, ExecutionPath, find_entry_points
 from convlint.static.exploration.execute import execute_entry_point
 from convlint.static.interpreter import Interpreter, PathChoices, Raised, update_registries
-from convlint.static.program.parse import walk
+from convlint.static.program.parse import positional, walk
 from convlint.static.program.project import Project
 from convlint.static.program.source_module import SourceModule
 from convlint.support.dataclass import dataclass
@@ -183,14 +183,18 @@ def explored(project: Project, module: SourceModule) -> Explored:
     first, later = _by_callees([entry for entry in entry_points if entry.kind != "class"])
     explorations: list[Exploration] = []
     left_out: list[EntryPoint] = []
-    for entry_point in (*classes, *first):
+    entered: set[ast.AST] = set()  # functions that were called with the arguments of a caller
+    for entry_point in (*classes, *sorted(first, key=_needs_arguments)):
+        if _needs_arguments(entry_point) and entry_point.value.node in entered:
+            continue
         if budget.first <= 0:
             left_out.append(entry_point)
             continue
         explorations.append(exploration(project, entry_point))
-        steps = explorations[-1].paths[0].steps
-        budget.first -= steps
-        budget.further -= steps
+        path = explorations[-1].paths[0]
+        entered |= path.interpreter.entered if path.complete else set()
+        budget.first -= path.steps
+        budget.further -= path.steps
     pending = deque(explorations)
     while pending and budget.further > 0:
         current = pending.popleft()
@@ -220,6 +224,14 @@ def up_to(project: Project, module: SourceModule, kind: str, name: str, number: 
         while len(each.paths) <= number and each.advance() is not None:
             pass
     return Explored(explorations, [])
+
+
+def _needs_arguments(entry_point: EntryPoint) -> bool:
+    """Return whether a function has parameters without a default: its callers show more than an execution of it."""
+    if entry_point.kind not in ("function", "factory"):
+        return False
+    parameters = entry_point.value.node.args
+    return len(entry_point.value.defaults) < len(positional(parameters)) + len(parameters.kwonlyargs)
 
 
 def _by_callees(functions: list[EntryPoint]) -> tuple[list[EntryPoint], list[EntryPoint]]:

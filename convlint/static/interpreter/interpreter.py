@@ -66,6 +66,7 @@ class Interpreter:
         self.left_out_inputs = False  # whether it left one out
         self.top_level: Scope | None = None  # of the file, if the entry point is a file
         self.generators: set[ast.FunctionDef] = set()  # that are being executed
+        self.entered: set[ast.AST] = set()  # functions that were called
         self.decided: dict[ast.If | ast.IfExp, bool] = {}  # the branch that was taken last at a condition on parameters
         self.cached_instances: dict[Hashable, BuiltInstance] = {}  # by the key of their constructor call
         self.cached_calls: dict[Hashable, Returned] = {}  # by the key of a call of a module
@@ -221,6 +222,7 @@ class Interpreter:
         if inner.module.is_library:  # what it does, the program does at the call
             inner.called_from = call.scope.called_from or (call.node, call.scope)
             return statements.run_function(self, function, inner)
+        self.entered.add(function.node)
         self.frames.append(Frame(call.node, call.scope))
         try:
             return statements.run_function(self, function, inner)
