@@ -244,3 +244,65 @@ def test_a_number_is_a_float_only_if_it_always_is(number: str, is_float: bool) -
     source = "class Net(nn.Module):\n    def __init__(self, width=20, depth=3):\n        super().__init__()\n"
     source += f"        self.conv = nn.Conv2d(3, {number}, depth)\n"
     assert [f.code for f in wrong(source) if f.code != "CVL205"] == ["CVL109"] * is_float
+
+
+RECURSIVE = """
+class Tree(nn.Module):
+    def __init__(self, levels, width):
+        super().__init__()
+        {start}
+
+    def forward(self, x):
+        return self.right(self.left(x))
+"""
+STARTS = {
+    "a statement": """if levels == 1:
+            self.left, self.right = nn.Conv2d(width, 2 * width, 3), nn.Conv2d(width, width, 3)
+        else:
+            self.left, self.right = Tree(levels - 1, width), Tree(levels - 1, width)""",
+    "an expression": """self.left = Tree(levels - 1, width) if levels > 1 else nn.Conv2d(width, 2 * width, 3)
+        self.right = nn.Conv2d(width, width, 3)""",
+}
+
+
+@pytest.mark.parametrize("start", STARTS.values(), ids=list(STARTS))
+def test_a_class_that_builds_itself_is_followed_to_its_innermost_object(start: str) -> None:
+    (finding,) = wrong(RECURSIVE.format(start=start))
+    assert finding.code == "CVL102"
+    assert "`width`" in finding.message
+    assert "2 * width" in finding.message
+
+
+INITIALIZED = """
+def trunc_(tensor, std):
+    low = std * 2
+    return tensor.uniform_(low, 1 - low)
+
+
+def init_all(module, name=""):
+    if isinstance(module, nn.Conv2d):
+        trunc_(module.weight, 0.02)
+
+
+def named_apply(fn, module, name=""):
+    for child_name, child in module.named_children():
+        named_apply(fn, child, child_name)
+    fn(module, name)
+    return module
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first = named_apply(init_all, nn.Sequential(nn.Conv2d(3, 16, 3)))
+        self.last = nn.Conv2d(24, 4, 3)
+
+    def forward(self, x):
+        return self.last(self.first(x))
+"""
+
+
+def test_a_module_that_is_only_initialized_stays_as_it_is() -> None:
+    (finding,) = wrong(INITIALIZED)
+    assert "24" in finding.message
+    assert "16" in finding.message
