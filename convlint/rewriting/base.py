@@ -9,8 +9,9 @@ from typing import ClassVar, Protocol
 
 from convlint.ir import Costs, Edit, Graph, IntermediateLayers, Replacement, Site
 from convlint.rewriting.layer_use import LayerArguments, LayerUse
+from convlint.rewriting.project import Project
 from convlint.source_text.call_sites import WrittenCall
-from convlint.support.dataclass import dataclass
+from convlint.support.dataclass import dataclass, field
 
 CONVOLUTIONS = ("Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d")
 
@@ -77,6 +78,7 @@ class EditedCall:
 
     ``uses`` are layers to rewrite, ``others`` the arguments of all other layers of the call, in this model or in other
     constructor calls of the file. ``through``: the call is of a function that returns the layer, not of its class.
+    ``project`` has the classes that may be used instead.
     """
 
     site: Site
@@ -84,6 +86,7 @@ class EditedCall:
     uses: tuple[LayerUse, ...]
     others: tuple[LayerArguments, ...] = ()
     through: bool = False
+    project: Project = field(default_factory=lambda: Project("."))
 
 
 class Kind(ABC):

@@ -258,7 +258,7 @@ class _Call:
     ) -> Candidate:
         call = call_sites.at(site, self.project.texts) if site else None
         assert call is not None
-        place = EditedCall(call.site, call, tuple(uses), tuple(dict.fromkeys(others)), through)
+        place = EditedCall(call.site, call, tuple(uses), tuple(dict.fromkeys(others)), through, self.project)
         all_fit = all(self.kind.fits(other, form, self.kind_options) for other in place.others)
         drafts = tuple(self.kind.drafts(place, form, all_fit=all_fit))
         if uses[0].layer.kind != self.base:  # a helper would replace the subclass

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations
 
 from convlint.ir import Edit, Site
@@ -30,28 +30,24 @@ def drafts(
     *,
     all_fit: bool,
     fits: Sequence[bool],
-    own: Iterable[str] = (),
     child: str = "",
 ) -> Iterator[Draft]:
     """Drafts that call another class, for all layers of the call or under a condition, or else convert its result.
 
-    ``layer_class`` and ``converter`` write the helpers for some parameters; ``fits`` says which of the other layers of
-    the call may be rewritten too. The classes ``own`` of the file come first. Later drafts serve what the first ones do
-    not: sizes that are tuples, and code that reads numbers of the layer, or its weight: that of ``child`` afterwards.
+    ``layer_class`` and ``converter`` write the helpers for some parameters; ``fits`` says which of the other layers
+    of the call may be rewritten too. Later drafts serve what the first ones do not: sizes that are tuples, and code
+    that reads numbers of the layer, or its weight: that of ``child`` afterwards.
     """
     call = edited.call
     passed = _passed(edited) if not edited.through and is_class_call(call, base) else None
     names = _read_attributes(call)
     read = frozenset(map(attribute, names & _READ))
     state = read | frozenset(map(attribute, names & layer_reads.STATE))
-    for name in own if passed is not None else ():
-        for draft in _class_drafts(edited, Helper(name, ""), all_fit=all_fit, fits=fits):
-            yield Draft(tuple(Edit(edit.site, edit.text) for edit in draft.edits))
     for more in dict.fromkeys((frozenset(), frozenset({TUPLES}), read, read | {TUPLES}, state, state | {TUPLES})):
         if passed is None:
             break
         helper = layer_class(passed | more)
-        for draft in _class_drafts(edited, helper, all_fit=all_fit, fits=fits):
+        for draft in class_drafts(edited, helper, all_fit=all_fit, fits=fits):
             if more == state and all_fit and (reads := layer_reads.of_child(call, child)):
                 narrow = layer_class(passed | (more - _STATE))
                 yield replace(draft, edits=(*draft.edits, *reads), helpers=(narrow,))
@@ -71,14 +67,14 @@ def _passed(edited: EditedCall) -> frozenset[str] | None:
     call = edited.call
     if any(isinstance(argument, ast.Starred) for argument in call.node.args):
         return None
-    names = set(_positions(call)[: len(call.node.args)])
+    names = set(positions_of(call)[: len(call.node.args)])
     for keyword in call.node.keywords:
         names |= {keyword.arg} if keyword.arg else _used(edited)
     names.discard("groups")
-    return frozenset(names) if names <= set(_positions(call)) else None
+    return frozenset(names) if names <= set(positions_of(call)) else None
 
 
-def _positions(call: WrittenCall) -> tuple[str, ...]:
+def positions_of(call: WrittenCall) -> tuple[str, ...]:
     """The parameters of the class that is called, in their order."""
     names = list(parameters_of(call.callee))
     return (*names[:_GROUPS], "groups", *names[_GROUPS:])
@@ -109,7 +105,8 @@ def _read_attributes(call: WrittenCall) -> set[str]:
 # --- the class instead of the class of torch.nn
 
 
-def _class_drafts(edited: EditedCall, helper: Helper, *, all_fit: bool, fits: Sequence[bool]) -> Iterator[Draft]:
+def class_drafts(edited: EditedCall, helper: Helper, *, all_fit: bool, fits: Sequence[bool]) -> Iterator[Draft]:
+    """Drafts that call the class of a helper, for all layers of a call or under a condition."""
     call = edited.call
     groups = call.argument("groups", _GROUPS)
     if all_fit and (groups is None or isinstance(groups, ast.Constant)):
@@ -149,7 +146,7 @@ def _without_groups(call: WrittenCall) -> tuple[Edit, ...]:
     first, last = call.replacing(positional[0], "").site, call.replacing(positional[-1], "").site
     rest = ", ".join(
         f"{name}={_text(call, node)}"
-        for name, node in zip(_positions(call)[_GROUPS + 1 :], positional[1:], strict=False)
+        for name, node in zip(positions_of(call)[_GROUPS + 1 :], positional[1:], strict=False)
     )
     if rest:
         return (Edit(Site(first.path, first.line, first.column, last.end_line, last.end_column, first.function), rest),)
@@ -161,7 +158,7 @@ def _without_groups(call: WrittenCall) -> tuple[Edit, ...]:
 def _other_class(call: WrittenCall, name: str) -> str:
     """The call with another class, without ``groups``, in one line."""
     arguments = [_text(call, node) for node in call.node.args[:_GROUPS]]
-    after = zip(_positions(call)[_GROUPS + 1 :], call.node.args[_GROUPS + 1 :], strict=False)
+    after = zip(positions_of(call)[_GROUPS + 1 :], call.node.args[_GROUPS + 1 :], strict=False)
     arguments += [f"{parameter}={_text(call, node)}" for parameter, node in after]
     for keyword in call.node.keywords:
         if keyword.arg != "groups":

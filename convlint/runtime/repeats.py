@@ -72,7 +72,7 @@ def _calls(model: nn.Module, inputs: Inputs, blocks: set[nn.Module]) -> Shapes:
 
 
 def _built(block: nn.Module) -> Hashable:
-    """What a block is built of; equal for blocks that differ in nothing but the values of their tensors."""
+    """Describe what a block is built of: equal for blocks that differ in the values of their tensors only."""
     parts: list[Hashable] = []
     for name, module in block.named_modules():
         tensors = [*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)]

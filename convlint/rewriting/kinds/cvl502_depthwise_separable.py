@@ -6,11 +6,10 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 
 from convlint.ir import Costs, Graph, IntermediateLayers, Replacement
-from convlint.rewriting import conv_calls
+from convlint.rewriting import conv_calls, own_classes
 from convlint.rewriting import layer_class as text
 from convlint.rewriting.base import CONVOLUTIONS, Draft, EditedCall, Helper, Kind, KindOptions, dimensions, other_base
 from convlint.rewriting.layer_use import STEM_CHANNELS, LayerArguments, LayerUse
-from convlint.rewriting.own_classes import separable_classes
 from convlint.support.dataclass import dataclass, replace
 
 SEARCHED_PAIRS = range(2, 9)
@@ -132,14 +131,16 @@ class DepthwiseSeparable(Kind):
         """Another class, under a condition where the call also builds layers that stay, or a function around it."""
         kind_options = KindOptions(pairs=form.pairs, between=form.between)
         base = form.base or self.base
+        fits = [self.fits(other, form, kind_options) for other in edited.others]
+        if form.pairs == 1:
+            yield from own_classes.drafts(edited, base, all_fit=all_fit, fits=fits)
         yield from conv_calls.drafts(
             edited,
             base,
             partial(_layer, form),
             partial(_converter, form),
             all_fit=all_fit,
-            fits=[self.fits(other, form, kind_options) for other in edited.others],
-            own=separable_classes(edited.call, base) if form.pairs == 1 else (),
+            fits=fits,
             child=_children(base)[1],
         )
 
