@@ -302,6 +302,28 @@ def test_a_top_level_that_copies_too_much_is_a_problem() -> None:
     assert 700 < (problem.line or 0) < 1500
 
 
+@pytest.mark.parametrize(
+    "script",
+    [
+        "x = [sum(j for j in range(i)) for i in range(200)]\n",
+        "x = 0\nfor i in range(200):\n    for j in range(200):\n        x = max(x + i * j, 1)\n",
+        "x = [what]\nwhile x:\n    y = x.pop()\n    for _ in range(200):\n        x.append(y)\n",
+        "def walk(x):\n    if x.tail:\n        walk(x.left)\n        walk(x.right)\n\n\nwalk(what)\n",
+    ],
+)
+def test_a_script_is_followed_behind_what_computes_long(script: str) -> None:
+    found = check(f"{HEAD}{script * 8}net = nn.Conv2d(3, 8, 3, groups=2)  # CVL101\nassert x == 1 or net\n")
+    assert not found.problems
+    assert [finding.code for finding in found.findings if finding.severity == "error"] == ["CVL101"]
+
+
+def test_a_loop_that_comes_to_new_layers_is_followed_to_its_end() -> None:
+    layer = "blocks.append(nn.Conv2d(i + 1, i + 2, 1))"
+    loop = f"blocks = []\nfor i in range(300):\n    x = [j for j in range(50)]\n    {layer}\n"
+    text = f"{HEAD}{loop}net = nn.Sequential(*blocks, nn.Conv2d(300, 8, 3))  # CVL102\nnet(torch.zeros(1, 1, 8, 8))\n"
+    assert findings_in(text) == marked_lines(text)
+
+
 def test_classes_that_build_the_one_before_are_all_checked() -> None:
     found = check(chain("self.a = A(c)"))
     assert not found.problems

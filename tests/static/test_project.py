@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 from typing import Any
 from weakref import WeakSet
@@ -15,6 +16,7 @@ from convlint.settings.config import Config
 from convlint.static import CheckedFile, Project, check_file
 from convlint.static.exploration import explore
 from convlint.static.program import project
+from convlint.static.program.import_scan import scanned_imports
 from convlint.static.program.source_module import SourceModule
 
 BLOCK = """\
@@ -176,3 +178,29 @@ def test_a_file_that_gets_only_tensors_from_torch_is_not_followed(folder: Path) 
     project = Project(str(folder))
     followed = {file.stem: project.is_followed(str(file), file.read_bytes()) for file in folder.glob("*.py")}
     assert followed == {"arrays": True, "solver": False, "layers": True, "net": True}
+
+
+@pytest.mark.parametrize(
+    "statements",
+    [
+        "import a, b.c as d; import e\nfrom . import f\nfrom ..g.h import (i, # a ) comment\n    j as k,\n)",
+        "if a: import b\nelse: from c import d\ntry: import e\nexcept ImportError: import f",
+        "def a():\n\tfrom b \\\n  import c, \\\n  d\n\timport e.f as g # import h",
+        "from\t.\timport a\nfrom .b import*\nfrom ...c import(d)\nimportant = 1\nx = 'a'; from e import f",
+        "class A:\n    from . b import c\n    import d.e\nmatch 1:\n    case 1: import f",
+    ],
+)
+def test_imports_are_found_without_parsing(statements: str) -> None:
+    """Each that Python's parser finds is found."""
+    parsed = {
+        name
+        for node in ast.walk(ast.parse(statements))
+        for name in (
+            [(alias.name, (), 0) for alias in node.names]
+            if isinstance(node, ast.Import)
+            else [(node.module or "", tuple(a.name for a in node.names if a.name != "*"), node.level)]
+            if isinstance(node, ast.ImportFrom)
+            else []
+        )
+    }
+    assert parsed <= set(scanned_imports(statements))

@@ -15,6 +15,7 @@ STEPS_OF_AN_EXECUTION: Final = 60_000
 STEPS_OF_REGISTRIES: Final = 8_000
 CALLS_IN_CALLS: Final = 60
 ITERATIONS: Final = 400  # of one loop
+STEPS_OF_A_LOOP: Final = 4_000  # in which it builds no layer and calls none for the first time
 BASES: Final = 300  # of one class, directly or not; one with more has an unknown base
 ITEMS_IN_A_STEP: Final = 8  # that are copied or compared
 COPIES: Final = 4_096  # of objects, in one deep copy

@@ -170,4 +170,7 @@ _CREATING = frozenset({"randn", "rand", "zeros", "ones", "empty", "full", "summa
 _BUILDING = ("build", "create_", "make_", "get_", "instantiate")
 _BUILT = ("build", "model", "net", "network", "backbone", "detector", "from_config", "from_cfg")
 _ASKING = frozenset({"isinstance", "issubclass", "hasattr", "getattr", "print", "len", "super", "type", "str"})
-_NOT_MODELS = ("Error", "Exception", "Warning", "Path", "Namespace", "ArgumentParser")
+_NOT_MODELS = (
+    *("Error", "Exception", "Warning", "Path", "Namespace", "ArgumentParser"),
+    *("OrderedDict", "Counter", "TypeVar", "ParamSpec", "NewType", "Enum"),
+)

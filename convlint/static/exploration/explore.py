@@ -39,7 +39,8 @@ class Exploration:
         self.project = project
         self.entry_point = entry_point
         self.paths: list[ExecutionPath] = []
-        self._most = steps_of_a_path(entry_point.module.text.length)
+        lines = entry_point.module.text.length
+        self._most = FileBudget.of_lines(lines).first if entry_point.kind == "file" else steps_of_a_path(lines)
         self.fails_at_defaults = False  # as far as the first execution shows
         self.fails_on_a_branch = False  # whether one fails that took a branch of a condition; another may work
         self._variants = argument_variants(entry_point)
@@ -149,12 +150,14 @@ def close(project: Project, explored: Exploration) -> None:
             instance.frames = ()  # breaks a cycle: the frames refer to what holds the object
 
 
-def exploration(project: Project, entry_point: EntryPoint) -> Exploration:
-    """Return the exploration of an entry point, shared within the project; its first path is executed."""
+def exploration(project: Project, entry_point: EntryPoint, steps: int | None = None) -> Exploration:
+    """Return the exploration of an entry point, shared within the project; its first path is executed, within
+    ``steps`` if given.
+    """
     key = _key(entry_point)
     if key not in project.explorations:
         project.explorations[key] = new = Exploration(project, entry_point)
-        new.advance()
+        new.advance(steps)
         if new.fails_at_defaults:
             new.advance()
     known: Exploration = project.explorations[key]
@@ -190,7 +193,8 @@ def explored(project: Project, module: SourceModule) -> Explored:
         if budget.first <= 0:
             left_out.append(entry_point)
             continue
-        explorations.append(exploration(project, entry_point))
+        left = budget.first if entry_point.kind == "file" else None  # a script may run many models
+        explorations.append(exploration(project, entry_point, left))
         path = explorations[-1].paths[0]
         entered |= path.interpreter.entered if path.complete else set()
         budget.first -= path.steps

@@ -11,6 +11,7 @@ from convlint.static.domain.values import ANY_KEY, LONGEST, UNKNOWN, InputItems,
 from convlint.static.interpreter import input_mappings, special_methods, truth
 from convlint.static.interpreter.assignment import assign
 from convlint.static.interpreter.dispatch import ExpressionHandler, evaluate
+from convlint.static.interpreter.loops import Progress
 from convlint.static.interpreter.operators import is_short_format
 from convlint.static.interpreter.pymodel import containers
 
@@ -133,8 +134,10 @@ def _loop(
         assign(interpreter, loop.target, UNKNOWN, scope)
         _loop(interpreter, inner, scope, add, parts)
         return False
+    progress = Progress(interpreter)
     for item in items:
-        interpreter.step()
+        if progress.has_ended():
+            return False
         assign(interpreter, loop.target, item, scope)
         included: bool | None = True
         for test in loop.ifs:

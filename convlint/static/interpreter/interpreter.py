@@ -65,6 +65,8 @@ class Interpreter:
         self.pass_all_inputs = False  # whether the call of an entry point passes optional inputs too
         self.left_out_inputs = False  # whether it left one out
         self.top_level: Scope | None = None  # of the file, if the entry point is a file
+        self.called: set[Instance] = set()  # modules, each called at least once
+        self.running: dict[Hashable, int] = {}  # functions and their objects: unknown conditions at the outermost call
         self.generators: set[ast.FunctionDef] = set()  # that are being executed
         self.entered: set[ast.AST] = set()  # functions that were called
         self.decided: dict[ast.If | ast.IfExp, bool] = {}  # the branch that was taken last at a condition on parameters
@@ -218,13 +220,24 @@ class Interpreter:
             self.arguments[instance] = dict(names)
         if names is None or len(self.frames) > CALLS_IN_CALLS:
             return self.call_unknown(call)
+        key = function.node, call.args[0] if call.args and type(call.args[0]) is Instance else None
+        assumptions = self.execution.assumptions
+        running = self.running.get(key)
+        if running is None:
+            self.running[key] = assumptions
+        elif assumptions > running:  # it calls itself, on a condition that is not known: without end, perhaps
+            return self.call_unknown(call)
         inner = Scope(function.scope.module, function.scope, function.qualname, names, function.node)
-        if inner.module.is_library:  # what it does, the program does at the call
+        in_program = not inner.module.is_library
+        if in_program:
+            self.entered.add(function.node)
+            self.frames.append(Frame(call.node, call.scope))
+        else:  # what it does, the program does at the call
             inner.called_from = call.scope.called_from or (call.node, call.scope)
-            return statements.run_function(self, function, inner)
-        self.entered.add(function.node)
-        self.frames.append(Frame(call.node, call.scope))
         try:
             return statements.run_function(self, function, inner)
         finally:
-            self.frames.pop()
+            if in_program:
+                self.frames.pop()
+            if running is None:
+                del self.running[key]

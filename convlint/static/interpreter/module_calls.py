@@ -40,6 +40,7 @@ def call_instance(instance: Instance, call: Call) -> Value:
         key = call_cache.call_key(instance, call)
         if key is not None and key in interpreter.cached_calls:
             return interpreter.cached_calls[key].again(call)
+    interpreter.called.add(instance)
     start = len(execution.steps)
     owner, execution.owner = execution.owner, instance
     try:

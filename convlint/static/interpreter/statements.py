@@ -24,6 +24,7 @@ from convlint.static.interpreter.dispatch import (
 )
 from convlint.static.interpreter.effects import forget
 from convlint.static.interpreter.initialization import is_initialization
+from convlint.static.interpreter.loops import Progress
 from convlint.static.interpreter.operators import operate
 from convlint.static.interpreter.pymodel import containers, module_containers
 from convlint.static.program.parse import is_generator, walk
@@ -148,8 +149,11 @@ def _for(interpreter: Interpreter, node: ast.For | ast.AsyncFor, scope: Scope) -
         interpreter.record_gap("loop over an unknown iterable", node.iter, scope, iterable, is_value=is_value)
         forget(interpreter, [node], scope, node)
         return end if end not in (None, BREAK, CONTINUE) and not node.orelse else None
+    progress = Progress(interpreter)
     for item in items:
-        interpreter.step()
+        if progress.has_ended():
+            _leave(interpreter, node, scope)
+            return None
         assign(interpreter, node.target, item, scope)
         end = execute_block(interpreter, node.body, scope)
         if end is BREAK:
@@ -159,6 +163,12 @@ def _for(interpreter: Interpreter, node: ast.For | ast.AsyncFor, scope: Scope) -
     if has_more(iterable):
         forget(interpreter, [node], scope, node)
     return execute_block(interpreter, node.orelse, scope)
+
+
+def _leave(interpreter: Interpreter, loop: ast.For | ast.AsyncFor | ast.While, scope: Scope) -> None:
+    """Continue after a loop of which no more is followed; what it changes is unknown."""
+    interpreter.record_gap("a loop takes too many steps", loop, scope)
+    forget(interpreter, [loop], scope, loop)
 
 
 def _for_inputs(
@@ -179,8 +189,11 @@ def _for_inputs(
 
 
 def _while(interpreter: Interpreter, node: ast.While, scope: Scope) -> BlockEnd | None:
+    progress = Progress(interpreter)
     for _ in range(ITERATIONS):
-        interpreter.step()
+        if progress.has_ended():
+            _leave(interpreter, node, scope)
+            return None
         test = evaluate(interpreter, node.test, scope)
         condition = truth.known(interpreter, test)
         if condition is None:

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import ast
 import os
 import re
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 
 from convlint.source_text.texts import SourceTexts
-from convlint.static.program.parse import Text, UnreadableError, parse
+from convlint.static.program.import_scan import Name, scanned_imports
+from convlint.static.program.parse import Text, UnreadableError, decoded, parse
 from convlint.support.dataclass import dataclass
 from convlint.support.reachability import Reachability
 
 Search = tuple[str | None, tuple[str, ...]]  # the file of a module, and those searched before it
-Name = tuple[str, tuple[str, ...], int]  # a dotted name, the names imported from it, and the leading dots
 
 
 @dataclass(eq=False, repr=False)
 class ParsedFile:
-    """A file as it was parsed. The ``text`` of one that nothing with torch imports is not kept."""
+    """A file, with its ``text`` once it was parsed, and what it imports."""
 
     data: bytes
     text: Text | None
@@ -69,7 +68,9 @@ class ImportGraph:
     def add(self, path: str, data: bytes) -> None:
         """Use this content for a file. Raises UnreadableError."""
         known = self._files.get(path)
-        self._files[path] = self._parse(path, data, keep=False)
+        self._files[path] = file = self._parse(path, data)
+        if not file.has_torch:
+            file.text = None
         if known is not None and known.data != data:
             self._reaches_layers.clear()
 
@@ -81,7 +82,10 @@ class ImportGraph:
     def text(self, path: str) -> Text | None:
         """Return the text of a file; None if it cannot be read or parsed."""
         file = self._file(path)
-        return None if file is None else self._parse(path, file.data).text
+        try:
+            return None if file is None else self._parse(path, file.data).text
+        except UnreadableError:
+            return None
 
     def data(self, path: str) -> bytes:
         file = self._file(path)
@@ -138,21 +142,25 @@ class ImportGraph:
         if path not in self._files:
             self._files[path] = None
             try:
-                self._files[path] = self._parse(path, self._texts.data(path), keep=False)
-            except (OSError, UnreadableError):
+                self._files[path] = self._scan(path, self._texts.data(path))
+            except (OSError, SyntaxError, UnicodeError, LookupError):
                 return None
         return self._files[path]
 
-    def _parse(self, path: str, data: bytes, *, keep: bool = True) -> ParsedFile:
-        """Return a parsed file, with its text if ``keep``."""
+    def _scan(self, path: str, data: bytes) -> ParsedFile:
+        """Return a file, of which only the imports are read unless it was parsed before."""
         known = self._parsed.get(path)
         if known is None or known.data != data:
+            known = self._parsed[path] = ParsedFile(data, None, tuple(scanned_imports(decoded(data))))
+        return known
+
+    def _parse(self, path: str, data: bytes) -> ParsedFile:
+        """Return a parsed file. Raises UnreadableError."""
+        known = self._parsed.get(path)
+        if known is None or known.data != data or known.text is None:
             text = parse(os.path.relpath(path), data)
-            known = self._parsed[path] = ParsedFile(data, text, tuple(_imported_names(text.tree)))
-            if not keep and not known.has_torch:
-                known.text = None
-        elif known.text is None and keep:
-            known.text = parse(os.path.relpath(path), data)
+            known = self._scan(path, data)
+            known.text = text
         return known
 
     def _may_build_layers(self, path: str) -> bool:
@@ -212,28 +220,6 @@ class ImportGraph:
             except OSError:
                 self._listings[folder] = frozenset()
         return self._listings[folder]
-
-
-def _imported_names(tree: ast.Module) -> Iterator[Name]:
-    for node in _imports(tree):
-        if isinstance(node, ast.Import):
-            yield from ((alias.name, (), 0) for alias in node.names)
-        else:
-            members = tuple(alias.name for alias in node.names if alias.name != "*")
-            yield node.module or "", members, node.level
-
-
-def _imports(tree: ast.Module) -> Iterator[ast.Import | ast.ImportFrom]:
-    """Yield the imports of a file, at any level."""
-    pending: list[ast.AST] = [tree]
-    while pending:
-        node = pending.pop()
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            yield node
-        for block in ("body", "orelse", "handlers", "finalbody", "cases"):
-            inner = getattr(node, block, None)
-            if type(inner) is list:
-                pending += inner
 
 
 _LIBRARIES = frozenset({"torch", "numpy", "typing", "functools", "collections", "math", "os"})
