@@ -13,6 +13,7 @@ from itertools import islice
 from convlint.analysis.width_names import is_width_name
 from convlint.static.domain.objects import Class, Function
 from convlint.static.domain.values import UNKNOWN, Library, Value
+from convlint.static.exploration.argument_variants import compared_with
 from convlint.static.program.parse import positional, walk
 from convlint.support.dataclass import dataclass
 
@@ -69,6 +70,8 @@ class ArgumentSpace:
         self._asserted = _asserted(init.node) if type(init) is Function else frozenset()
         self._has_order = type(init) is Function and _has_order(init.node)
         self._listed = _listed(init.node) if type(init) is Function else {}
+        self._scaling = _scaling(init.node) if type(init) is Function else frozenset()
+        self._compared = compared_with(init, int) if type(init) is Function else {}
         self._known = widths
         self.widths = [p for p in self.parameters if self._is_width(p)]
         self.width_lists = [p for p in self.parameters if self._is_width_list(p)]
@@ -79,8 +82,8 @@ class ArgumentSpace:
 
     @property
     def can_vary(self) -> bool:
-        """True if there are widths to choose."""
-        return bool(self.widths or self.width_lists)
+        """True if there are widths to choose, or ratios of widths."""
+        return bool(self.widths or self.width_lists or self.other_ratios)
 
     @property
     def second_patterns(self) -> tuple[tuple[int, ...], ...]:
@@ -116,9 +119,40 @@ class ArgumentSpace:
             if _WIDTHS.search(parameter.name) and not _COUNTS.search(parameter.name)
         }
 
+    @property
+    def other_ratios(self) -> Arguments:
+        """Arguments for which the ratios that scale widths are not those of the defaults: these may hide a mistake."""
+        return {
+            parameter.name: parameter.default * (2 if parameter.default >= 1 else 0.5)
+            for parameter in self.parameters
+            if type(parameter.default) is float and parameter.default > 0 and parameter.name in self._scaling
+            if not _NOT_RATIOS.search(parameter.name)
+        }
+
+    @property
+    def other_numbers(self) -> Arguments:
+        """Other ratios, and one more for those that are integers, of which symbolic executions prove more."""
+        return self.other_ratios | {
+            parameter.name: parameter.default + 1
+            for parameter in self.parameters
+            if type(parameter.default) is int and parameter.default > 1 and parameter.name in self._scaling
+            if _RATIO.search(parameter.name)
+        }
+
     def options(self) -> Iterator[Arguments]:
-        """Other values of arguments that conditions of the constructor test: flags, strides and absent widths."""
+        """Other values of arguments that conditions of the constructor test: flags, strides and absent widths, and what
+        they compare a number with. Then other ratios.
+        """
         yield from self.stand_ins()
+        yield from self._flags()
+        for parameter in self.parameters:
+            if parameter not in self.widths and "stride" not in parameter.name:
+                others = self._compared.get(parameter.name, [])
+                yield from ({parameter.name: value} for value in others if value != _usual(parameter))
+        if self.other_numbers:
+            yield self.other_numbers
+
+    def _flags(self) -> Iterator[Arguments]:
         for parameter in self.parameters:
             default = parameter.default
             if parameter.name not in self._tested or parameter.is_required:
@@ -182,6 +216,7 @@ class ArgumentSpace:
 _INPUT = re.compile(r"^in_?(c|ch|chs|chans|channels|planes|dim|features)$")
 _LARGEST_COUNT = 7  # numbers up to this are depths, strides, kernels and factors
 _RATIO = re.compile(r"expan|ratio|mult|factor")
+_NOT_RATIOS = re.compile(r"drop|eps|momentum|slope|init|std|temp|prob|rate$|lr")
 _MODULE = re.compile(r"downsample|shortcut|skip|identity")
 _COUNTS = re.compile(
     r"head|group|num_(?!\w*(features|channels|filters|classes|planes|chs))|(?<!hidden_)size|kernel|stride|resolution|block|layers|depth|ratio|expan|factor|mult|scale|times"
@@ -228,6 +263,17 @@ def _has_order(function: ast.AST) -> bool:
     )
 
 
+def _scaling(function: ast.AST) -> frozenset[str]:
+    """The names of factors and divisors in a function."""
+    return frozenset(
+        name.id
+        for node in walk(function)
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Div | ast.FloorDiv)
+        for name in (node.left, node.right)
+        if isinstance(name, ast.Name)
+    )
+
+
 def _listed(function: ast.AST) -> dict[str, int]:
     """The names that a function uses as lists of any length, or by constant indices, with a length that fits."""
     found: dict[str, int] = {}
@@ -261,12 +307,15 @@ def _usual(parameter: Parameter) -> Value:
     """The default of a parameter, or a usual value for one without a default."""
     if not parameter.is_required:
         return parameter.default
-    name, annotation = parameter.name, parameter.annotation
+    annotation = parameter.annotation
     if "bool" in annotation:
         return True
     if _NOT_NUMBERS.search(annotation.replace("float", "")) or _is_list(parameter):
         return UNKNOWN
-    for pattern, value in _USUAL:
-        if pattern.search(name):
-            return value
-    return UNKNOWN
+    number = usual_number(parameter.name)
+    return UNKNOWN if number is None else number
+
+
+def usual_number(name: str) -> int | None:
+    """A usual value for a parameter with the name of a count, a ratio or a size of a kernel."""
+    return next((value for pattern, value in _USUAL if pattern.search(name)), None)

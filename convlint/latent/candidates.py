@@ -12,6 +12,7 @@ from convlint.ir import Site
 from convlint.latent.arguments import NOT_WIDTHS
 from convlint.latent.following import Followed
 from convlint.latent.numbers import ATTENTION, LayerNumber, numbers_of
+from convlint.latent.rewritten import is_small_literal, reordered, swapped_parameters
 from convlint.latent.substitution import position
 from convlint.repairs.changes import Change, simplified
 from convlint.repairs.slicer import Slicer
@@ -35,9 +36,9 @@ class ClassRepair:
     failed: Followed
     written: WrittenNumber
     text: str
-    number: LayerNumber
     fits: bool
     is_composed: bool
+    number: LayerNumber
 
     @property
     def is_own(self) -> bool:
@@ -79,12 +80,15 @@ def repairs(failed: Followed, slicer: Slicer) -> list[ClassRepair]:
                     continue
                 if _is_in_another_class(written, frames, failed) or _is_count(written, number):
                     continue
-                for text, fits, composed in _texts(failed, number, _sharpened(failed, number, written, numbers)):
-                    if text != written.text:
-                        repair = ClassRepair(failed, written, text, number, fits, composed)
-                        key = (position(written.node), text)
-                        if key not in found or (fits and not found[key].fits):
-                            found[key] = repair
+                options = list(_texts(failed, number, _sharpened(failed, number, written, numbers)))
+                new = [ClassRepair(failed, written, *option, number=number) for option in options]
+                new += [ClassRepair(failed, each, text, True, True, number) for each, text in reordered(written)]
+                for repair in new:
+                    key = (position(repair.written.node), repair.text)
+                    if repair.text != repair.written.text and (
+                        key not in found or (repair.fits and not found[key].fits)
+                    ):
+                        found[key] = repair
     order = {"reader": 0, "source": 1, "sibling": 2}
     return sorted(
         found.values(),
@@ -193,8 +197,12 @@ def _texts(failed: Followed, number: LayerNumber, written: WrittenNumber) -> Ite
         and written.change.value == _own_value(failed, number, written)
     )
     for text, value in values.items():
-        if not is_exact or value == wanted:
+        if value == wanted or (not is_exact and not (written.role == "operand" and is_small_literal(written.node))):
             yield text, value == wanted, False
+    if (swapped := swapped_parameters(written, scope)) is not None:
+        yield swapped, False, False
+    if wanted is not None and wanted.denominator == 1 and written.role == "operand" and is_small_literal(written.node):
+        yield str(wanted), True, True
     if wanted is None and written.role == "argument":
         yield from ((f"{factor} * {_operand(written.text)}", False, True) for factor in range(2, _LARGEST_FACTOR))
         if isinstance(written.node, ast.BinOp) and isinstance(written.node.op, ast.Mult):
@@ -298,9 +306,8 @@ def _value(failed: Followed, node: ast.expr, scope: Scope | None) -> Value:
     interpreter = failed.path.interpreter
     interpreter.steps = 2000
     try:
-        return (
-            failed.path.execution.reduced(value) if type(value := _evaluated(failed, node, scope)) is not bool else None
-        )
+        value = _evaluated(failed, node, scope)
+        return None if type(value) in (bool, list, tuple) else failed.path.execution.reduced(value)
     except Exception:  # noqa: BLE001 - an expression may have no value here
         return None
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from convlint.analysis import ops
 from convlint.latent.arguments import ArgumentSpace
-from convlint.latent.following import Followed, divides_wrongly
+from convlint.latent.following import Followed, divides_wrongly, layer_of
+from convlint.static.domain.execution import Step
 
 
 def breaks_contract(followed: Followed) -> bool:
@@ -68,28 +69,58 @@ def _is_equal(space: ArgumentSpace, followed: Followed) -> bool:
 
 
 def is_of_another_kind(failed: Followed) -> bool:
-    """Return whether a parameter is the class of the LayerNorm that fails: another class may read other dimensions."""
+    """Return whether a parameter is the class of the LayerNorm that fails: another class may read other dimensions.
+
+    It reads the same ones if those that this one reads are the channels of a layer.
+    """
     layer = failed.failing_layer
-    return layer is not None and layer.kind == "LayerNorm" and layer.cls in failed.arguments.values()
+    if layer is None or layer.kind != "LayerNorm" or layer.cls not in failed.arguments.values():
+        return False
+    return failed.step is None or not reads_channels(failed, failed.step)
+
+
+def reads_channels(failed: Followed, step: Step) -> bool:
+    """Return whether the last dimension of the input of a step has the channels of the layer that it comes from."""
+    producers = {output.id: each for each in failed.path.execution.steps for output in each.outputs}
+    reduced = failed.path.execution.reduced
+    size = reduced((step.inputs[0].shape or (None,))[-1])
+    before = producers.get(step.inputs[0].id)
+    while before is not None and len(before.inputs) == 1:
+        layer = layer_of(before)
+        if before.op in ops.PROJECTIONS:
+            attrs = {} if layer is None else layer.attrs
+            return type(size) is int and size in (attrs.get("out_channels"), attrs.get("out_features"))
+        before = producers.get(before.inputs[0].id)
+    return False
 
 
 def doubtful(first: Followed, admitted: Sequence[Followed], every: Sequence[Followed]) -> list[Followed]:
-    """Those that work, and failures that may be no contract after all: of a class with layers after a sum, or one
-    whose groups are the channels of the wrong end of a layer.
+    """Those that work, and failures that may be no contract after all: sums, and groups that are the channels of the
+    wrong end of a layer.
 
     A layer with as many groups as input channels may require that these divide its output channels; the widths that
     are tried ``first`` do.
     """
     fails = [each for each in every if each.outcome == "fails" and each not in admitted]
-    left = [each for each in fails if (_mistakes_groups(each, first) if each.layer else _goes_on(each))]
+    left = [each for each in fails if (_mistakes_groups(each, first) if each.layer else is_sum(each))]
     return [*(each for each in every if each.outcome == "works"), *left] if left else []
+
+
+def is_sum(failed: Followed) -> bool:
+    return failed.step is not None and failed.step.op != "split"
+
+
+def may_be_mistaken(failed: Followed) -> bool:
+    """Return whether a failure is that of groups, or of a sum behind which a layer follows."""
+    return failed.layer is not None or _goes_on(failed)
 
 
 def _mistakes_groups(failed: Followed, first: Followed) -> bool:
     """Return whether the groups of a failing layer are its output channels, or input channels that divide nothing."""
     attrs = failed.layer.attrs if failed.layer is not None else {}
     source, target = attrs.get("in_channels"), attrs.get("out_channels")
-    return source != target and attrs.get("groups") == (source if failed is first else target)
+    is_usual = failed is first or (failed.options and first.outcome == "works")
+    return source != target and attrs.get("groups") == (source if is_usual else target)
 
 
 def _goes_on(failed: Followed) -> bool:

@@ -145,6 +145,8 @@ def _mismatch(defect: LatentDefect, old: str, new: str) -> str:
     layer = _described(failed, number.layer)
     unit = "features" if number.op == "linear" else "channels"
     values = f" ({number.value})" if number.value is not None and _is_error(defect) else ""
+    if repair.written.role == "element" and repair.is_composed:
+        return f"{layer} expects the {unit} of `{old}` in this order but receives them in the opposite order"
     if number.label == "groups":
         return f"{layer} has `{old}` groups"
     if number.role == "source" or (number.label == "out" and number.op in ops.PROJECTIONS):

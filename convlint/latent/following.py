@@ -9,7 +9,7 @@ from convlint.ir import Site
 from convlint.latent.arguments import Arguments
 from convlint.static.domain.execution import Execution, Step
 from convlint.static.domain.objects import Instance
-from convlint.static.domain.values import Value
+from convlint.static.domain.values import Tensor, Value
 from convlint.static.exploration.entry_points import EntryPoint, ExecutionPath
 from convlint.static.exploration.execute import execute_entry_point
 from convlint.static.interpreter import Interpreter, PathChoices, Raised
@@ -19,6 +19,9 @@ from convlint.support.dataclass import dataclass
 Outcome = Literal["works", "fails", "refused", "undecided"]
 """``refused``: the class itself raises. ``undecided``: the execution did not come to its end."""
 
+
+Ranks = tuple[int | None, ...]
+"""The numbers of dimensions of inputs; None, and none at all, for those that the code determines."""
 
 Operation = tuple[str, Site | None, Site | None]
 """The function that is called, its place and that of the layer's constructor; no function for a constructor."""
@@ -65,16 +68,15 @@ class Followed:
         return layer_of(self.step) if self.step is not None else self.layer
 
     @property
-    def has_unknown_input(self) -> bool:
-        """True if nothing in the class says how many dimensions its input has."""
-        inputs = [step.outputs[0] for step in self.path.execution.steps if step.op == "input"]
-        return any(tensor.shape is None or tensor.cell.is_guess for tensor in inputs)
+    def inputs(self) -> list[Tensor]:
+        return [step.outputs[0] for step in self.path.execution.steps if step.op == "input"]
 
     @property
-    def rank_of_inputs(self) -> int | None:
-        """The number of dimensions of all inputs; None if they have different ones."""
-        ranks = {len(step.outputs[0].shape or ()) for step in self.path.execution.steps if step.op == "input"}
-        return ranks.pop() if len(ranks) == 1 else None
+    def ranks_of_inputs(self) -> Ranks:
+        """The numbers of dimensions of the inputs: None for one of which nothing in the class says how many it has."""
+        return tuple(
+            None if tensor.shape is None or tensor.cell.is_guess else len(tensor.shape) for tensor in self.inputs
+        )
 
 
 def _operation(step: Step) -> Operation:
@@ -96,25 +98,20 @@ def divides_wrongly(layer: Instance) -> bool:
 
 
 def follow(
-    project: Project,
-    entry_point: EntryPoint,
-    arguments: Arguments,
-    options: Arguments,
-    steps: int,
-    rank: int | None = None,
+    project: Project, entry_point: EntryPoint, arguments: Arguments, options: Arguments, steps: int, ranks: Ranks = ()
 ) -> Followed:
-    """Execute a class with ``arguments`` and ``options``, on inputs of ``rank`` dimensions or any.
+    """Execute a class with ``arguments`` and ``options``, on inputs with ``ranks`` of dimensions.
 
     The execution ends after a number of ``steps``.
     """
-    followed = _follow(project, entry_point, arguments, options, steps, rank)
+    followed = _follow(project, entry_point, arguments, options, steps, ranks)
     if followed.outcome != "fails":
         return followed
     others: list[Followed] = []
     if followed.path.interpreter.left_out_inputs:  # it may be due to an optional input that was left out
-        others.append(_follow(project, entry_point, arguments, options, steps, rank, all_inputs=True))
+        others.append(_follow(project, entry_point, arguments, options, steps, ranks, all_inputs=True))
     if followed.path.execution.has_settled:  # ... or to the number of inputs in a list
-        others.append(_follow(project, entry_point, arguments, options, steps, rank, count=3))
+        others.append(_follow(project, entry_point, arguments, options, steps, ranks, count=3))
     if any(followed.operation not in other.failing for other in others):
         return Followed(followed.arguments, followed.options, followed.path, "undecided")
     return followed
@@ -126,13 +123,13 @@ def _follow(
     arguments: Arguments,
     options: Arguments,
     steps: int,
-    rank: int | None,
+    ranks: Ranks,
     *,
     all_inputs: bool = False,
     count: int = 2,
 ) -> Followed:
     interpreter = Interpreter(project, Execution(count=count), PathChoices())
-    interpreter.steps, interpreter.input_rank, interpreter.pass_all_inputs = steps, rank, all_inputs
+    interpreter.steps, interpreter.input_ranks, interpreter.pass_all_inputs = steps, ranks, all_inputs
     interpreter.is_trial = True
     given = arguments | options
     path = ExecutionPath(entry_point, interpreter, dict(given), complete=False)

@@ -10,7 +10,7 @@ from convlint.analysis import ops
 from convlint.latent.following import Followed, layer_of
 from convlint.static.domain.execution import Execution, Step
 from convlint.static.domain.objects import Instance
-from convlint.static.domain.values import Tensor
+from convlint.static.domain.values import Tensor, Value
 from convlint.support.dataclass import dataclass
 
 Label = Literal["in", "out", "groups"]
@@ -103,6 +103,8 @@ def _of_call(execution: Execution, failing: Step) -> Iterator[LayerNumber]:
             wanted = _wanted(value, declared, received)
             if merged is not None:
                 wanted = tuple(n for left, right in (merged, merged[::-1]) for n in _wanted(value, left, right))
+            elif value is not None and failing.op == "pixel_shuffle":
+                wanted = tuple(_shuffled(value, failing.attrs.get("upscale_factor")))
             yield LayerNumber(source, step.op, "out", value, tuple(dict.fromkeys(wanted)), "source")
             if layer is None and _reads_input(producers, step):
                 read = _attribute(source, step.op, "in")
@@ -133,6 +135,15 @@ def _wanted(value: int | None, declared: int | None, received: int | None) -> tu
     scaled = Fraction(value * declared, received) if received else Fraction(0)
     found += [int(scaled)] if scaled.denominator == 1 else []
     return tuple(dict.fromkeys(number for number in found if number > 0))
+
+
+def _shuffled(value: int, factor: Value) -> Iterator[int]:
+    """The channels that a pixel shuffle by ``factor`` may expect of a layer that has those of another factor."""
+    if type(factor) is int:
+        yield from (value // each**2 * factor**2 for each in _FACTORS if value % each**2 == 0)
+
+
+_FACTORS = (2, 3, 4, 1)
 
 
 def declared_label(op: str) -> Label:

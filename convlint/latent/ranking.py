@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from convlint.analysis import ops
 from convlint.latent.arguments import UNIT
 from convlint.latent.candidates import ClassRepair
+from convlint.latent.contracts import may_be_mistaken
 from convlint.latent.following import Followed, layer_of
 from convlint.repairs.unread_names import left_unread
 from convlint.source_text.bindings import assigned, parameters
@@ -28,6 +29,7 @@ def rank(works: Sequence[Followed], accepted: Sequence[tuple[ClassRepair, Sequen
                 not repair.is_own,
                 changed,
                 -_fits_names(after),
+                _drops_from_layers(repair),
                 not _is_local_width(repair),
                 repair.is_composed,
                 not repair.fits,
@@ -46,6 +48,22 @@ def _drops_arithmetic(repair: ClassRepair) -> bool:
     written = repair.written.node
     operands = (written.left, written.right) if isinstance(written, ast.BinOp) else ()
     return repair.written.role == "argument" and repair.text in map(ast.unparse, operands)
+
+
+def _drops_from_layers(repair: ClassRepair) -> bool:
+    """Return whether no call of the function would be given a name any more that the repair replaces."""
+    written, scope = repair.written, repair.written.place.scope
+    if not isinstance(scope, Function) or not isinstance(written.node, ast.Name | ast.Attribute):
+        return False
+    if written.text in map(ast.unparse, ast.walk(ast.parse(repair.text, mode="eval").body)):
+        return False
+    return not any(
+        part is not written.node and type(part) is type(written.node) and ast.unparse(part) == written.text
+        for node in ast.walk(scope)
+        if isinstance(node, ast.Call)
+        for argument in [*node.args, *(keyword.value for keyword in node.keywords)]
+        for part in ast.walk(argument)
+    )
 
 
 def _is_local_width(repair: ClassRepair) -> bool:
@@ -75,6 +93,23 @@ def has_named_ends(after: Sequence[Followed]) -> bool:
     given = numbers[names_of_input[0]]
     names_of_output = [name for name in numbers if _OUTPUT.search(name)][:1] or list(numbers)
     return any(numbers[name] in _widths(widest, _ends(widest)[1]) for name in names_of_output if numbers[name] != given)
+
+
+def is_meant(repair: ClassRepair, after: Sequence[Followed]) -> bool:
+    """Return whether names say that a failure which arguments could avoid is a mistake: those of the ends, of a class
+    that goes on behind what fails, or that of a width inside the class that became one of an end.
+    """
+    return _takes_inner_for_end(repair) or (may_be_mistaken(repair.failed) and has_named_ends(after))
+
+
+def _takes_inner_for_end(repair: ClassRepair) -> bool:
+    """Return whether a repair removes a name from an expression that is that of a width inside the class."""
+    names = {ast.unparse(n) for n in ast.walk(repair.written.node) if isinstance(n, ast.Name | ast.Attribute)}
+    names -= {ast.unparse(n) for n in ast.walk(ast.parse(repair.text)) if isinstance(n, ast.Name | ast.Attribute)}
+    return any(_INNER.search(name) for name in names)
+
+
+_INNER = re.compile(r"hid|mid|qk|inner|bottle|expan|rd_|squeez|key_|ff|mlp")
 
 
 def _widest(after: Sequence[Followed]) -> Followed:
@@ -130,6 +165,12 @@ def reads_input_by_parameter(repair: ClassRepair) -> bool:
     return repair.number.role == "sibling" and isinstance(scope, Function) and repair.text in parameters(scope)
 
 
-def orphans(repair: ClassRepair) -> int:
-    """The number of names of the function that nothing would read any more."""
-    return left_unread(repair.written.place.scope, repair.written.node, repair.text)
+def is_pointless(repair: ClassRepair) -> bool:
+    """Return whether nothing would read a name of the function any more, or a condition would choose between equals."""
+    node = repair.written.node
+    around, _ = repair.written.place.file.parents.get(node, (None, ""))
+    if isinstance(around, ast.IfExp) and node is not around.test:
+        other = around.orelse if node is around.body else around.body
+        if ast.unparse(other) == repair.text:
+            return True
+    return left_unread(repair.written.place.scope, node, repair.text) > 0

@@ -53,19 +53,22 @@ def tried_with(trials: ClassTrials, repair: ClassRepair, state: Sequence[Followe
     return tuple(after) if is_settled else None
 
 
-def holds_for_others(trials: ClassTrials, accepted: Accepted) -> bool:
-    """Return whether a repair brings no failure for further arguments: it may work for those tried by coincidence, or
-    for one value of a count or ratio that only one of the two expressions reads.
+def works_for_others(trials: ClassTrials, accepted: Accepted) -> int | None:
+    """Return for how many further arguments the class works with a repair; None if it brings a failure for one of them.
+
+    It may work for those tried by coincidence, or for one value of a count or ratio that only one of the two
+    expressions reads.
     """
     options = trials.space.doubled(accepted.repair.changed_names)
     known = frozenset[Operation]().union(*(each.failing for each in accepted.after))
     with trials.edited(accepted.repair):
         more = [trials.follow(DIFFERENT, options)] if options else []
         others = [*(trials.follow(pattern) for pattern in LAST_PATTERNS), *more]
-    return all(
+    holds = all(
         each.outcome == "undecided" or breaks_contract(each) or is_indivisible(each) or each.failing <= known
         for each in others
     )
+    return sum(each.outcome == "works" for each in others) if holds else None
 
 
 def same_values(one: ClassRepair, other: ClassRepair, state: Sequence[Followed]) -> bool:

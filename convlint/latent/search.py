@@ -10,19 +10,19 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from convlint.latent.arguments import DESCENDING, DIFFERENT, EQUAL, MORE_PATTERNS, SAME_ENDS, Arguments, ArgumentSpace
+from convlint.latent.arguments import DESCENDING, DIFFERENT, EQUAL, MORE_PATTERNS, SAME_ENDS, ArgumentSpace
 from convlint.latent.contracts import admissible, breaks_contract, doubtful, is_of_another_kind
 from convlint.latent.following import Followed
 from convlint.latent.repair_trials import (
     Accepted,
     failing,
-    holds_for_others,
     in_order,
     representatives,
     same_values,
     tried_with,
+    works_for_others,
 )
-from convlint.latent.suspicion import OpenClass
+from convlint.latent.suspicion import OpenClass, Suspicion
 from convlint.latent.trials import ClassTrials
 from convlint.static.exploration.entry_points import EntryPoint
 from convlint.static.exploration.explore import Exploration
@@ -41,7 +41,7 @@ _LEAST_TRIAL_STEPS, _MOST_TRIAL_STEPS = 2_000, 12_000
 _IF_FOUND = 2  # times as many steps to find other repairs, once there is one
 _MOST_TRIALS = 200
 _MOST_GUESSES = 16  # of trials of repairs whose value is not known to fit
-_MOST_OPTIONS = 4
+_MOST_OPTIONS = 6
 _MOST_VERIFIED = 8  # repairs that are tried with further arguments
 _MOST_REPAIRS = 3  # of one class
 _ENDS = 2
@@ -84,12 +84,7 @@ class Search:
         if exploration.paths[0].steps > most:
             return []
         trials = ClassTrials(self._project, exploration.entry_point, space, exploration.paths[0].steps)
-        tried = [trials.first]
-        options: list[Arguments] = []
-        if open_question != "unknown":
-            options = list(space.options())[:_MOST_OPTIONS]
-            tried += [trials.follow(pattern) for pattern in space.second_patterns]
-            tried += [trials.follow(DIFFERENT, each) for each in options]
+        tried = [trials.first, *_first_tries(trials, open_question)]
         self._steps -= trials.steps
         if not any(each.outcome == "fails" for each in tried):
             return []
@@ -137,13 +132,13 @@ class Search:
         state = [each for each in tried if each.outcome in ("works", "fails")]
         if not any(each.outcome == "fails" for each in state):
             return []
-        from convlint.latent.ranking import has_named_ends
+        from convlint.latent.ranking import is_meant
 
         with ExitStack() as edits:
             while any(each.outcome == "fails" for each in state):
                 accepted = self._accepted(trials, state)
                 if by_names:
-                    accepted = [each for each in accepted if has_named_ends(each.after)]
+                    accepted = [each for each in accepted if is_meant(each.repair, each.after)]
                 if not accepted or len(found) == _MOST_REPAIRS:
                     return []
                 best, *others = accepted
@@ -157,7 +152,7 @@ class Search:
     def _accepted(self, trials: ClassTrials, state: Sequence[Followed]) -> list[Accepted]:
         """The repairs that settle the first failure and bring no new one, the likeliest first."""
         from convlint.latent.candidates import repairs  # most classes never fail
-        from convlint.latent.ranking import orphans, rank
+        from convlint.latent.ranking import is_pointless, rank
         from convlint.repairs.slicer import Slicer
         from convlint.source_text.packages import package_folder
 
@@ -170,7 +165,7 @@ class Search:
             for repair in repairs(failed, slicer)[:_MOST_TRIALS]:
                 if trials.steps > self._left or guesses > _MOST_GUESSES:
                     break
-                if repair.key in seen or orphans(repair):
+                if repair.key in seen or is_pointless(repair):
                     continue
                 seen.add(repair.key)
                 guesses += not repair.fits
@@ -183,7 +178,31 @@ class Search:
         works = [each for each in state if each.outcome == "works"]
         order = rank(works, [(each.repair, each.after) for each in best])
         ordered = [best[number] for number in order]
-        return [each for each in ordered[:_MOST_VERIFIED] if holds_for_others(trials, each)]
+        verified = [(each, works_for_others(trials, each)) for each in ordered[:_MOST_VERIFIED]]
+        holding = [(each, count) for each, count in verified if count is not None]
+        return [each for each, _ in sorted(holding, key=lambda pair: -pair[1])]
+
+
+def _first_tries(trials: ClassTrials, open_question: Suspicion) -> Iterator[Followed]:
+    """Yield the executions that show whether a class may fail at all.
+
+    A flag may ask for a negative number of channels of another input, where other widths come first.
+    """
+    space = trials.space
+    if open_question == "ratios":
+        yield trials.follow(DIFFERENT, space.other_ratios)
+        return
+    has_other_inputs = len(trials.first.inputs) > 1
+    if open_question != "unknown":
+        yield from (trials.follow(pattern) for pattern in space.second_patterns)
+    elif space.other_numbers and not has_other_inputs:
+        yield trials.follow(DIFFERENT, space.other_numbers)
+    if open_question == "unknown" and not has_other_inputs:
+        return
+    for option in list(space.options())[:_MOST_OPTIONS]:
+        yield trials.follow(DIFFERENT, option)
+        if has_other_inputs:
+            yield trials.follow(MORE_PATTERNS[0], option)
 
 
 def _defect(trials: ClassTrials, state: Sequence[Followed], best: Accepted, others: Sequence[Accepted]) -> LatentDefect:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
-from convlint.latent.arguments import DESCENDING, DIFFERENT, ArgumentSpace
+from convlint.latent.arguments import DESCENDING, DIFFERENT, ArgumentSpace, usual_number
 from convlint.static.domain.execution import Step
 from convlint.static.domain.facts import Pair
 from convlint.static.domain.values import Unknown, symbols_of
@@ -19,9 +19,9 @@ from convlint.static.plain_numbers import WIDTHS
 from convlint.support.dataclass import dataclass
 from convlint.symbolic import Apply, Dim, Symbol
 
-Suspicion = Literal["none", "unknown", "broken", "failing"]
-"""``unknown``: nothing is proved about a part of the class. ``broken``: arguments break an assumption, or widths are
-unknown. ``failing``: an execution has an error.
+Suspicion = Literal["none", "ratios", "unknown", "broken", "failing"]
+"""``ratios``: nothing is proved about other ratios than the defaults. ``unknown``: nor about a part of the class.
+``broken``: arguments break an assumption, or widths are unknown. ``failing``: an execution has an error.
 """
 
 
@@ -47,8 +47,16 @@ def open_classes(explorations: Sequence[Exploration]) -> list[OpenClass]:
 
 
 def _widths_of(exploration: Exploration) -> list[str]:
-    """The parameters that the executions of a class used as widths."""
-    return sorted({s.name for p in exploration.paths for s in p.execution.widths if s.scope == PARAMETERS})
+    """The parameters that the executions of a class used as widths, or computed widths from."""
+    found = {
+        symbol.name for path in exploration.paths for symbol in path.execution.widths if symbol.scope == PARAMETERS
+    }
+    for path in exploration.paths:
+        for instance in path.interpreter.creators:
+            for width in (instance.attrs.get(name) for name in WIDTHS):
+                symbols = width.symbols() if type(width) is Dim else ()
+                found.update(s.name for s in symbols if s.scope == PARAMETERS and usual_number(s.name) is None)
+    return sorted(found)
 
 
 def suspicion(exploration: Exploration, space: ArgumentSpace) -> Suspicion:
@@ -62,7 +70,9 @@ def suspicion(exploration: Exploration, space: ArgumentSpace) -> Suspicion:
         or any(_breaks(path, space) for path in exploration.paths)
     ):
         return "broken"
-    return "unknown" if any(_is_open(path) for path in exploration.paths) else "none"
+    if any(_is_open(path) for path in exploration.paths):
+        return "unknown"
+    return "ratios" if space.other_ratios else "none"
 
 
 def _fails(path: ExecutionPath) -> bool:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import product
 from typing import TYPE_CHECKING
 
 from convlint.latent.arguments import DIFFERENT, EQUAL, Arguments, ArgumentSpace
 from convlint.latent.contracts import is_input
-from convlint.latent.following import Followed, follow
+from convlint.latent.following import Followed, Ranks, follow
 from convlint.latent.substitution import TreeIndex
 from convlint.static.exploration.entry_points import EntryPoint
 from convlint.static.program.project import Project
@@ -21,6 +22,7 @@ _LEAST_STEPS, _FACTOR = 1_000, 3  # of one execution: as many, and times those o
 _DIVISORS = (32, 16, 8, 4, 2)
 _MOST_SHOWN = 4
 _RANKS = (4, 3, 2)  # maps, tokens and vectors
+_MOST_DIFFERENT = 2  # inputs of unknown dimensions, of which each may have others
 
 
 class ClassTrials:
@@ -34,26 +36,26 @@ class ClassTrials:
         self._project = project
         self._trees: dict[str, TreeIndex] = {}
         self._edits = 0  # that are in effect
-        self._known: dict[tuple[str, int | None], Followed] = {}  # executions without an edit
-        self._rank, self.first = self._rank_of_input()
+        self._known: dict[tuple[str, Ranks], Followed] = {}  # executions without an edit
+        self._ranks, self.first = self._ranks_of_inputs()
 
     def follow(self, pattern: Sequence[int], options: Arguments | None = None) -> Followed:
         """Execute the class with widths in the proportions of ``pattern``."""
-        return self._follow(self.space.with_pattern(pattern), options or {}, self._rank)
+        return self._follow(self.space.with_pattern(pattern), options or {}, self._ranks)
 
     def with_defaults(self) -> list[Followed]:
         """The execution with the defaults of all parameters, if they have any."""
         if any(parameter.is_required for parameter in self.space.parameters):
             return []
-        return [self._follow({p.name: p.default for p in self.space.parameters}, {}, self._rank)]
+        return [self._follow({p.name: p.default for p in self.space.parameters}, {}, self._ranks)]
 
     def with_arguments(self, arguments: Arguments) -> Followed:
         """Execute the class with arguments that no pattern gives."""
-        return self._follow(arguments, {}, self._rank)
+        return self._follow(arguments, {}, self._ranks)
 
     def repeated(self, followed: Followed) -> Followed:
         """Execute the class again with the same arguments."""
-        return self._follow(followed.arguments, dict(followed.options), self._rank)
+        return self._follow(followed.arguments, dict(followed.options), self._ranks)
 
     @contextmanager
     def edited(self, repair: ClassRepair) -> Iterator[bool]:
@@ -103,45 +105,71 @@ class ClassTrials:
                 arguments[name] = type(value)([number // divisor for number in value])
         if any(type(v) is int and followed.arguments[n] % divisor for n, v in arguments.items() if n in widths):
             return None
-        return self._follow(arguments, {name: arguments[name] for name in options}, self._rank)
+        return self._follow(arguments, {name: arguments[name] for name in options}, self._ranks)
 
-    def _follow(self, arguments: Arguments, options: Arguments, rank: int | None) -> Followed:
-        key = (repr(arguments | options), rank)
+    def _follow(self, arguments: Arguments, options: Arguments, ranks: Ranks) -> Followed:
+        key = (repr(arguments | options), ranks)
         if not self._edits and key in self._known:
             return self._known[key]
-        followed = follow(self._project, self.entry_point, arguments, options, self._most, rank)
+        followed = follow(self._project, self.entry_point, arguments, options, self._most, ranks)
         self.steps += followed.path.steps
         if followed.step is not None:
             from convlint.latent.numbers import is_undetermined  # most classes never fail
 
-            if is_undetermined(followed.path.execution, followed.step):
+            if is_undetermined(followed.path.execution, followed.step) and not (
+                options and self._follow(_without(arguments, options, self.space), {}, ranks).outcome == "works"
+            ):
                 followed = replace(followed, outcome="undecided")
         if not self._edits:
             self._known[key] = followed
         return followed
 
-    def _rank_of_input(self) -> tuple[int | None, Followed]:
-        """The dimensions of the input, None where the code determines them, and the first execution."""
+    def _ranks_of_inputs(self) -> tuple[Ranks, Followed]:
+        """The dimensions of the inputs, none where the code determines all of them, and the first execution."""
         arguments = self.space.with_pattern(DIFFERENT)
-        first = self._follow(arguments, {}, None)
-        rank = first.rank_of_inputs if _may_read_unknown_input(first) else None
-        if first.has_unknown_input:
+        first = self._follow(arguments, {}, ())
+        known = first.ranks_of_inputs
+        ranks = known if _may_read_unknown_input(first) and len(set(known)) == 1 else ()
+        if None in known:
             equal = self.space.with_pattern(EQUAL)
             kinds = {instance.kind for instance in first.path.interpreter.creators}
-            ranks = reversed(_RANKS) if "BatchNorm1d" in kinds else _RANKS
-            rank = next((rank for rank in ranks if self._follow(equal, {}, rank).outcome == "works"), None)
-            rank = rank or self._furthest(arguments)
-        return rank, first if rank is None else self._follow(arguments, {}, rank)
+            possible = list(_possible(known, is_ascending="BatchNorm1d" in kinds))
+            works = (each for each in possible if self._follow(equal, {}, each).outcome == "works")
+            ranks = next(works, None) or self._furthest(arguments, possible)
+        return ranks, self._follow(arguments, {}, ranks) if ranks else first
 
-    def _furthest(self, arguments: Arguments) -> int | None:
-        """The dimensions of the input with which a class comes furthest if it works with none."""
-        furthest: tuple[int, int | None] = (0, None)
-        for rank in _RANKS:
-            followed = self._follow(arguments, {}, rank)
+    def _furthest(self, arguments: Arguments, possible: Sequence[Ranks]) -> Ranks:
+        """The dimensions of the inputs with which a class comes furthest if it works with none."""
+        furthest: tuple[int, Ranks] = (0, ())
+        for ranks in possible:
+            followed = self._follow(arguments, {}, ranks)
             steps = followed.path.execution.steps
             if followed.step is not None and steps.index(followed.step) > furthest[0]:
-                furthest = (steps.index(followed.step), rank)
+                furthest = (steps.index(followed.step), ranks)
         return furthest[1]
+
+
+def _possible(known: Ranks, *, is_ascending: bool) -> Iterator[Ranks]:
+    """Yield the dimensions that inputs can have: the unknown ones equal, then different for two of them.
+
+    Beside an input of known dimensions, another one is a vector more often than a map.
+    """
+    unknown = [number for number, rank in enumerate(known) if rank is None]
+    ranks = _RANKS[::-1] if is_ascending or len(unknown) < len(known) else _RANKS
+    chosen = [(rank,) * len(unknown) for rank in ranks]
+    if len(unknown) == _MOST_DIFFERENT:
+        chosen += [each for each in product(ranks, ranks) if each[0] > each[1]]
+    for each in chosen:
+        found = list(known)
+        for number, rank in zip(unknown, each, strict=True):
+            found[number] = rank
+        yield tuple(found)
+
+
+def _without(arguments: Arguments, options: Arguments, space: ArgumentSpace) -> Arguments:
+    """Arguments with the usual values in the place of options."""
+    usual = space.base()
+    return {name: usual.get(name, value) if name in options else value for name, value in arguments.items()}
 
 
 def _may_read_unknown_input(followed: Followed) -> bool:

@@ -58,6 +58,16 @@ def selected_values(function: Function, types: tuple[type, ...]) -> dict[str, li
     return {name: list(dict.fromkeys(values)) for name, values in found.items() if values}
 
 
+def compared_with(function: Function, type_: type) -> dict[str, list[Value]]:
+    """Return the names that a function compares with literals of one type, and these."""
+    found: dict[str, list[Value]] = {}
+    for inner in walk(function.node):
+        if isinstance(inner, ast.Compare | ast.Match):
+            name, literals = _comparison(inner, function)
+            found.setdefault(name, []).extend([value for value in literals if type(value) is type_])
+    return {name: list(dict.fromkeys(values)) for name, values in found.items() if name and values}
+
+
 def _comparison(node: ast.AST, function: Function) -> tuple[str, list[Value]]:
     """Return the name that a node compares with literals or looks up in a dict of literal keys, and those."""
     if isinstance(node, ast.Compare) and isinstance(node.left, ast.Name) and type(node.ops[0]) in (ast.Eq, ast.In):

@@ -102,9 +102,12 @@ def _forward_on_unknown_inputs(instance: Instance, call: Call) -> None:
 
 
 def _input(interpreter: Interpreter) -> Tensor:
-    tensor = interpreter.execution.emit("input", [], [None])[0]
-    if interpreter.input_rank is not None:
-        interpreter.execution.require_rank(tensor, interpreter.input_rank)
+    execution = interpreter.execution
+    number = sum(step.op == "input" for step in execution.steps) if interpreter.input_ranks else 0
+    tensor = execution.emit("input", [], [None])[0]
+    rank = next(iter(interpreter.input_ranks[number : number + 1]), None)
+    if rank is not None:
+        execution.require_rank(tensor, rank)
     return tensor
 
 

@@ -61,7 +61,7 @@ class Interpreter:
         self.steps = STEPS_OF_AN_EXECUTION  # that are left
         self.entry_code: ast.AST | None = None  # of the entry point, if that is a class or function
         self.is_trial = False  # whether arguments are tried: a failure alone is then no finding
-        self.input_rank: int | None = None  # of the inputs of an entry point; None: as its code requires
+        self.input_ranks: Sequence[int | None] = ()  # of the inputs of an entry point; None: as its code requires
         self.pass_all_inputs = False  # whether the call of an entry point passes optional inputs too
         self.left_out_inputs = False  # whether it left one out
         self.top_level: Scope | None = None  # of the file, if the entry point is a file
