@@ -135,7 +135,7 @@ def _sharpened(
     if not isinstance(parent, ast.BinOp) or whole is None:
         return written
     wanted = _sharpened(failed, number, whole, numbers).change.wanted
-    scope = _scope_of(failed, number.layer, written)
+    scope = scope_of(failed, number.layer, written)
     value = _value(failed, written.node, scope)
     other = _value(failed, parent.right if written.node is parent.left else parent.left, scope)
     if wanted is None or type(value) is not int or type(other) is not int:
@@ -229,7 +229,7 @@ _LARGEST_FACTOR = 4
 
 def _own_value(failed: Followed, number: LayerNumber, written: WrittenNumber) -> Value:
     """The value of an expression in the failing execution."""
-    return _value(failed, written.node, _scope_of(failed, number.layer, written))
+    return _value(failed, written.node, scope_of(failed, number.layer, written))
 
 
 def _expressions(
@@ -250,7 +250,7 @@ def _expressions(
                     texts.setdefault(ast.unparse(target), target)
     for name in parameters(scope):
         texts.setdefault(name, ast.Name(name, ast.Load()))
-    around = _scope_of(failed, number.layer, written)
+    around = scope_of(failed, number.layer, written)
     found: dict[str, int | None] = {}
     for text, node in texts.items():
         if NOT_WIDTHS.search(text) and not isinstance(node, ast.BinOp):
@@ -270,7 +270,7 @@ def evaluated(followed: Followed, repair: ClassRepair) -> tuple[Value, Value]:
     layer = next(same, None)
     if layer is None:
         return None, None
-    scope = _scope_of(followed, layer, written)
+    scope = scope_of(followed, layer, written)
     text = ast.parse(repair.text, mode="eval").body
     return _value(followed, written.node, scope), _value(followed, text, scope)
 
@@ -291,7 +291,7 @@ def _is_width(node: ast.expr) -> bool:
     return True
 
 
-def _scope_of(failed: Followed, layer: Instance, written: WrittenNumber) -> Scope | None:
+def scope_of(failed: Followed, layer: Instance, written: WrittenNumber) -> Scope | None:
     """The names at the call that an expression is an argument of."""
     if written.place.depth == 0:
         built = failed.path.interpreter.built_at.get(layer)

@@ -82,8 +82,8 @@ def is_of_another_kind(failed: Followed) -> bool:
 def reads_channels(failed: Followed, step: Step) -> bool:
     """Return whether the last dimension of the input of a step has the channels of the layer that it comes from."""
     producers = {output.id: each for each in failed.path.execution.steps for output in each.outputs}
-    reduced = failed.path.execution.reduced
-    size = reduced((step.inputs[0].shape or (None,))[-1])
+    shape = step.inputs[0].shape
+    size = failed.path.execution.reduced(shape[-1]) if shape else None
     before = producers.get(step.inputs[0].id)
     while before is not None and len(before.inputs) == 1:
         layer = layer_of(before)

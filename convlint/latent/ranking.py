@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from convlint.analysis import ops
 from convlint.latent.arguments import UNIT
-from convlint.latent.candidates import ClassRepair
+from convlint.latent.candidates import ClassRepair, scope_of
 from convlint.latent.contracts import may_be_mistaken
 from convlint.latent.following import Followed, layer_of
 from convlint.repairs.unread_names import left_unread
@@ -30,6 +30,7 @@ def rank(works: Sequence[Followed], accepted: Sequence[tuple[ClassRepair, Sequen
                 changed,
                 -_fits_names(after),
                 _drops_from_layers(repair),
+                -_computed_widths(repair, after),
                 not _is_local_width(repair),
                 repair.is_composed,
                 not repair.fits,
@@ -64,6 +65,19 @@ def _drops_from_layers(repair: ClassRepair) -> bool:
         for argument in [*node.args, *(keyword.value for keyword in node.keywords)]
         for part in ast.walk(argument)
     )
+
+
+def _computed_widths(repair: ClassRepair, after: Sequence[Followed]) -> int:
+    """How many numbers of layers are those of variables that were computed, before and after the repair.
+
+    A repair in the wrong place leaves no layer with the width that was computed for one.
+    """
+    failed = repair.failed
+    scope = scope_of(failed, repair.number.layer, repair.written)
+    names = {} if scope is None else scope.names
+    computed = {n for name, n in names.items() if type(n) is int and failed.arguments.get(name) != n}
+    again = next((each for each in after if each.arguments == failed.arguments), failed)
+    return len((computed & _layer_numbers(failed) & _layer_numbers(again)).difference(_numbers(failed).values()))
 
 
 def _is_local_width(repair: ClassRepair) -> bool:
@@ -109,7 +123,7 @@ def _takes_inner_for_end(repair: ClassRepair) -> bool:
     return any(_INNER.search(name) for name in names)
 
 
-_INNER = re.compile(r"hid|mid|qk|inner|bottle|expan|rd_|squeez|key_|ff|mlp")
+_INNER = re.compile(r"hid|mid_|mid$|qk|inner|bottle|rd_|squeez")
 
 
 def _widest(after: Sequence[Followed]) -> Followed:
@@ -152,7 +166,11 @@ def _widths(followed: Followed, tensors: Sequence[Tensor]) -> set[object]:
 _ROLES = ("reader", "source", "sibling")
 
 
-def _sizes(followed: Followed) -> tuple[object, ...]:
+def _layer_numbers(followed: Followed) -> set[object]:
+    return {number for sizes in _sizes(followed) for number in sizes}
+
+
+def _sizes(followed: Followed) -> tuple[tuple[object, ...], ...]:
     """The numbers of all layers of an execution."""
     names = ("in_channels", "out_channels", "in_features", "out_features", "num_features", "groups", "normalized_shape")
     layers = [layer_of(step) for step in followed.path.execution.steps if step.op in ops.WITH_WEIGHTS]

@@ -53,8 +53,9 @@ def tried_with(trials: ClassTrials, repair: ClassRepair, state: Sequence[Followe
     return tuple(after) if is_settled else None
 
 
-def works_for_others(trials: ClassTrials, accepted: Accepted) -> int | None:
-    """Return for how many further arguments the class works with a repair; None if it brings a failure for one of them.
+def refused_after(trials: ClassTrials, accepted: Accepted) -> int | None:
+    """Return for how many further arguments groups do not divide channels with a repair; None if it brings another
+    failure for one of them.
 
     It may work for those tried by coincidence, or for one value of a count or ratio that only one of the two
     expressions reads.
@@ -68,7 +69,7 @@ def works_for_others(trials: ClassTrials, accepted: Accepted) -> int | None:
         each.outcome == "undecided" or breaks_contract(each) or is_indivisible(each) or each.failing <= known
         for each in others
     )
-    return sum(each.outcome == "works" for each in others) if holds else None
+    return sum(is_indivisible(each) for each in others) if holds else None
 
 
 def same_values(one: ClassRepair, other: ClassRepair, state: Sequence[Followed]) -> bool:

@@ -17,10 +17,10 @@ from convlint.latent.repair_trials import (
     Accepted,
     failing,
     in_order,
+    refused_after,
     representatives,
     same_values,
     tried_with,
-    works_for_others,
 )
 from convlint.latent.suspicion import OpenClass, Suspicion
 from convlint.latent.trials import ClassTrials
@@ -178,9 +178,9 @@ class Search:
         works = [each for each in state if each.outcome == "works"]
         order = rank(works, [(each.repair, each.after) for each in best])
         ordered = [best[number] for number in order]
-        verified = [(each, works_for_others(trials, each)) for each in ordered[:_MOST_VERIFIED]]
+        verified = [(each, refused_after(trials, each)) for each in ordered[:_MOST_VERIFIED]]
         holding = [(each, count) for each, count in verified if count is not None]
-        return [each for each, _ in sorted(holding, key=lambda pair: -pair[1])]
+        return [each for each, _ in sorted(holding, key=lambda pair: pair[1])]
 
 
 def _first_tries(trials: ClassTrials, open_question: Suspicion) -> Iterator[Followed]:

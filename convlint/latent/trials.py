@@ -135,7 +135,7 @@ class ClassTrials:
             kinds = {instance.kind for instance in first.path.interpreter.creators}
             possible = list(_possible(known, is_ascending="BatchNorm1d" in kinds))
             works = (each for each in possible if self._follow(equal, {}, each).outcome == "works")
-            ranks = next(works, None) or self._furthest(arguments, possible)
+            ranks = next(works, ()) or self._furthest(arguments, possible)
         return ranks, self._follow(arguments, {}, ranks) if ranks else first
 
     def _furthest(self, arguments: Arguments, possible: Sequence[Ranks]) -> Ranks:
