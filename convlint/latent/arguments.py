@@ -11,10 +11,11 @@ from collections.abc import Collection, Iterator, Sequence
 from itertools import islice
 
 from convlint.analysis.width_names import is_width_name
+from convlint.latent import constructor_code
 from convlint.static.domain.objects import Class, Function
 from convlint.static.domain.values import UNKNOWN, Library, Value
 from convlint.static.exploration.argument_variants import compared_with
-from convlint.static.program.parse import positional, walk
+from convlint.static.program.parse import positional
 from convlint.support.dataclass import dataclass
 
 UNIT = 64
@@ -66,11 +67,11 @@ class ArgumentSpace:
     def __init__(self, cls: Class, widths: Collection[str]) -> None:
         self.parameters = _parameters(cls)
         init = cls.lookup("__init__")
-        self._tested = _tested(init.node) if type(init) is Function else frozenset()
-        self._asserted = _asserted(init.node) if type(init) is Function else frozenset()
-        self._has_order = type(init) is Function and _has_order(init.node)
-        self._listed = _listed(init.node) if type(init) is Function else {}
-        self._scaling = _scaling(init.node) if type(init) is Function else frozenset()
+        self._tested = constructor_code.tested(init.node) if type(init) is Function else frozenset()
+        self._asserted = constructor_code.asserted(init.node) if type(init) is Function else frozenset()
+        self._has_order = type(init) is Function and constructor_code.has_order(init.node)
+        self._listed = constructor_code.listed(init.node) if type(init) is Function else {}
+        self._scaling = constructor_code.scaling(init.node) if type(init) is Function else frozenset()
         self._compared = compared_with(init, int) if type(init) is Function else {}
         self._known = widths
         self.widths = [p for p in self.parameters if self._is_width(p)]
@@ -229,68 +230,6 @@ _WIDTHS = re.compile(r"dim|chan|width|planes|filters|feat|embed|hidden|chs|nc$|m
 
 def _is_list(parameter: Parameter) -> bool:
     return re.search(r"List|Tuple|Sequence|list|tuple", parameter.annotation) is not None
-
-
-def _tested(function: ast.AST) -> frozenset[str]:
-    """The names in the conditions of a function, those of ``a or b`` included."""
-    return frozenset(
-        name.id
-        for node in walk(function)
-        if isinstance(node, ast.If | ast.IfExp | ast.BoolOp)
-        for name in walk(node if isinstance(node, ast.BoolOp) else node.test)
-        if isinstance(name, ast.Name)
-    )
-
-
-def _asserted(function: ast.AST) -> frozenset[str]:
-    """The names that a function compares with 0 in an assertion."""
-    return frozenset(
-        node.test.left.id
-        for node in walk(function)
-        if isinstance(node, ast.Assert) and isinstance(node.test, ast.Compare) and isinstance(node.test.left, ast.Name)
-        if any(isinstance(other, ast.Constant) and other.value == 0 for other in node.test.comparators)
-    )
-
-
-def _has_order(function: ast.AST) -> bool:
-    """Return whether a function asks which of two values is larger, or divides channels into groups."""
-    orders = ast.Lt | ast.LtE | ast.Gt | ast.GtE
-    return any(
-        any(isinstance(op, orders) for op in node.ops)
-        if isinstance(node, ast.Compare)
-        else isinstance(node, ast.keyword) and node.arg == "groups"
-        for node in walk(function)
-    )
-
-
-def _scaling(function: ast.AST) -> frozenset[str]:
-    """The names of factors and divisors in a function."""
-    return frozenset(
-        name.id
-        for node in walk(function)
-        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Div | ast.FloorDiv)
-        for name in (node.left, node.right)
-        if isinstance(name, ast.Name)
-    )
-
-
-def _listed(function: ast.AST) -> dict[str, int]:
-    """The names that a function uses as lists of any length, or by constant indices, with a length that fits."""
-    found: dict[str, int] = {}
-    for node in walk(function):
-        match node:
-            case ast.Subscript(value=ast.Name(id=name), slice=ast.Constant(value=int(index))) if index > 0:
-                found[name] = max(found.get(name, 0), index + 1)
-            case ast.For(iter=ast.Name(id=name)) | ast.comprehension(iter=ast.Name(id=name)):
-                found.setdefault(name, _LENGTH)
-            case ast.Call(func=ast.Name(id="len" | "zip" | "enumerate"), args=arguments):
-                for argument in arguments:
-                    if isinstance(argument, ast.Name):
-                        found.setdefault(argument.id, _LENGTH)
-    return found
-
-
-_LENGTH = 4  # of a list of widths of which any number is accepted
 
 
 _USUAL = (

@@ -29,13 +29,18 @@ def settling(trials: ClassTrials, failed: Followed) -> Followed | None:
     for slot in list(_slots(failed.arguments))[:_MOST_SLOTS]:
         value = _number(failed.arguments, slot)
         other = trials.with_arguments(_with_number(failed.arguments, slot, 2 * value))
-        if failed.operation not in other.failing:
+        if _settles(other, failed):
             return other
         for wanted in _solutions(failed, other, value):
             settled = trials.with_arguments(_with_number(failed.arguments, slot, wanted))
-            if failed.operation not in settled.failing:
+            if _settles(settled, failed):
                 return settled
     return None
+
+
+def _settles(other: Followed, failed: Followed) -> bool:
+    """Return whether an operation that failed does not fail for other arguments, which the class does not refuse."""
+    return other.outcome != "refused" and failed.operation not in other.failing
 
 
 def _solutions(failed: Followed, other: Followed, value: int) -> Iterator[int]:

@@ -5,25 +5,23 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from itertools import combinations
 
 from convlint.analysis.width_names import is_width_name
 from convlint.ir import Site
 from convlint.latent.arguments import NOT_WIDTHS
+from convlint.latent.expression_values import scope_of, value_of
 from convlint.latent.following import Followed
 from convlint.latent.numbers import ATTENTION, LayerNumber, numbers_of
-from convlint.latent.rewritten import is_small_literal, reordered, swapped_parameters
+from convlint.latent.replacements import texts
+from convlint.latent.rewritten import reordered
 from convlint.latent.substitution import position
-from convlint.repairs.changes import Change, simplified
+from convlint.repairs.changes import Change
 from convlint.repairs.slicer import Slicer
 from convlint.repairs.written_number import WrittenNumber
-from convlint.source_text.bindings import is_bound_at, parameters
 from convlint.source_text.call_sites import Function
-from convlint.static.domain.objects import Class, Instance, Scope
+from convlint.static.domain.objects import Class
 from convlint.static.domain.values import Value
 from convlint.support.dataclass import dataclass, replace
-
-_MOST_EXPRESSIONS = 24  # of one scope
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +78,7 @@ def repairs(failed: Followed, slicer: Slicer) -> list[ClassRepair]:
                     continue
                 if _is_in_another_class(written, frames, failed) or _is_count(written, number):
                     continue
-                options = list(_texts(failed, number, _sharpened(failed, number, written, numbers)))
+                options = list(texts(failed, number, _sharpened(failed, number, written, numbers)))
                 new = [ClassRepair(failed, written, *option, number=number) for option in options]
                 new += [ClassRepair(failed, each, text, True, True, number) for each, text in reordered(written)]
                 for repair in new:
@@ -136,8 +134,8 @@ def _sharpened(
         return written
     wanted = _sharpened(failed, number, whole, numbers).change.wanted
     scope = scope_of(failed, number.layer, written)
-    value = _value(failed, written.node, scope)
-    other = _value(failed, parent.right if written.node is parent.left else parent.left, scope)
+    value = value_of(failed, written.node, scope)
+    other = value_of(failed, parent.right if written.node is parent.left else parent.left, scope)
     if wanted is None or type(value) is not int or type(other) is not int:
         return written
     match parent.op:
@@ -180,87 +178,6 @@ def _is_in_another_class(written: WrittenNumber, frames: Sequence[Site], failed:
     return False
 
 
-def _texts(failed: Followed, number: LayerNumber, written: WrittenNumber) -> Iterator[tuple[str, bool, bool]]:
-    """The texts that may replace an expression; for each whether its value fits, and whether it was composed."""
-    scope = written.place.scope
-    if not isinstance(scope, Function):
-        return
-    values = {
-        text: value
-        for text, value in _expressions(failed, number, written, scope).items()
-        if is_bound_at(scope, written.node, text)
-    }
-    wanted = written.change.wanted
-    is_exact = (
-        wanted is not None
-        and written.change.value is not None
-        and written.change.value == _own_value(failed, number, written)
-    )
-    for text, value in values.items():
-        if value == wanted or (not is_exact and not (written.role == "operand" and is_small_literal(written.node))):
-            yield text, value == wanted, False
-    if (swapped := swapped_parameters(written, scope)) is not None:
-        yield swapped, False, False
-    if wanted is not None and wanted.denominator == 1 and written.role == "operand" and is_small_literal(written.node):
-        yield str(wanted), True, True
-    if wanted is None and written.role == "argument":
-        yield from ((f"{factor} * {_operand(written.text)}", False, True) for factor in range(2, _LARGEST_FACTOR))
-        if isinstance(written.node, ast.BinOp) and isinstance(written.node.op, ast.Mult):
-            yield ast.unparse(written.node.left), False, True
-            yield ast.unparse(written.node.right), False, True
-    for text in simplified(written.node, written.change):
-        yield text, wanted is not None, False
-    if wanted is None or wanted.denominator != 1 or wanted < 1 or written.role not in ("argument", "assignment"):
-        return
-    for text, value in values.items():
-        if not value or value == wanted:
-            continue
-        if wanted % value == 0 and wanted / value <= _LARGEST_FACTOR:
-            yield f"{wanted / value} * {_operand(text)}", True, True
-        elif value % wanted == 0 and value / wanted <= _LARGEST_FACTOR:
-            yield f"{_operand(text)} // {value / wanted}", True, True
-    for (one, first), (other, second) in combinations(values.items(), 2):
-        if first and second and first + second == wanted:
-            yield f"{one} + {other}", True, True
-
-
-_LARGEST_FACTOR = 4
-
-
-def _own_value(failed: Followed, number: LayerNumber, written: WrittenNumber) -> Value:
-    """The value of an expression in the failing execution."""
-    return _value(failed, written.node, scope_of(failed, number.layer, written))
-
-
-def _expressions(
-    failed: Followed, number: LayerNumber, written: WrittenNumber, scope: Function
-) -> dict[str, int | None]:
-    """The widths that are written in a function, and its parameters, with their values in the failing execution."""
-    texts: dict[str, ast.expr] = {}
-    for node in ast.walk(scope):
-        if isinstance(node, ast.Call):
-            for argument in [*node.args[:3], *(keyword.value for keyword in node.keywords)]:
-                if _is_width(argument):
-                    texts.setdefault(ast.unparse(argument), argument)
-    for node in ast.walk(scope):
-        if isinstance(node, ast.Assign) and _is_width(node.value):
-            texts.setdefault(ast.unparse(node.value), node.value)
-            for target in node.targets:
-                if isinstance(target, ast.Name | ast.Attribute):
-                    texts.setdefault(ast.unparse(target), target)
-    for name in parameters(scope):
-        texts.setdefault(name, ast.Name(name, ast.Load()))
-    around = scope_of(failed, number.layer, written)
-    found: dict[str, int | None] = {}
-    for text, node in texts.items():
-        if NOT_WIDTHS.search(text) and not isinstance(node, ast.BinOp):
-            continue
-        value = _value(failed, node, around)
-        if type(value) is int and value > 0:
-            found[text] = value
-    return dict(list(found.items())[:_MOST_EXPRESSIONS])
-
-
 def evaluated(followed: Followed, repair: ClassRepair) -> tuple[Value, Value]:
     """The values of the expression of a repair, and of the one that replaces it, in any execution of the class."""
     number, written = repair.number, repair.written
@@ -272,53 +189,4 @@ def evaluated(followed: Followed, repair: ClassRepair) -> tuple[Value, Value]:
         return None, None
     scope = scope_of(followed, layer, written)
     text = ast.parse(repair.text, mode="eval").body
-    return _value(followed, written.node, scope), _value(followed, text, scope)
-
-
-def _is_width(node: ast.expr) -> bool:
-    """Return whether an expression may be a width, and can be evaluated without consequences."""
-    if not isinstance(node, ast.Name | ast.Attribute | ast.BinOp | ast.Subscript | ast.Call | ast.IfExp | ast.BoolOp):
-        return False
-    for inner in ast.walk(node):
-        if isinstance(inner, ast.Call):
-            name = inner.func.attr if isinstance(inner.func, ast.Attribute) else getattr(inner.func, "id", "")
-            if name[:1].isupper() or name in ("append", "add_module", "pop", "insert", "extend"):
-                return False
-        elif isinstance(inner, ast.Lambda | ast.ListComp | ast.Starred | ast.Constant) and not (
-            isinstance(inner, ast.Constant) and isinstance(inner.value, int | float)
-        ):
-            return False
-    return True
-
-
-def scope_of(failed: Followed, layer: Instance, written: WrittenNumber) -> Scope | None:
-    """The names at the call that an expression is an argument of."""
-    if written.place.depth == 0:
-        built = failed.path.interpreter.built_at.get(layer)
-        return None if built is None else built[1]
-    frames = layer.frames
-    return frames[-written.place.depth].scope if written.place.depth <= len(frames) else None
-
-
-def _value(failed: Followed, node: ast.expr, scope: Scope | None) -> Value:
-    if scope is None:
-        return None
-    interpreter = failed.path.interpreter
-    interpreter.steps = 2000
-    try:
-        value = _evaluated(failed, node, scope)
-        return None if type(value) in (bool, list, tuple) else failed.path.execution.reduced(value)
-    except Exception:  # noqa: BLE001 - an expression may have no value here
-        return None
-
-
-def _evaluated(failed: Followed, node: ast.expr, scope: Scope) -> Value:
-    if isinstance(node, ast.Name) and not hasattr(node, "lineno"):
-        return scope.names.get(node.id)
-    return failed.path.interpreter.evaluate(node, scope)
-
-
-def _operand(text: str) -> str:
-    node = ast.parse(text, mode="eval").body
-    simple = isinstance(node, ast.Name | ast.Attribute | ast.Constant | ast.Call | ast.Subscript)
-    return text if simple else f"({text})"
+    return value_of(followed, written.node, scope), value_of(followed, text, scope)

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 
 from convlint.analysis import ops
 from convlint.latent.arguments import UNIT
-from convlint.latent.candidates import ClassRepair, scope_of
+from convlint.latent.candidates import ClassRepair
 from convlint.latent.contracts import may_be_mistaken
+from convlint.latent.expression_values import scope_of
 from convlint.latent.following import Followed, layer_of
 from convlint.repairs.unread_names import left_unread
 from convlint.source_text.bindings import assigned, parameters

@@ -65,4 +65,8 @@ def _reads(scope: Function) -> tuple[Counter[str], frozenset[str]]:
 
 def _only_stores(statement: ast.stmt) -> bool:
     """Return whether a statement is ``self.width = width``."""
-    return isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Name)
+    return (
+        isinstance(statement, ast.Assign)
+        and isinstance(statement.value, ast.Name)
+        and all(isinstance(target, ast.Attribute) for target in statement.targets)
+    )

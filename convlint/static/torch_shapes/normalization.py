@@ -138,6 +138,8 @@ def _batch_norm(run: Execution, op: str, input: Tensor, running_mean: Value, wei
     }
     _note_width(run, attrs, running_mean, weight)
     outer, run.layer = run.layer, _own_norm(run, running_mean, weight)
+    if run.layer is not None and (run.layer.kind or "").endswith("2d") and shape_of(run, input) is None:
+        run.require_rank(input, 4)
     try:
         return normalize_channels(run, op, input, attrs)
     finally:

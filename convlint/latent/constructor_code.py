@@ -1,0 +1,69 @@
+"""What the code of a constructor says about its parameters: those that it tests, scales with, or reads as lists."""
+
+from __future__ import annotations
+
+import ast
+
+from convlint.static.program.parse import walk
+
+
+def tested(function: ast.AST) -> frozenset[str]:
+    """The names in the conditions of a function, those of ``a or b`` included."""
+    return frozenset(
+        name.id
+        for node in walk(function)
+        if isinstance(node, ast.If | ast.IfExp | ast.BoolOp)
+        for name in walk(node if isinstance(node, ast.BoolOp) else node.test)
+        if isinstance(name, ast.Name)
+    )
+
+
+def asserted(function: ast.AST) -> frozenset[str]:
+    """The names that a function compares with 0 in an assertion."""
+    return frozenset(
+        node.test.left.id
+        for node in walk(function)
+        if isinstance(node, ast.Assert) and isinstance(node.test, ast.Compare) and isinstance(node.test.left, ast.Name)
+        if any(isinstance(other, ast.Constant) and other.value == 0 for other in node.test.comparators)
+    )
+
+
+def has_order(function: ast.AST) -> bool:
+    """Return whether a function asks which of two values is larger, or divides channels into groups."""
+    orders = ast.Lt | ast.LtE | ast.Gt | ast.GtE
+    return any(
+        any(isinstance(op, orders) for op in node.ops)
+        if isinstance(node, ast.Compare)
+        else isinstance(node, ast.keyword) and node.arg == "groups"
+        for node in walk(function)
+    )
+
+
+def scaling(function: ast.AST) -> frozenset[str]:
+    """The names of factors and divisors in a function."""
+    return frozenset(
+        name.id
+        for node in walk(function)
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Div | ast.FloorDiv)
+        for name in (node.left, node.right)
+        if isinstance(name, ast.Name)
+    )
+
+
+def listed(function: ast.AST) -> dict[str, int]:
+    """The names that a function uses as lists of any length, or by constant indices, with a length that fits."""
+    found: dict[str, int] = {}
+    for node in walk(function):
+        match node:
+            case ast.Subscript(value=ast.Name(id=name), slice=ast.Constant(value=int(index))) if index > 0:
+                found[name] = max(found.get(name, 0), index + 1)
+            case ast.For(iter=ast.Name(id=name)) | ast.comprehension(iter=ast.Name(id=name)):
+                found.setdefault(name, _LENGTH)
+            case ast.Call(func=ast.Name(id="len" | "zip" | "enumerate"), args=arguments):
+                for argument in arguments:
+                    if isinstance(argument, ast.Name):
+                        found.setdefault(argument.id, _LENGTH)
+    return found
+
+
+_LENGTH = 4  # of a list of widths of which any number is accepted

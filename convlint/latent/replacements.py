@@ -1,0 +1,143 @@
+"""The expressions that may replace the one that a number is written as."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from itertools import combinations
+
+from convlint.latent.arguments import NOT_WIDTHS
+from convlint.latent.expression_values import own_value, scope_of, value_of
+from convlint.latent.following import Followed
+from convlint.latent.numbers import LayerNumber
+from convlint.latent.rewritten import is_small_literal, swapped_parameters
+from convlint.repairs.changes import simplified
+from convlint.repairs.written_number import WrittenNumber
+from convlint.source_text.bindings import is_bound_at, parameters
+from convlint.source_text.call_sites import Function
+from convlint.static.domain.objects import Scope
+
+_MOST_EXPRESSIONS = 24  # of one scope
+
+
+def texts(failed: Followed, number: LayerNumber, written: WrittenNumber) -> Iterator[tuple[str, bool, bool]]:
+    """The texts that may replace an expression; for each whether its value fits, and whether it was composed."""
+    scope = written.place.scope
+    if not isinstance(scope, Function):
+        return
+    values = {
+        text: value
+        for text, value in _expressions(failed, number, written, scope).items()
+        if is_bound_at(scope, written.node, text)
+    }
+    wanted = written.change.wanted
+    is_exact = (
+        wanted is not None
+        and written.change.value is not None
+        and written.change.value == own_value(failed, number, written)
+    )
+    for text, value in values.items():
+        if value == wanted or (not is_exact and not (written.role == "operand" and is_small_literal(written.node))):
+            yield text, value == wanted, False
+    if (swapped := swapped_parameters(written, scope)) is not None:
+        yield swapped, False, False
+    if wanted is not None and wanted.denominator == 1 and written.role == "operand" and is_small_literal(written.node):
+        yield str(wanted), True, True
+    if wanted is None and written.role == "argument":
+        yield from ((f"{factor} * {_operand(written.text)}", False, True) for factor in range(2, _LARGEST_FACTOR))
+        if isinstance(written.node, ast.BinOp) and isinstance(written.node.op, ast.Mult):
+            yield ast.unparse(written.node.left), False, True
+            yield ast.unparse(written.node.right), False, True
+        if failed.step is not None and failed.step.op in _DIVIDING:
+            yield from (
+                (f"{factor} * {name}", False, True) for name in values if name.isidentifier() for factor in (3, 2)
+            )
+    for text in simplified(written.node, written.change):
+        yield text, wanted is not None, False
+    if wanted is None or wanted.denominator != 1 or wanted < 1 or written.role not in ("argument", "assignment"):
+        return
+    for text, value in values.items():
+        if not value or value == wanted:
+            continue
+        if wanted % value == 0 and wanted / value <= _LARGEST_FACTOR:
+            yield f"{wanted / value} * {_operand(text)}", True, True
+        elif value % wanted == 0 and value / wanted <= _LARGEST_FACTOR:
+            yield f"{_operand(text)} // {value / wanted}", True, True
+    for name, count in _counters(written, scope_of(failed, number.layer, written)):
+        for one, first in values.items():
+            for other, second in values.items():
+                if first and second and one != other and first + count * second == wanted:
+                    yield f"{one} + {name} * {_operand(other)}", True, True
+    for (one, first), (other, second) in combinations(values.items(), 2):
+        if first and second and first + second == wanted:
+            yield f"{one} + {other}", True, True
+
+
+_LARGEST_FACTOR = 4
+_DIVIDING = ("reshape", "view", "unflatten", "chunk", "split")
+"""Operations whose input has a number of equal parts, such as queries, keys and values."""
+
+
+def _counters(written: WrittenNumber, scope: Scope | None) -> Iterator[tuple[str, int]]:
+    """The variables of loops around an expression that count from 0, with their values above 0."""
+    around: ast.AST | None = written.node
+    while around is not None and around is not written.place.scope:
+        around, _ = written.place.file.parents.get(around, (None, ""))
+        if not isinstance(around, ast.For) or not isinstance(around.iter, ast.Call) or scope is None:
+            continue
+        target = around.target.elts[0] if isinstance(around.target, ast.Tuple) else around.target
+        if isinstance(target, ast.Name) and ast.unparse(around.iter.func) in ("range", "enumerate"):
+            count = scope.names.get(target.id)
+            if type(count) is int and count > 0:
+                yield target.id, count
+
+
+def _expressions(
+    failed: Followed, number: LayerNumber, written: WrittenNumber, scope: Function
+) -> dict[str, int | None]:
+    """The widths that are written in a function, and its parameters, with their values in the failing execution."""
+    texts: dict[str, ast.expr] = {}
+    for node in ast.walk(scope):
+        if isinstance(node, ast.Call):
+            for argument in [*node.args[:3], *(keyword.value for keyword in node.keywords)]:
+                if _is_width(argument):
+                    texts.setdefault(ast.unparse(argument), argument)
+    for node in ast.walk(scope):
+        if isinstance(node, ast.Assign) and _is_width(node.value):
+            texts.setdefault(ast.unparse(node.value), node.value)
+            for target in node.targets:
+                if isinstance(target, ast.Name | ast.Attribute):
+                    texts.setdefault(ast.unparse(target), target)
+    for name in parameters(scope):
+        texts.setdefault(name, ast.Name(name, ast.Load()))
+    around = scope_of(failed, number.layer, written)
+    found: dict[str, int | None] = {}
+    for text, node in texts.items():
+        if NOT_WIDTHS.search(text) and not isinstance(node, ast.BinOp):
+            continue
+        value = value_of(failed, node, around)
+        if type(value) is int and value > 0:
+            found[text] = value
+    return dict(list(found.items())[:_MOST_EXPRESSIONS])
+
+
+def _is_width(node: ast.expr) -> bool:
+    """Return whether an expression may be a width, and can be evaluated without consequences."""
+    if not isinstance(node, ast.Name | ast.Attribute | ast.BinOp | ast.Subscript | ast.Call | ast.IfExp | ast.BoolOp):
+        return False
+    for inner in ast.walk(node):
+        if isinstance(inner, ast.Call):
+            name = inner.func.attr if isinstance(inner.func, ast.Attribute) else getattr(inner.func, "id", "")
+            if name[:1].isupper() or name in ("append", "add_module", "pop", "insert", "extend"):
+                return False
+        elif isinstance(inner, ast.Lambda | ast.ListComp | ast.Starred | ast.Constant) and not (
+            isinstance(inner, ast.Constant) and isinstance(inner.value, int | float)
+        ):
+            return False
+    return True
+
+
+def _operand(text: str) -> str:
+    node = ast.parse(text, mode="eval").body
+    simple = isinstance(node, ast.Name | ast.Attribute | ast.Constant | ast.Call | ast.Subscript)
+    return text if simple else f"({text})"
