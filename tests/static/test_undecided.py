@@ -159,3 +159,21 @@ def test_advice_is_about_literal_numbers(parameters: str) -> None:
     found = check_file("net.py", (HEAD + text).encode(), Project("nowhere")).findings
     assert [f.code for f in found] == ([] if parameters else ["CVL302"])
     assert all("the outermost output pixels contain no input" in f.message for f in found)
+
+
+LONG_LOOP = """\
+points = [(x, y) for x in range(20) for y in range(20)]
+offsets, index = {}, []
+for a in points:
+    for b in points:
+        offset = (abs(a[0] - b[0]), abs(a[1] - b[1]))
+        if offset not in offsets:
+            offsets[offset] = len(offsets)
+        index.append(offsets[offset])
+self.register_buffer("index", torch.tensor(index).view(len(points), len(points)))
+self.first = nn.Conv2d(3, 16, 3)
+self.last = nn.Conv2d(24, 4, 3)"""
+
+
+def test_a_long_loop_over_numbers_alone_hides_no_layer() -> None:
+    assert [code for code, _ in findings_in(HEAD + net(LONG_LOOP, "return self.last(self.first(x))"))] == ["CVL102"]

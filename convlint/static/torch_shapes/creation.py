@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from convlint.static.domain.execution import Execution
-from convlint.static.domain.values import Library, Num, Real, Shape, Tensor, Value, as_number
+from convlint.static.domain.values import Library, Num, Real, Shape, Tensor, Value, as_number, has_more
 from convlint.static.torch_shapes.arguments import is_sequence, size_list, unknown_result, unpacked
 from convlint.static.torch_shapes.arguments import size as size_of
 from convlint.static.torch_shapes.registry import operation
@@ -122,7 +122,7 @@ def _nested_shape(data: Value, depth: int = 6) -> Shape | None:
     """Return the shape of numbers in nested lists; None if it is unknown."""
     if type(data) in (int, float, bool, Real):
         return ()
-    if not is_sequence(data) or not depth:
+    if not is_sequence(data) or not depth or has_more(data):
         return None
     if not data:
         return (0,)
