@@ -6,7 +6,7 @@ import re
 
 _WIDTH = (
     r"(\w*_)?(channels?|planes|inplanes|outplanes|width|widths|features|filters|hidden|dims?|chs?)"
-    r"(_\d+)?|growth(_rate)?|n[cgd]?f|(in|out|c)_?(ch|dim|c)?|num_classes|classes"
+    r"(_\d+)?|growth(_rate)?|n[cgd]?f|(in|out|c)_?(ch|dim|c)?|c(in|out)|inp|oup|d_model|num_classes|classes"
 )
 
 

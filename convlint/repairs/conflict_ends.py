@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from fractions import Fraction
+from math import prod
 from typing import Literal
 
 from convlint.analysis import graph_queries, merges, ops
@@ -50,6 +52,8 @@ def inside(graph: Graph, end: End, block: merges.Block) -> End:
 def ends_of(graph: Graph, failed: int, slicer: Slicer) -> Iterator[End]:
     """Both sides of a conflict: each number with the value that would settle it."""
     seen: set[tuple[str, tuple[Site, ...]]] = set()
+    for vote, right in (*_split(graph, graph.nodes[failed]), *_reshaped(graph, graph.nodes[failed])):
+        yield _end(graph, vote, right, slicer, "blamed")
     for conflict in disagreements_at(graph, [failed]):
         yield from _voting(graph, failed, conflict, slicer, seen, "blamed")
     for vote, right in declared_votes(graph, failed):
@@ -73,19 +77,28 @@ def ends_of(graph: Graph, failed: int, slicer: Slicer) -> Iterator[End]:
 
 
 def _before(graph: Graph, failed: int) -> Iterator[tuple[Vote, Fraction]]:
-    """The layer that makes the input of a failing layer, with what the latter expects of it.
+    """The layer that makes the input of a failing layer, with what it must output for that to be what it expects.
 
-    A block that is called again is not followed again, so that its output has the same channels only by its shape.
+    Calls between them may split, halve or reshape its output. A block that is called again is not followed again, so
+    that its output has the same channels only by its shape.
     """
     declared = next(iter(declared_votes(graph, failed)), None)
     node = graph.nodes[failed]
-    while declared is not None and (len(node.inputs) == 1 or (node.inputs and node.op in ops.ELEMENTWISE)):
-        node = graph.producer(node.inputs[0])
-        name = parameter_of(node.op, "out")
-        if name is not None and node.op in ops.PROJECTIONS:
-            if node.attrs.get(name) == declared[1] and _frames(graph, node):
-                yield Vote(node.id, "out", int(declared[1]), _frames(graph, node)), Fraction(declared[0].number)
+    if declared is not None and node.inputs and (len(node.inputs) == 1 or node.op in ops.ELEMENTWISE):
+        yield from _scaled(graph, node.inputs[0], Fraction(declared[0].number) / declared[1])
+
+
+def _scaled(graph: Graph, tensor: int, ratio: Fraction) -> Iterator[tuple[Vote, Fraction]]:
+    """The layer that a tensor comes from through calls with one input, with ``ratio`` times its channels."""
+    node = graph.producer(tensor)
+    while node.op not in ops.PROJECTIONS:
+        if not node.inputs or (len(node.inputs) > 1 and node.op not in ops.ELEMENTWISE):
             return
+        node = graph.producer(node.inputs[0])
+    name = parameter_of(node.op, "out")
+    number = node.attrs.get(name) if name else None
+    if type(number) is int and _frames(graph, node) and (number * ratio).denominator == 1:
+        yield Vote(node.id, "out", number, _frames(graph, node)), number * ratio
 
 
 def _parts(graph: Graph, failed: int) -> Iterator[tuple[Vote, Fraction]]:
@@ -110,18 +123,55 @@ def _parts(graph: Graph, failed: int) -> Iterator[tuple[Vote, Fraction]]:
             yield Vote(makers[0].id, "out", number, frames), right
 
 
-def _operands(graph: Graph, failed: Node) -> Iterator[tuple[Vote, Fraction]]:
-    """The layers that make the operands of a sum or product, each with the channels of another operand."""
-    if failed.op not in ops.ELEMENTWISE or not merges.differs_in_channels(graph, failed):
+_COUNTS = re.compile(r"values to unpack \(expected (\d+)(?:, got (\d+))?\)")
+
+
+def unpacked(graph: Graph) -> int | None:
+    """The call whose parts a failing forward could not unpack: the last one in that line."""
+    failure = graph.failure
+    if failure is None or failure.site is None or not _COUNTS.search(failure.message):
+        return None
+    place = (failure.site.path, failure.site.line)
+    calls = [node.id for node in graph.nodes if node.site is not None and (node.site.path, node.site.line) == place]
+    return calls[-1] if calls else None
+
+
+def _split(graph: Graph, failed: Node) -> Iterator[tuple[Vote, Fraction]]:
+    """The layer whose output is split into more or fewer parts than are unpacked, with the output for these."""
+    text = failed.error or (graph.failure.message if graph.failure and failed.id == unpacked(graph) else "")
+    counts = _COUNTS.search(text)
+    if counts is not None and failed.inputs:
+        number = int(counts[2] or len(failed.inputs))
+        yield from _scaled(graph, failed.inputs[0], Fraction(int(counts[1]), number))
+
+
+def _reshaped(graph: Graph, failed: Node) -> Iterator[tuple[Vote, Fraction]]:
+    """The layer whose output a view cannot hold, with the channels that it can. Some may be cut off before."""
+    wanted = failed.attrs.get("shape", ())
+    if failed.op != "reshape" or not failed.error or len(wanted) < 2 or not all(type(n) is int for n in wanted):
         return
-    dim = merges.channel_dim(graph, failed)
-    makers = [graph_queries.maker_of_channels(graph, id) for id in failed.inputs]
-    sizes = [graph.tensor(id).shape[dim] for id in failed.inputs if dim is not None]
-    for maker, size in zip(makers, sizes, strict=True):
-        name = parameter_of(maker.op, "out")
-        other = next((each for each in sizes if each not in (1, size)), size)
-        if name is not None and maker.attrs.get(name) == size != other and _frames(graph, maker):
-            yield Vote(maker.id, "out", size, _frames(graph, maker)), Fraction(other)
+    if graph.tensor(failed.inputs[0]).unknown:
+        return
+    shape = graph.tensor(failed.inputs[0]).shape
+    for vote, number in _scaled(graph, failed.inputs[0], Fraction(1)):
+        pixels = prod(graph.nodes[vote.node].outputs[0].shape[2:])
+        channels, fitting = Fraction(prod(shape[1:]), pixels), Fraction(prod(wanted[1:]), pixels)
+        if min(wanted[1:]) > 0 and fitting.denominator == 1 and number + fitting - channels >= 1:
+            yield vote, number + fitting - channels
+
+
+def _operands(graph: Graph, failed: Node) -> Iterator[tuple[Vote, Fraction]]:
+    """The layers that make the operands of a sum or product, each with the size of another operand."""
+    if failed.op not in ops.ELEMENTWISE:
+        return
+    for dim in merges.differing(graph, failed)[:1]:
+        shapes = {id: graph.tensor(id).shape for id in failed.inputs}
+        from_end = dim - max(map(len, shapes.values()))
+        sizes = {id: shape[from_end] for id, shape in shapes.items() if -from_end <= len(shape)}
+        for id, size in sizes.items():
+            other = next((each for each in sizes.values() if each not in (1, size)), size)
+            if size not in (1, other):
+                yield from _scaled(graph, id, Fraction(other, size))
 
 
 _MOST_NESTED = 20

@@ -39,6 +39,8 @@ def repaired(cause: Explanation, verified: Verified, effect: str = "") -> Findin
     if candidate.vote is None:
         return found.with_(message=finding.message.partition("; use ")[0], related=_first_failure(cause, site))
     if cause.conflict.is_merge:
+        titled = tuple([replace(r, title=e.title) for r, e in zip(repairs, cause.repairs, strict=True)])
+        found = found.with_(fix=Fix(titled[0].title, "unsafe", titled[0].edits), repairs=titled)
         message = finding.message.rpartition(CONTRACT)[2].partition("; use ")[0]
         return found.with_(message=message, related=(*finding.related, *_first_failure(cause, site)))
     blamed = _blamed(cause, candidate.vote, candidate.right, site)
@@ -53,7 +55,7 @@ def repaired(cause: Explanation, verified: Verified, effect: str = "") -> Findin
     return found.with_(
         code=about.code if about else finding.code,
         name=about.name if about else finding.name,
-        message=_sum_that_does_not_fit(cause, blamed) or messages.message(graph, blamed, advice="", modules=instances),
+        message=_part_that_does_not_fit(cause, blamed) or messages.message(graph, blamed, advice="", modules=instances),
         module=layer or finding.module,
         related=(*_ends(graph, blamed), *_first_failure(cause, site)),
         fix=Fix(repairs[0].title, "unsafe", repairs[0].edits),
@@ -124,12 +126,12 @@ def _blamed(cause: Explanation, vote: Vote, right: Fraction, site: Site) -> Disa
     return Disagreement(site, wrong, tuple(others), nodes)
 
 
-def _sum_that_does_not_fit(cause: Explanation, blamed: Disagreement) -> str | None:
-    """The message about a failing call that reads a concatenation, if the repair changes one of the parts."""
+def _part_that_does_not_fit(cause: Explanation, blamed: Disagreement) -> str | None:
+    """The message about a failing call that reads a part or a concatenation of what the repaired layer returns."""
     graph, node = cause.conflict.graph, cause.conflict.node
     if node is None or any(vote.node == node for vote, _ in blamed.wrong):
         return None
-    if graph_queries.concatenation_before(graph, graph.nodes[node]) is None:
+    if blamed.others and graph_queries.concatenation_before(graph, graph.nodes[node]) is None:
         return None
     vote = next((vote for vote, _ in declared_votes(graph, node)), None)
     return None if vote is None else messages.about_input(graph, vote)
@@ -153,6 +155,8 @@ def _first_failure(cause: Explanation, site: Site) -> tuple[Related, ...]:
     """The operation that fails first, where it is on another line."""
     conflict = cause.conflict
     failing = None if conflict.node is None else conflict.graph.nodes[conflict.node].site
+    if conflict.node is None and conflict.layer is None:
+        failing = conflict.finding.site
     if failing is None or (failing.path, failing.line) == (site.path, site.line):
         return ()
     return (Related("first fails here", failing, is_failure=True),)

@@ -11,10 +11,12 @@ from convlint.repairs.argument_candidates import argument_candidates
 from convlint.repairs.candidate import Candidate
 from convlint.repairs.class_candidates import class_candidates
 from convlint.repairs.conflict import Conflict, Place
+from convlint.repairs.conflict_ends import unpacked
 from convlint.repairs.reshape_candidates import reshape_candidates, view_candidates
 from convlint.repairs.size_candidates import size_candidates
 from convlint.repairs.slicer import Slicer
 from convlint.repairs.width_candidates import width_candidates
+from convlint.support.dataclass import replace
 
 
 def proposed(conflict: Conflict, slicer: Slicer, suspected: Collection[Place] = ()) -> list[Candidate]:
@@ -25,11 +27,15 @@ def proposed(conflict: Conflict, slicer: Slicer, suspected: Collection[Place] = 
     graph, node = conflict.graph, conflict.node
     layer = conflict.layer if node is None else graph.nodes[node].layer
     found = [] if layer is None else argument_candidates(graph, layer, slicer)
+    parts = unpacked(graph) if node is None else node if graph.nodes[node].op == "unpack" else None
+    if parts is not None and not found:
+        return [replace(candidate, vote=None) for candidate in width_candidates(graph, parts, slicer)]
     if node is not None and not found:
         if node in graph.derived(calls_of_merged_batches):
             return reshape_candidates(graph, node, slicer)
         if graph.nodes[node].op in ops.FLATTENING:
-            return view_candidates(graph, node, slicer)
+            others = width_candidates(graph, node, slicer)
+            return [*view_candidates(graph, node, slicer), *(replace(each, vote=None) for each in others)]
         found = class_candidates(graph, node, slicer) or [
             *width_candidates(graph, node, slicer, {*suspected, *_inconsistent(graph, graph.nodes[node])}),
             *size_candidates(graph, node, slicer),

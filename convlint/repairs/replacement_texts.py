@@ -12,6 +12,7 @@ from itertools import combinations, islice, takewhile
 
 from convlint.analysis import ops
 from convlint.analysis.graph_queries import concatenation_before
+from convlint.analysis.width_names import is_width_name
 from convlint.ir import Graph
 from convlint.repairs.changes import simplified
 from convlint.repairs.concatenated import sum_texts
@@ -104,6 +105,8 @@ def texts(
         yield named, SAME if named in _passed_names(scope) else SIMPLER
     if number.role == "argument":
         yield from ((text, SIMPLER) for text in _other_items(number.node))
+    if isinstance(number.node, ast.Attribute) and number.node.attr in _OTHER_END:
+        yield f"{ast.unparse(number.node.value)}.{_OTHER_END[number.node.attr]}", SIMPLER
     if isinstance(number.node, ast.Name) and number.role == "argument":
         passed = _passed_names(scope)
         yield from ((name, SIMPLER) for name in _computed_from(scope, number.node.id) if name not in passed)
@@ -111,6 +114,14 @@ def texts(
     if is_name and isinstance(scope, Function):  # another name was meant
         for name in _widths(scope, number.node)[:MOST_NAMES]:
             yield name, SAME if _is_named_for(name, end) and not _is_named_for(number.text, end) else NAME
+
+
+_OTHER_END = {
+    "in_channels": "out_channels",
+    "in_features": "out_features",
+    "out_channels": "in_channels",
+    "out_features": "in_features",
+}
 
 
 def _forgotten(graph: Graph, end: End, number: WrittenNumber, slicer: Slicer) -> Iterator[str]:
@@ -183,28 +194,30 @@ def _computed_from(scope: ast.AST, name: str) -> Iterator[str]:
     for value, holds in assigned(scope, name):
         if isinstance(value, ast.BinOp) and not holds:
             names = dict.fromkeys(n.id for n in ast.walk(value) if isinstance(n, ast.Name))
-            yield from names if name not in names else ()
+            yield from (each for each in names if each != "self") if name not in names else ()
 
 
 def _factors(number: WrittenNumber, scope: Function) -> list[str]:
     """The attributes that the file multiplies by, ``block.expansion``: of a function's parameters, and of the modules
-    that it has built where the class of one multiplies by its own.
+    that it has built where another class multiplies by its own.
     """
-    names, modules = parameters(scope), list(_built(scope, number.node))
-    products = (n for n in number.place.file.nodes if isinstance(n, ast.BinOp) and isinstance(n.op, ast.Mult))
+    file = number.place.file
+    names, modules, own = parameters(scope), list(_built(scope, number.node)), file.scope(scope)
+    products = (n for n in file.nodes if isinstance(n, ast.BinOp) and isinstance(n.op, ast.Mult))
     factors: dict[str, None] = {}
     for factor in (factor for product in products for factor in (product.left, product.right)):
         if isinstance(factor, ast.Attribute) and isinstance(factor.value, ast.Name):
             if factor.value.id in names and factor.value.id != "self":
                 factors[ast.unparse(factor)] = None
-            elif factor.value.id == "self":
+            elif factor.value.id == "self" and file.scope(file.scope(factor)) is not own:
                 factors |= dict.fromkeys(f"{module}.{factor.attr}" for module in modules)
     return list(factors)
 
 
 def _built(scope: Function, node: ast.expr) -> Iterator[str]:
-    """The modules that a constructor builds before a number, the last first: ``self.block``."""
+    """The modules that a constructor builds before a number, the last first: ``self.block``. No layers of PyTorch."""
     built = [s for s in ast.walk(scope) if isinstance(s, ast.Assign) and isinstance(s.value, ast.Call)]
+    built = [s for s in built if not ast.unparse(s.value).startswith(("nn.", "torch."))]
     for statement in sorted(built, key=lambda statement: -statement.lineno):
         if statement.lineno < node.lineno and isinstance(statement.targets[0], ast.Attribute):
             yield ast.unparse(statement.targets[0])
@@ -233,7 +246,8 @@ def _widths(scope: Function, node: ast.expr) -> list[str]:
     }
     own -= {n.func.id for n in ast.walk(scope) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)}
     own -= {"self", "cls"}
-    return [name for name, _ in same.most_common() if name in own]
+    others = (name for name in parameters(scope) if is_width_name(name) and name not in same)
+    return [*(name for name, _ in same.most_common() if name in own), *others]
 
 
 _WIDTHS = ("channels", "features", "planes", "filters", "width")

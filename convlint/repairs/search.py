@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
+from math import inf
 from typing import Protocol
 
 from convlint.ir import Edit, Site
@@ -14,6 +15,7 @@ from convlint.support.dataclass import dataclass
 
 MOST_TRIALS = 150
 """Candidates that are tried for one conflict."""
+_MOST_BETTER = 4  # candidates that are tried after one that settles the conflict
 MOST_EQUALS = 3
 """Repairs of one conflict that are reported, where nothing distinguishes them."""
 
@@ -125,9 +127,9 @@ def _repair(
     best: list[Candidate] = []
     moving: list[Candidate] = []
     least: Outcome | None = None
-    tried = 0
+    tried, most = 0, MOST_TRIALS
     for candidate in proposals:
-        if tried >= MOST_TRIALS or not limit.is_left:
+        if tried >= most or not limit.is_left:
             break
         is_equal = 0 < len(best) < MOST_EQUALS and all(candidate.is_equal_to(other) for other in best)
         if candidate.edit.site in edited or (least and not is_equal and candidate.edit.site not in common):
@@ -141,15 +143,16 @@ def _repair(
             continue
         if least is None or len(after.failing) < len(least.failing):
             limit = limit if least else budget.half
+            most = min(most, tried + _MOST_BETTER)
             best, least = [candidate], after
             common = frozenset(each.edit.site for left in after.conflicts[:1] for each in propose(left))
         elif is_equal and len(after.failing) == len(least.failing):
             best.append(candidate)
-    if least is None or least.failing:
+    if least is None or len(least.failing) > 1:
         others = _with_others_left(first, before, least, moving, trial, budget, edits)
         if others is not None or least is None:
             return others
-    inside = _inside_the_callee(best[0], least, proposals, first, before, trial, budget, edits)
+    inside = _inside_the_callee(best[0], least, proposals, first, before, trial, budget.half, edits)
     return inside or (tuple(best), least)
 
 
@@ -171,7 +174,9 @@ def _with_others_left(
     Two mistakes can hide each other: a layer fits what the one before it returns only because both are wrong.
     """
     best: tuple[tuple[Candidate, ...], Outcome] | None = None
-    least = len(before.failing) + first.is_merge  # which is one operation, however many modules it fails in
+    least: float = len(before.failing) + first.is_merge  # which is one operation, however many modules it fails in
+    if first.node is None:
+        least = inf  # what follows the constructor was not called
     least = len(known.failing) if known else least
     for candidate in candidates[:_MOST_MOVING]:
         after = trial([*edits, *candidate.edits]) if budget.is_left else None
@@ -204,7 +209,9 @@ def _inside_the_callee(
     def works(more: Sequence[Edit], places: Collection[Place]) -> bool:
         """Nothing fails that these lines call or build; what follows it need not fit its output."""
         after = trial([*edits, *more]) if budget.is_left else None
-        return after is not None and not any(conflict.is_on(places) for conflict in after.conflicts)
+        if after is None or first.operation in after.failing:
+            return False
+        return not any(conflict.is_on(places) for conflict in after.conflicts)
 
     better = luck.most_general(chosen, rivals, works) if rivals else chosen
     return None if better is chosen else ((better,), working[better.edit])
@@ -221,10 +228,12 @@ def _is_progress(first: Conflict, before: Outcome, after: Outcome) -> bool:
 
 
 def _shows_others(first: Conflict, before: Outcome, after: Outcome) -> bool:
-    """Return whether a trial settles a conflict, and what fails now reads what failed before."""
+    """Return whether a trial settles a conflict, and what fails now reads what failed before, or was not built."""
     path, line, _ = first.operation
     if (path, line) not in after.reached or first.operation in after.failing:
         return False
+    if first.node is None:
+        return True
     new = [each for each in after.failing if not before.may_fail(each)]
     return before.dependent.issuperset(new) and first.readers.isdisjoint(new)
 
