@@ -15,7 +15,7 @@ from convlint.analysis.constructor_parameters import parameter_of, position
 from convlint.ir import Site
 from convlint.repairs import builders
 from convlint.repairs.changes import Change, operand_changes
-from convlint.repairs.written_number import Place, WrittenNumber
+from convlint.repairs.written_number import Place, WrittenNumber, imported
 from convlint.source_text import call_sites
 from convlint.source_text.bindings import (
     argument_for,
@@ -97,25 +97,6 @@ class Slicer:
         full = os.path.abspath(path)
         root = next((root for root in self._roots if full.startswith(root)), None)
         return root is not None and not is_installed(full[len(root) :])
-
-    def imported(self, importer: str, statement: ast.ImportFrom, name: str = "") -> Place | None:
-        """The top level of the file that an import names: next to its importer, or in a folder above it.
-
-        The imported ``name`` may be a module itself.
-        """
-        folder = os.path.dirname(os.path.abspath(importer))
-        for _ in range(statement.level - 1):
-            folder = os.path.dirname(folder)
-        while True:
-            stem = os.path.join(folder, *(statement.module or "").split("."))
-            modules = (os.path.join(stem, f"{name}.py"),) if name else ()
-            for path in (*modules, f"{stem}.py", os.path.join(stem, "__init__.py")):
-                if os.path.isfile(path):
-                    parsed = call_sites.parsed_file(path := os.path.relpath(path), self.texts)
-                    return Place(path, parsed, parsed.tree, 0) if parsed else None
-            if statement.level or folder == os.path.dirname(folder):
-                return None
-            folder = os.path.dirname(folder)
 
 
 def _calls(frames: Sequence[Site]) -> Iterator[Site]:
@@ -235,7 +216,7 @@ class _Walk:
             if isinstance(node, ast.ImportFrom):
                 for alias in node.names:
                     if (alias.asname or alias.name) == name:
-                        there = self._slicer.imported(place.path, node)
+                        there = imported(self._slicer.texts, place.path, node)
                         if there is not None:
                             self._follow_name(replace(there, depth=place.depth), alias.name, change, holds)
 
@@ -302,7 +283,7 @@ class _Walk:
             node = node.func if isinstance(node, ast.Call) else node.value
         name = node.id if isinstance(node, ast.Name) else None
         found = [
-            self._slicer.imported(place.path, statement, alias.name)
+            imported(self._slicer.texts, place.path, statement, alias.name)
             for statement in place.file.nodes
             if isinstance(statement, ast.ImportFrom)
             for alias in statement.names

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import ast
+import os
 from functools import cached_property
 
 from convlint.ir import Site
 from convlint.repairs.changes import Change
-from convlint.source_text import lines
+from convlint.source_text import call_sites, lines
 from convlint.source_text.bindings import parameters
 from convlint.source_text.call_sites import Function, ParsedFile
+from convlint.source_text.texts import SourceTexts
 from convlint.support.dataclass import dataclass
 
 
@@ -73,3 +75,23 @@ class WrittenNumber:
         """The number of an integer literal, None for other expressions."""
         is_int = isinstance(self.node, ast.Constant) and type(self.node.value) is int
         return int(self.text, 0) if is_int else None
+
+
+def imported(texts: SourceTexts, importer: str, statement: ast.ImportFrom, name: str = "") -> Place | None:
+    """The top level of the file that an import names: next to its importer, or in a folder above it.
+
+    The imported ``name`` may be a module itself.
+    """
+    folder = os.path.dirname(os.path.abspath(importer))
+    for _ in range(statement.level - 1):
+        folder = os.path.dirname(folder)
+    while True:
+        stem = os.path.join(folder, *(statement.module or "").split("."))
+        modules = (os.path.join(stem, f"{name}.py"),) if name else ()
+        for path in (*modules, f"{stem}.py", os.path.join(stem, "__init__.py")):
+            if os.path.isfile(path):
+                parsed = call_sites.parsed_file(path := os.path.relpath(path), texts)
+                return Place(path, parsed, parsed.tree, 0) if parsed else None
+        if statement.level or folder == os.path.dirname(folder):
+            return None
+        folder = os.path.dirname(folder)
