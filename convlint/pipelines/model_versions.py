@@ -39,6 +39,7 @@ class VersionRunner:
         self.problems: list[Problem] = []
         self.original = VersionRun()
         self.seconds: float | None = None  # that the original took
+        self.data_failed = False
 
     def run_original(self, patterns: Sequence[str], soon: tuple[str, ...] = ()) -> Graph | None:
         """Run the original, and build it with the other constructor calls in its files.
@@ -142,6 +143,8 @@ class VersionRunner:
 
     def note(self, problems: Iterable[Problem]) -> None:
         """Add problems of a run."""
+        problems = list(problems)
+        self.data_failed |= any(problem.kind == "data" for problem in problems)
         self.problems += (self._named(problem) for problem in problems)
 
     def on_data(

@@ -276,7 +276,7 @@ class _Search:
 
     def _on_data(self, parts: Sequence[Proposal], version: ModelVersion) -> DataEvidence | None:
         """Convert the model on the user's data, and load the saved checkpoint; None, and a problem, if that fails."""
-        if self.options.data is None:
+        if self.options.data is None or self.versions.data_failed:
             return None
         asked = self.versions.on_data([part.candidate for part in parts], self.options, self.options.save_weights)
         runs = self.versions.run_versions([replace(asked, sensitivity=True)], "converting the weights")

@@ -180,6 +180,10 @@ BAD = {
     ),
     "nothing": ("def loader():\n    return []", "yields no batch"),
     "wrong": ("def loader():\n    yield torch.randn(2, 5, 8, 8)", "does not accept the batch 2x5x8x8"),
+    "later": (
+        "def loader():\n    yield torch.randn(2, 3, 8, 8)\n    yield torch.randn(2, 3, 2, 2)",
+        "does not accept the batch 2x3x2x2",
+    ),
     "text": ("def loader():\n    yield 'text'", "yields str"),
     "number": ("def loader():\n    return 3", "returns an object of type int"),
     "absent": ("", "has no"),

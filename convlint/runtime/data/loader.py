@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from convlint.ir import Shape
 from convlint.runtime.build import load_target
 from convlint.runtime.failures import ProblemError, failure_of, one_line
 from convlint.runtime.inputs.make_inputs import Inputs
@@ -31,6 +32,11 @@ class Batch:
     def samples(self) -> int:
         tensors = [tensor for tensor in tensors_in((self.inputs.args, self.inputs.kwargs)) if tensor.dim()]
         return len(tensors[0]) if tensors else 1
+
+    @property
+    def sizes(self) -> tuple[Shape, ...]:
+        """The sizes of the inputs, but for the number of samples."""
+        return tuple(tuple(tensor.shape[1:]) for tensor in tensors_in((self.inputs.args, self.inputs.kwargs)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +65,15 @@ def load(text: str, root: str, model: nn.Module, timeout: float) -> Data:
         raise ProblemError("data", f"--data {text}: {error.problem.message}") from error
     seconds = _SECONDS_SHARE * timeout
     batches: list[Batch] = []
+    accepted: set[tuple[Shape, ...]] = set()
     samples, complete = 0, True
     try:
         with at_most(seconds):
             for value in _iterated(made, text):
                 batch = _batch(value, text)
-                if not batches:
+                if batch.sizes not in accepted:
                     _check(model, batch, text)
+                    accepted.add(batch.sizes)
                 batches.append(batch)
                 samples += batch.samples
                 if samples >= MAX_SAMPLES:
@@ -81,7 +89,8 @@ def load(text: str, root: str, model: nn.Module, timeout: float) -> Data:
     except Exception as error:
         failure = failure_of(error, "forward")
         place = f" at {failure.site}" if failure.site else ""
-        text = f"--data {text} fails{place} after {len(batches)} batches: {failure.type}: {failure.message}"
+        count = "1 batch" if len(batches) == 1 else f"{len(batches)} batches"
+        text = f"--data {text} fails{place} after {count}: {failure.type}: {failure.message}"
         raise ProblemError("data", text) from error
     if not batches:
         raise ProblemError("data", f"--data {text} yields no batch")
@@ -114,7 +123,7 @@ def _batch(value: Any, text: str) -> Batch:
 
 
 def _check(model: nn.Module, batch: Batch, text: str) -> None:
-    """Raise ProblemError if the model does not accept the first batch."""
+    """Raise ProblemError if the model does not accept a batch of these sizes."""
     try:
         with torch.no_grad():
             model(*batch.inputs.args, **batch.inputs.kwargs)
