@@ -28,6 +28,14 @@ READERS = {
         "import json\nfrom types import SimpleNamespace\nwith open('conf/cfg.json') as f:\n"
         "    o = json.load(f, object_hook=lambda d: SimpleNamespace(**d))\ncfg = {'model': {'width': o.model.width}}"
     ),
+    "hydra": (
+        "import hydra\n@hydra.main(version_base=None, config_path='.', config_name='cfg')\n"
+        "def read(cfg):\n    return cfg\ncfg = read()"
+    ),
+    "hydra's compose": (
+        "from hydra import compose, initialize\nwith initialize(config_path='.'):\n"
+        "    cfg = compose(config_name='cfg', overrides=['a.b=1'])"
+    ),
     "omegaconf": "from omegaconf import OmegaConf\ncfg = OmegaConf.load('cfg.yaml')",
     "yacs": (
         "from yacs.config import CfgNode as CN\ncfg = CN(dict(model=CN(dict(width=9))))\n"

@@ -85,6 +85,14 @@ NUMBERS = {
     "the parts of a path": (
         "from pathlib import Path\np = Path('a') / f'layer{<3|4>}.yaml'\nn = int(p.with_suffix('').name[-1])"
     ),
+    "the fields of a record": (
+        "from dataclasses import dataclass, fields\n@dataclass\nclass C:\n    w: int = <2|3>\n    v: int = 0\n"
+        "n = C().w + sum(1 for f in fields(C) if f.name == 'w')"
+    ),
+    "the members of an enumeration": (
+        "from enum import IntEnum\nclass W(IntEnum):\n    A = 1\n    B = <2|3>\n"
+        "n = W['B'] + sum(1 for w in W if w == W.A)"
+    ),
     "a namespace": "from argparse import Namespace\nargs = Namespace(w=<3|4>)\nn = args.w if 'w' in args else 9",
     "a simple namespace": "from types import SimpleNamespace as S\ncfg = S(model=S(w=<3|4>))\nn = cfg.model.w",
     "a dict whose items are attributes": (
@@ -133,6 +141,25 @@ def test_python_computes_the_same(name: str) -> None:
     names: dict[str, object] = {}
     exec(right(NUMBERS[name]), names)  # noqa: S102 - our own text
     assert names["n"] == 3
+
+
+TRANSFORMERS = {
+    "the width of an encoder layer": "nn.TransformerEncoderLayer(<8|16>, 2)(torch.zeros(5, 1, 8))",
+    "an encoder": "nn.TransformerEncoder(nn.TransformerEncoderLayer(<8|16>, 2), 2)(torch.zeros(5, 1, 8))",
+    "the memory of a decoder": "nn.TransformerDecoderLayer(8, 2)(torch.zeros(5, 1, 8), torch.zeros(4, 1, <8|16>))",
+    "a whole transformer": "nn.Transformer(8, 2, 1, 1, 16)(torch.zeros(5, 1, 8), torch.zeros(4, 1, <8|16>))",
+    "what a transformer returns": (
+        "nn.Linear(<8|16>, 3)(nn.Transformer(8, 2, 1, 1, 16)(torch.zeros(5, 1, 8), torch.zeros(4, 1, 8)))"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TRANSFORMERS)
+def test_transformers(name: str) -> None:
+    wrong = TRANSFORMERS[name].replace("<8|16>", "16")
+    assert {code for code, _ in findings_in(f"{HEAD}{wrong}\n")} <= {"CVL108", "CVL190"}
+    assert findings_in(f"{HEAD}{wrong}\n")
+    assert findings_in(f"{HEAD}{right(TRANSFORMERS[name])}\n") == []
 
 
 UNKNOWN = {

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from functools import cache, partial
 
 from convlint.static.domain.budget import BASES
-from convlint.static.domain.objects import Class
+from convlint.static.domain.objects import Class, Function
 from convlint.static.domain.values import Builtin, Library, Value
 from convlint.static.program.parse import cached, walk
 from convlint.static.torch_shapes import FLOAT_FUNCTIONAL
@@ -36,6 +36,12 @@ _PLAIN_BASES = frozenset({"Generic", "Protocol", "NamedTuple", "Enum", "IntEnum"
 def is_enum(cls: Class) -> bool:
     """Return whether a class of the program is an enumeration."""
     return cls.node is not None and any(base.is_library and base.qualname in _ENUMS for base in cls.mro)
+
+
+def members(cls: Class) -> dict[str, Value]:
+    """Return the values of the members of an enumeration, by name; none of any other class."""
+    own = cls.namespace.items() if is_enum(cls) else ()
+    return {name: value for name, value in own if type(value) is not Function and not name.startswith("_")}
 
 
 def is_autograd_function(cls: Class) -> bool:

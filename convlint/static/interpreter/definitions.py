@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 from convlint.static.domain.objects import Class, Function, Scope
 from convlint.static.domain.values import UNKNOWN, Value
-from convlint.static.interpreter import classes
+from convlint.static.interpreter import classes, libraries
+from convlint.static.interpreter.call import Call
 from convlint.static.interpreter.dispatch import evaluate, execute
 from convlint.static.program.parse import positional
+from convlint.static.program.source_module import SourceModule, root_name
 
 if TYPE_CHECKING:
     from convlint.static.interpreter.interpreter import Interpreter
@@ -19,8 +21,24 @@ if TYPE_CHECKING:
 
 
 def define_function(interpreter: Interpreter, node: ast.FunctionDef | ast.AsyncFunctionDef, scope: Scope) -> None:
-    """``def name(...): ...``. Decorators are assumed to return the function."""
-    scope.names[node.name] = make_function(interpreter, node, scope)
+    """``def name(...): ...``. Decorators are assumed to return the function, except those of some libraries."""
+    value: Value = make_function(interpreter, node, scope)
+    for decorator in reversed(node.decorator_list):
+        if isinstance(decorator, ast.Call) and _is_followed(scope.module, decorator.func):
+            callee = evaluate(interpreter, decorator, scope)
+            value = interpreter.call(callee, Call(interpreter, [value], {}, decorator, scope))
+    scope.names[node.name] = value
+
+
+def _is_followed(module: SourceModule, decorator: ast.expr) -> bool:
+    """Return whether a decorator comes from a library whose decorators change what a function takes."""
+    name = next(root_name(decorator), None)
+    for statement in module.bindings.get(name or "", ()):
+        if isinstance(statement, ast.ImportFrom):
+            return statement.module in libraries.DECORATING
+        if isinstance(statement, ast.Import):
+            return name in libraries.DECORATING
+    return False
 
 
 def make_function(

@@ -63,9 +63,9 @@ def of_library(interpreter: Interpreter, name: str) -> Value:
     """Return the value of a qualified name of a library."""
     if name in libraries.VERSIONS:
         return libraries.VERSIONS[name]
-    if name.startswith("torch."):
-        return classes.library(name)
     followed = libraries.followed(name)
+    if name.startswith("torch.") and followed is None:
+        return classes.library(name)
     if followed is not None:
         path, inner = followed
         value: Value = interpreter.project.library_text(path)

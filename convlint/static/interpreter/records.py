@@ -96,8 +96,22 @@ def fill(instance: Instance, call: Call) -> None:
     for method in ("__post_init__", "__attrs_post_init__", "model_post_init"):
         after = cls.lookup(method)
         if type(after) is Function:
-            args = [instance, None] if method == "model_post_init" else [instance]
+            passed_on = [name for name, (_, owner) in declared.items() if _is_passed_on(owner, name)]
+            args = [instance, *[instance.attrs.pop(name) for name in passed_on]]
+            args += [None] if method == "model_post_init" else []
             interpreter.call_function(after, Call(interpreter, args, {}, call.node, call.scope))
+
+
+def _is_passed_on(owner: Class, name: str) -> bool:
+    """Return whether a field is an ``InitVar``: an argument of ``__post_init__``."""
+    assert owner.node is not None
+    return any(
+        isinstance(each, ast.AnnAssign)
+        and isinstance(each.target, ast.Name)
+        and each.target.id == name
+        and ast.unparse(each.annotation).strip("'\"").startswith(("InitVar", "dataclasses.InitVar"))
+        for each in owner.node.body
+    )
 
 
 def _options(default: ast.expr | None) -> dict[str, ast.expr]:
@@ -155,6 +169,16 @@ def named_tuple(call: Call) -> Value:
 def values(instance: Instance) -> dict[str, Value]:
     """Return the fields of an object by their names."""
     return {name: instance.attrs.get(name, UNKNOWN) for name in fields(instance.cls)}
+
+
+def field_objects(call: Call) -> Value:
+    """``dataclasses.fields(record)``: objects with the names of the fields."""
+    record = call.args[0]
+    cls = record.cls if type(record) is Instance else record
+    if type(cls) is not Class or not is_record(cls):
+        return UNKNOWN
+    kind = call.interpreter.of_library("types.SimpleNamespace")
+    return tuple([call.interpreter.call(kind, call.with_args([], {"name": name})) for name in fields(cls)])
 
 
 def replaced(call: Call) -> Value:

@@ -1,4 +1,4 @@
-"""Embeddings, attention and transformers."""
+"""Embeddings and attention."""
 
 from __future__ import annotations
 
@@ -63,9 +63,11 @@ def _attention(run: Execution, query: Tensor, key: Tensor, value: Tensor) -> Val
     return run.emit("scaled_dot_product_attention", [query, key, value], [result])[0]
 
 
-def _construct_attention(run: Execution, embed_dim: Value, num_heads: Value, batch_first: Value) -> Attrs:
+def _construct_attention(run: Execution, embed_dim: Value, num_heads: Value, arguments: Attrs) -> Attrs:
     width, heads = count(run, embed_dim, "features"), count(run, num_heads, "heads")
-    attrs: Attrs = {"embed_dim": width, "num_heads": heads, "batch_first": batch_first}
+    attrs: Attrs = {"embed_dim": width, "num_heads": heads, "batch_first": arguments["batch_first"]}
+    for name in ("kdim", "vdim"):
+        attrs[name] = width if arguments[name] is None else count(run, arguments[name], "features")
     if below(width, 1) or below(heads, 1):
         raise ConstructorError("embed_dim and num_heads must be greater than 0", attrs)
     if not run.demand(remainder(width, heads), 0):
@@ -83,11 +85,17 @@ def _forward_attention(run: Execution, layer: Instance, query: Value, key: Value
         error = f"query should be unbatched 2D or batched 3D tensor but received {len(shape)}-D query tensor"
     elif shape and not run.demand(shape[-1], width):
         error = f"was expecting embedding dimension of {width}, but got {shape[-1]}"
+        shape = (*shape[:-1], width)
+    for name, tensor in (("kdim", key), ("vdim", arguments["value"])):
+        own = shape_of(run, tensor) if type(tensor) is Tensor and tensor is not query else None
+        if error is None and own and not run.demand(own[-1], layer.attrs[name]):
+            error = f"the last size of the {'key' if name == 'kdim' else 'value'} is {own[-1]}, not {layer.attrs[name]}"
     weights = None
     if need_weights is True and arguments["average_attn_weights"] is True and type(key) is Tensor:
         weights = _weights_shape(shape, shape_of(run, key), layer.attrs["batch_first"])
-    results = run.emit("multi_head_attention_forward", inputs, [shape, weights], {}, error)
-    return results if need_weights is not False else (results[0], None)
+    shapes = [shape] if need_weights is False else [shape, weights]
+    results = run.emit("multi_head_attention_forward", inputs, shapes, {}, error)
+    return (results[0], None) if need_weights is False else results
 
 
 def _weights_shape(queries: Shape | None, keys: Shape | None, batch_first: Value) -> Shape | None:
@@ -110,16 +118,3 @@ layer(
     "query, key, value, key_padding_mask=None, need_weights=True, attn_mask=None, "
     "average_attn_weights=True, is_causal=False",
 )
-
-# --- transformers
-
-
-def _forward_transformer(run: Execution, layer: Instance, src: Value, args: tuple[Value, ...]) -> Value:
-    """The parts of a transformer keep the shape."""
-    if type(src) is not Tensor:
-        return unknown_result(run, src, *args)
-    return run.emit("unseen", [src], [], like=src)[0]
-
-
-for _part in ("Encoder", "EncoderLayer", "Decoder", "DecoderLayer"):
-    layer(f"Transformer{_part}", "*args, **kwargs", _forward_transformer, lambda _: {}, "src, *args, **kwargs")

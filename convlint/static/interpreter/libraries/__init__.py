@@ -37,9 +37,18 @@ FOLLOWED = {
     **dict.fromkeys(("mmcv", "mmcv.runner", "mmcv.utils", "mmcv.runner.base_module"), "mmengine"),
     **dict.fromkeys(("mmcv.cnn", "mmcv.cnn.bricks"), "mmcv_cnn"),
     "einops.layers.torch": "einops_layers",
+    **dict.fromkeys(("hydra", "hydra.utils"), "hydra"),
     **dict.fromkeys(("packaging.version", "distutils.version", "pkg_resources"), "versions"),
 }
 """The text in ``followed`` that stands for a module of a library."""
+
+DECORATING = ("hydra",)
+"""The libraries whose decorators change what a function takes."""
+
+OF_TORCH = dict.fromkeys(
+    (f"Transformer{part}" for part in ("", "Encoder", "EncoderLayer", "Decoder", "DecoderLayer")), "torch_transformers"
+)
+"""The text in ``followed`` for a class of ``torch.nn`` that is made of other layers."""
 
 VERSIONS = {"torch.__version__": "2.9.0", "torch.version.__version__": "2.9.0", "sys.version_info": (3, 11, 0)}
 """The versions that conditions of programs ask for: those of today, so that branches for older ones are not taken."""
@@ -51,6 +60,8 @@ _FOLDER = os.path.join(os.path.dirname(__file__), "followed")
 def followed(name: str) -> tuple[str, str] | None:
     """Return the path of the text that stands for a qualified name, and the name in it, "" for the module itself."""
     owner, _, inner = name.rpartition(".")
+    if owner.startswith("torch.nn") and inner in OF_TORCH:
+        return os.path.join(_FOLDER, f"{OF_TORCH[inner]}.py"), inner
     if name in FOLLOWED:
         owner, inner = name, ""
     return (os.path.join(_FOLDER, f"{FOLLOWED[owner]}.py"), inner) if owner in FOLLOWED else None

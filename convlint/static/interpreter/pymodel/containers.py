@@ -25,7 +25,7 @@ from convlint.static.domain.values import (
     has_unknown,
     is_small,
 )
-from convlint.static.interpreter import parameter_lists, special_methods
+from convlint.static.interpreter import classes, parameter_lists, special_methods
 from convlint.static.interpreter.pymodel import module_containers
 from convlint.static.interpreter.pymodel.native import whole_value
 from convlint.static.torch_shapes import function
@@ -64,6 +64,8 @@ def get(value: Value, key: Value) -> Value:
         return _module_at(value, key) if value.is_module else UNKNOWN
     if kind is Children:
         return _module_at(value.module, key)
+    if kind is Class:
+        return classes.members(value).get(key, UNKNOWN)
     if kind is Vector:
         item = get(value.items, key)
         return Vector(item) if type(item) is tuple else item
@@ -264,6 +266,8 @@ def iterate(interpreter: Interpreter, value: Value, count: int | None = None) ->
         return None if more else [name for name, _ in value.module.children()]
     if kind is Vector:
         return list(value.items)
+    if kind is Class and classes.is_enum(value):
+        return list(classes.members(value).values())
     if kind is Sizes and count is not None:
         shape = interpreter.execution.require_rank(value.tensor, count)
         return None if shape is None else list(shape)

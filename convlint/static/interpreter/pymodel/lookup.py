@@ -51,7 +51,8 @@ def module_named(interpreter: Interpreter, name: str, scope: Scope) -> Value:
 def import_module(call: Call) -> Value:
     """``importlib.import_module(name)`` of a name that is written in the program."""
     name = call.argument(0, "name")
-    return module_named(call.interpreter, name, call.scope) if type(name) is str else UNKNOWN
+    _, scope = call.scope.called_from or (None, call.scope)
+    return module_named(call.interpreter, name, scope) if type(name) is str else UNKNOWN
 
 
 _LONGEST_TEXT = 500  # characters of an expression for ``eval``

@@ -213,6 +213,7 @@ LIBRARY: dict[str, NativeFunction] = {
     "collections.namedtuple": records.named_tuple,
     "typing.NamedTuple._replace": records.replaced,
     "typing.NamedTuple._asdict": records.as_dict,
+    **dict.fromkeys(("dataclasses.fields", "attr.fields", "attrs.fields"), records.field_objects),
     "dataclasses.is_dataclass": records.is_record_value,
     "importlib.import_module": lookup.import_module,
     "inspect.isfunction": lambda call: introspection.is_of_type(call.args[0], Function),

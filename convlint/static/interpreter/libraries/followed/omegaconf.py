@@ -1,4 +1,4 @@
-# omegaconf: trees of settings, from dicts, dataclasses and files. A value with ${...} is not known.
+# omegaconf: trees of settings, from dicts, dataclasses and files. A value that ${...} is only a part of is not known.
 from dataclasses import asdict, is_dataclass
 
 from attribute_dict import AttributeDict
@@ -10,7 +10,20 @@ class DictConfig(AttributeDict):
 
     def __getitem__(self, key):
         value = dict.__getitem__(self, key)
-        return UNKNOWN if isinstance(value, str) and "${" in value else value
+        if isinstance(value, DictConfig):
+            object.__setattr__(value, "_parent", self)
+        return self._resolved(value) if isinstance(value, str) and "${" in value else value
+
+    def _resolved(self, text):
+        path = text[2:-1]
+        if not text.startswith("${") or not text.endswith("}") or "${" in path or ":" in path or path.startswith("."):
+            return UNKNOWN
+        node = self
+        while "_parent" in node.__dict__:
+            node = node.__dict__["_parent"]
+        for part in path.split("."):
+            node = node[part] if isinstance(node, dict) and part in node else UNKNOWN
+        return node
 
     def __getattr__(self, name):
         return self[name] if name in self else None
