@@ -210,6 +210,14 @@ class Knowledge:
             self.has_settled = True
             self.state(symbolic.symbol(symbol.name, symbol.scope), self.count)
 
+    def settled(self, number: Value) -> Value:
+        """Return a number that selects something: that of its default, or of ``count`` if that is possible."""
+        if type(number) is not Dim:
+            return number
+        if self.settle_at_defaults(number) is None:
+            self.settle_count(number)
+        return self.reduced(number)
+
     def settle_power(self, number: Num) -> None:
         """Let the only parameter in a number, which has no default, be a power of 2."""
         symbols = list(number.symbols()) if type(number) is Dim else []

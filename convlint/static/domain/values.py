@@ -96,6 +96,7 @@ class Tensor:
     cell: Cell
     id: int | None = None
     dtype: str = "float32"
+    values: tuple[int, ...] | None = None  # of a short constant vector: the order of dimensions
 
     @property
     def shape(self) -> Shape | None:
@@ -152,7 +153,7 @@ class Sizes:
     tensor: Tensor
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Vector:
     """A one-dimensional array of numpy: arithmetic acts on its items."""
 

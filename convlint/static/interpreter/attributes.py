@@ -122,6 +122,8 @@ def _of_instance(interpreter: Interpreter, instance: Instance, name: str, node: 
         return instance.cls
     if name == "__dict__":
         return instance.attrs
+    if name == "__doc__":
+        return UNKNOWN
     if special_methods.defines(instance, "__getattr__") and not name.startswith("__"):
         return special_methods.call_special(interpreter, instance, "__getattr__", name, node=node, scope=scope)
     if instance.has_unknown_attributes or instance.cls.lookup("_has_more_attributes"):

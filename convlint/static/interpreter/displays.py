@@ -14,6 +14,7 @@ from convlint.static.interpreter.dispatch import ExpressionHandler, evaluate
 from convlint.static.interpreter.loops import Progress
 from convlint.static.interpreter.operators import is_short_format
 from convlint.static.interpreter.pymodel import containers
+from convlint.symbolic import Dim
 
 if TYPE_CHECKING:
     from convlint.static.interpreter.interpreter import Interpreter
@@ -62,12 +63,15 @@ def _dict(interpreter: Interpreter, node: ast.Dict, scope: Scope) -> Value:
 
 def _joined(interpreter: Interpreter, node: ast.JoinedStr, scope: Scope) -> Value:
     parts = []
-    for part in node.values:
+    for position, part in enumerate(node.values):
         if isinstance(part, ast.Constant):
             parts.append(str(part.value))
             continue
         assert isinstance(part, ast.FormattedValue)
         value = evaluate(interpreter, part.value, scope)
+        rest = node.values[position + 1 :]
+        if type(value) is Dim and rest and isinstance(rest[0], ast.Constant) and rest[0].value == "d":
+            value = interpreter.execution.settled(value)  # `getattr(nn, f"Conv{dims}d")`
         form = "" if part.format_spec is None else evaluate(interpreter, part.format_spec, scope)
         text = special_methods.text_of(interpreter, value)
         if text is None or not is_short_format(form):

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from convlint.static.domain.execution import Raised
-from convlint.static.domain.objects import Class, Instance, Names, Scope, site_of
+from convlint.static.domain.objects import Class, Function, Instance, Names, Scope, site_of
 from convlint.static.domain.origins import unknown_from
 from convlint.static.domain.values import (
     LARGEST,
@@ -17,6 +17,7 @@ from convlint.static.domain.values import (
     Condition,
     InputMapping,
     Library,
+    Partial,
     Sizes,
     Tensor,
     Unknown,
@@ -41,7 +42,7 @@ from convlint.static.interpreter.joining import joined_values, outcome
 from convlint.static.interpreter.operators import compare, operate
 from convlint.static.interpreter.pymodel import containers, lookup, tensor_shape
 from convlint.static.program.parse import cached
-from convlint.static.torch_shapes import index, method
+from convlint.static.torch_shapes import Operation, index, method
 from convlint.symbolic import Dim
 
 if TYPE_CHECKING:
@@ -257,6 +258,8 @@ def _subscript(interpreter: Interpreter, node: ast.Subscript, scope: Scope) -> V
         return input_mappings.part(interpreter, value, key) if type(key) in (str, AnyKey) else UNKNOWN
     if type(value) is Dim and (type(key) is slice or (type(key) is int and key < 0)):
         value = parameter_lists.items(interpreter, value) or value
+    if type(key) is Dim and type(value) in (list, tuple, dict) and _holds_code(value):
+        key = interpreter.execution.settled(key)  # `(nn.Conv1d, nn.Conv2d, nn.Conv3d)[dims - 1]`
     if type(value) is Names and type(key) is str:
         return interpreter.name_of_module(value.module, key)
     if type(value) is Library and value.name == "sys.modules" and type(key) is str:
@@ -265,6 +268,12 @@ def _subscript(interpreter: Interpreter, node: ast.Subscript, scope: Scope) -> V
     if type(item) is Unknown and type(value) is list and interpreter.execution.is_too_short(value, key):
         raise Raised("an index is out of range")  # a list of another length is tried
     return unknown_from(node, scope, value, key) if type(item) is Unknown and item.node is None else item
+
+
+def _holds_code(value: Value) -> bool:
+    """Return whether all values of a container are classes or functions."""
+    items = value.values() if type(value) is dict else value
+    return bool(value) and all(type(item) in (Class, Function, Library, Partial, Operation) for item in items)
 
 
 def _slice(interpreter: Interpreter, node: ast.Slice, scope: Scope) -> Value:

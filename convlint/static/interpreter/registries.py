@@ -18,7 +18,7 @@ from convlint.static.domain.objects import Class, Function, Instance, Scope
 from convlint.static.domain.values import UNKNOWN, Bound, Partial, Value
 from convlint.static.interpreter import libraries
 from convlint.static.interpreter.call import Call
-from convlint.static.interpreter.dispatch import evaluate
+from convlint.static.interpreter.dispatch import evaluate, execute
 from convlint.static.interpreter.pymodel import containers
 from convlint.static.program.parse import cached
 from convlint.static.program.source_module import SourceModule, changed_names, root_name
@@ -61,6 +61,8 @@ def _file(interpreter: Interpreter, module: SourceModule, name: str, registry: V
     try:
         for owner, decorated in filed:
             _apply(interpreter, owner, *decorated)
+        for owner in owners:
+            _execute_calls(interpreter, owner, module, name)
     except Stop:
         _close(interpreter, module, name, registry)
     finally:
@@ -71,6 +73,20 @@ def _close(interpreter: Interpreter, module: SourceModule, name: str, registry: 
     """Give up on a registry: it may hold anything."""
     containers.taint(registry)
     del interpreter.project.registries[module, name]
+
+
+def _execute_calls(interpreter: Interpreter, owner: SourceModule, module: SourceModule, name: str) -> None:
+    """Execute the statements ``REGISTRY.add("group", nn.GroupNorm)`` of the top level of a file."""
+    scope = Scope(owner, None, "", owner.values)
+    for statement in owner.main if type(module.values.get(name)) is Instance else ():
+        if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
+            root = next(root_name(statement.value.func), "")
+            if isinstance(statement.value.func, ast.Attribute) and _origin(interpreter, owner, root) == (module, name):
+                owner.values.setdefault(root, module.values[name])
+                try:
+                    execute(interpreter, statement, scope)
+                except Raised:
+                    continue  # the name is taken
 
 
 def _apply(
@@ -95,7 +111,8 @@ def _may_be_registry(module: SourceModule, name: str, value: Value) -> bool:
         return any(_changes(module, function, name) for function in module.bindings)
     if type(value) is not Instance or value.is_module:
         return False
-    return any("regist" in f"{cls.name} {' '.join(cls.namespace)}".lower() for cls in value.cls.mro)
+    names = " ".join(f"{cls.name} {' '.join(cls.namespace)}" for cls in value.cls.mro).lower()
+    return "regist" in names or "factory" in names
 
 
 def _changes(module: SourceModule, function: str, name: str) -> bool:

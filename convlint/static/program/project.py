@@ -106,7 +106,8 @@ class Project:
         """Return the text at ``path`` that stands for a library, as a module."""
         module = self._modules.get(path)
         if module is None:
-            module = self._modules[path] = SourceModule(_library_text(path), "", is_package=False)
+            name = os.path.splitext(os.path.basename(path))[0]
+            module = self._modules[path] = SourceModule(_library_text(path), name, is_package=False)
             module.is_library = True
         return module
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 
 from convlint.static.domain.execution import Execution
 from convlint.static.domain.values import UNKNOWN, Shape, Tensor, Value
@@ -66,7 +67,10 @@ def _cat(run: Execution, tensors: Value, dim: Value, axis: Value) -> Value:
         return _with_unknown(run, tensors, dim)
     if not parts:
         return UNKNOWN
-    return _concatenate(run, parts, dim, [shape_of(run, part) for part in parts])
+    result = _concatenate(run, parts, dim, [shape_of(run, part) for part in parts])
+    values = [part.values for part in parts]
+    result.values = None if None in values else tuple(chain.from_iterable(filter(None, values)))
+    return result
 
 
 def _with_unknown(run: Execution, values: Value, dim: Value) -> Value:

@@ -86,7 +86,9 @@ def _arange(run: Execution, start: Value, end: Value, step: Value, dtype: Value)
     kind = _dtype(dtype, "int64" if are_integers else "float32")
     numbers = (int, float)
     if type(first) in numbers and type(last) in numbers and type(step) in numbers and step:
-        return run.tensor((max(0, math.ceil((last - first) / step)),), kind)
+        tensor = run.tensor((max(0, math.ceil((last - first) / step)),), kind)
+        tensor.values = _short(range(first, last, step)) if are_integers else None
+        return tensor
     if not are_integers or (type(step) is int and step <= 0):
         return run.tensor((run.fresh("size"),), kind)
     return run.tensor((plain(divided(plain(last - first + step - 1), step)),), kind)
@@ -108,7 +110,17 @@ _TENSOR = "dtype=None, device=None, requires_grad=False, pin_memory=False"
 def _tensor(run: Execution, data: Value, dtype: Value) -> Value:
     if type(data) is Tensor:
         return data
-    return run.tensor(_nested_shape(data), _dtype(dtype))
+    tensor = run.tensor(_nested_shape(data), _dtype(dtype))
+    tensor.values = _short(data) if type(data) in (list, tuple) else None
+    return tensor
+
+
+def _short(items: Sequence[Value]) -> tuple[int, ...] | None:
+    """Return the values of a constant vector, if it is short and of integers."""
+    return tuple(items) if len(items) <= _LONGEST and all(type(item) is int for item in items) else None
+
+
+_LONGEST = 16
 
 
 @operation("Tensor", "FloatTensor", "LongTensor", "IntTensor", "BoolTensor", signature="*data, device=None")

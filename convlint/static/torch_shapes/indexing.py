@@ -106,6 +106,8 @@ def _range_length(run: Execution, first: Num, last: Num, size: Num, step: int) -
 
 def iterate(run: Execution, tensor: Tensor) -> list[Value] | None:
     """Return the items of a loop over a tensor; None if their number is unknown."""
+    if tensor.values is not None:
+        return list(tensor.values)
     shape = shape_of(run, tensor)
     if not shape or type(shape[0]) is not int or shape[0] > 256:
         return None

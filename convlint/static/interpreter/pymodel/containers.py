@@ -67,6 +67,8 @@ def get(value: Value, key: Value) -> Value:
     if kind is Class:
         return classes.members(value).get(key, UNKNOWN)
     if kind is Vector:
+        if isinstance(key, Vector | list):
+            return Vector(tuple([get(value.items, each) for each in (key.items if isinstance(key, Vector) else key)]))
         item = get(value.items, key)
         return Vector(item) if type(item) is tuple else item
     if kind is Dim and (type(key) is str or (type(key) is int and key >= 0)):
@@ -110,6 +112,12 @@ def set_item(owner: Value, key: Value, value: Value) -> None:
             taint(owner)
     elif type(owner) is dict:
         put(owner, key, value)
+    elif type(owner) is Vector:
+        items = list(owner.items)
+        set_item(items, key, list(value.items) if type(value) is Vector else value)
+        owner.items = tuple(items if len(items) == len(owner.items) else [UNKNOWN] * len(owner.items))
+    elif type(owner) is Tensor:
+        owner.values = None
     elif type(owner) is Children:
         module_containers.put(owner.module, key, value)
     elif type(owner) is Names:

@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from convlint.static.domain.execution import Raised
 from convlint.static.domain.objects import Class, Function, Instance, Scope, Super
 from convlint.static.domain.values import UNKNOWN, Bound, Builtin, Library, Partial, Real, Tensor, Unknown, Value
-from convlint.static.interpreter import attributes, instantiation, module_calls, special_methods
+from convlint.static.interpreter import attributes, classes, instantiation, module_calls, special_methods
 from convlint.static.interpreter.call import Call
 from convlint.static.interpreter.pymodel.native import NativeFunction
 from convlint.static.plain_numbers import WIDTHS
@@ -49,8 +49,14 @@ def _is_of(value: Value, kind: Value, call: Call) -> Value:
         return UNKNOWN if type(value) is Library else False
     if type(kind) is Library:
         last = kind.name.rsplit(".", 1)[-1]
-        if last in ("Iterable", "Sequence", "Collection"):
-            return type(value) in (list, tuple, dict, str, range)
+        if last == "Hashable" and type(value) in _KNOWN:
+            return type(value) not in (list, dict)
+        if last == "Callable" and type(value) in _KNOWN:
+            return type(value) in _CALLABLE
+        if last in _CONTAINERS and type(value) is not Instance:
+            return type(value) in _CONTAINERS[last]
+        if last in ("EnumMeta", "EnumType") and type(value) in _KNOWN:
+            return type(value) is Class and classes.is_enum(value)
         if last == "Tensor":
             return type(value) is Tensor
         if last in _OWN_TYPES and type(value) in _NEITHER_NUMBER_NOR_LIBRARY:
@@ -70,6 +76,14 @@ _NEITHER_NUMBER_NOR_LIBRARY = (
     *(Class, Function, Partial, Bound, Instance, Tensor, PurePosixPath),
     *(str, int, float, bool, list, tuple, dict, type(None)),
 )
+_CALLABLE = (Class, Function, Bound, Partial)
+_KNOWN = (*_CALLABLE, int, float, str, bool, list, tuple, dict, range, type(None), Dim)
+_CONTAINERS: dict[str, tuple[type, ...]] = {
+    **dict.fromkeys(("Iterable", "Collection", "Sized", "Container"), (list, tuple, dict, str, range)),
+    "Sequence": (list, tuple, str, range),
+    "MutableSequence": (list,),
+    **dict.fromkeys(("Mapping", "MutableMapping"), (dict,)),
+}
 _NUMBERS = {"Number": (int, float, bool, Dim), "Integral": (int, bool, Dim), "Real": (int, float, bool, Dim)}
 
 

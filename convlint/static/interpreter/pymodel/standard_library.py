@@ -8,7 +8,7 @@ import math
 
 from convlint.static.domain.budget import COPIES
 from convlint.static.domain.objects import Class, Function, Instance
-from convlint.static.domain.values import LONGEST, UNKNOWN, Partial, Value, has_more
+from convlint.static.domain.values import LONGEST, UNKNOWN, Bound, Partial, Value, has_more
 from convlint.static.interpreter import records, special_methods
 from convlint.static.interpreter.call import Call
 from convlint.static.interpreter.operators import operate
@@ -206,6 +206,7 @@ LIBRARY: dict[str, NativeFunction] = {
     "fractions.Fraction": _fraction,
     "torch.jit.annotate": lambda call: call.args[-1],
     **dict.fromkeys(("copy.deepcopy", "copy.copy"), _deep_copied),
+    "types.MethodType": lambda call: Bound(*call.args),
     "typing.cast": lambda call: call.args[-1],
     **dict.fromkeys(("dataclasses.replace", "copy.replace", "attr.evolve", "attrs.evolve"), records.replaced),
     **dict.fromkeys(("dataclasses.asdict", "attr.asdict", "attrs.asdict"), records.as_dict),

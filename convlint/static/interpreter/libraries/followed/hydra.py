@@ -69,8 +69,3 @@ def get_object(path):
 
 
 get_class = get_object
-
-
-class utils:
-    instantiate = call
-    get_class = get_object
