@@ -93,6 +93,25 @@ NUMBERS = {
         "from enum import IntEnum\nclass W(IntEnum):\n    A = 1\n    B = <2|3>\n"
         "n = W['B'] + sum(1 for w in W if w == W.A)"
     ),
+    "the parameters of a function": (
+        "import inspect\ndef f(a, b=1): pass\nn = len(inspect.signature(f).parameters) + <1|2>"
+    ),
+    "a method of an object": (
+        "import types\nclass A: w = <3|4>\na = A()\na.get = types.MethodType(lambda self: self.w, a)\nn = a.get()"
+    ),
+    "the classes of values": (
+        "from collections.abc import Callable, Hashable, Mapping, Sequence\nn = <3|4> if isinstance({}, Mapping) "
+        "and not isinstance({}, Sequence) and isinstance('a', Hashable) and isinstance(len, Callable) else 9"
+    ),
+    "a factory": (
+        "class Factory:\n    def __init__(self): self.made = {}\n    def add(self, k, f): self.made[k] = f\n"
+        "    def of(self, k):\n        def keep(f):\n            self.add(k, f)\n            return f\n"
+        "        return keep\n    def __getitem__(self, a): return self.made[a[0]](*a[1:])\nF = Factory()\n"
+        "@F.of('a')\ndef f(w): return w\nF.add('b', lambda: 1)\nn = F['a', <2|3>] + F['b',]"
+    ),
+    "an item of an array that is set": (
+        "import numpy as np\na = np.arange(4)\na[0], a[3] = a[3], <0|1>\nn = int(a[np.argsort(a)][3] + a[3])"
+    ),
     "a namespace": "from argparse import Namespace\nargs = Namespace(w=<3|4>)\nn = args.w if 'w' in args else 9",
     "a simple namespace": "from types import SimpleNamespace as S\ncfg = S(model=S(w=<3|4>))\nn = cfg.model.w",
     "a dict whose items are attributes": (

@@ -14,7 +14,7 @@ from convlint.static.domain.values import UNKNOWN, InputMapping, Tensor, Value
 from convlint.static.exploration import list_inputs
 from convlint.static.exploration.entry_points import PARAMETERS, EntryPoint, ExecutionPath
 from convlint.static.exploration.rebuilt_layers import find_rebuilt
-from convlint.static.interpreter import Call, Interpreter, is_mapping
+from convlint.static.interpreter import Call, Interpreter, is_mapping, with_definitions
 from convlint.static.program.parse import cached, positional, walk
 from convlint.static.program.source_module import bound_names, is_main_guard
 from convlint.static.torch_shapes import LAYERS
@@ -260,7 +260,7 @@ def _execute_file(path: ExecutionPath) -> None:
         try:
             if isinstance(statement, ast.If) and is_main_guard(statement.test):
                 interpreter.execute_block(statement.body, scope)
-            else:
+            elif with_definitions(interpreter, module, statement, path.names):
                 interpreter.execute(statement, scope)
         except Stop:
             path.last = statement if interpreter.steps < 0 else None

@@ -9,7 +9,7 @@ from convlint.static.interpreter.interpreter import Interpreter
 from convlint.static.interpreter.module_calls import ModuleCall
 from convlint.static.interpreter.parameter_lists import lengths
 from convlint.static.interpreter.path_choices import PathChoice, PathChoices
-from convlint.static.interpreter.registries import update_registries
+from convlint.static.interpreter.registries import update_registries, with_definitions
 
 __all__ = [
     "Call",
@@ -21,4 +21,5 @@ __all__ = [
     "is_mapping",
     "lengths",
     "update_registries",
+    "with_definitions",
 ]

@@ -39,6 +39,24 @@ def file_definitions(interpreter: Interpreter, module: SourceModule, name: str) 
         _file(interpreter, module, name, value)
 
 
+def with_definitions(
+    interpreter: Interpreter, module: SourceModule, statement: ast.stmt, names: dict[str, Value]
+) -> bool:
+    """Use the registry with all definitions where a statement of the top level creates one, or files something in it.
+
+    Returns whether the statement is to be executed.
+    """
+    match statement:
+        case ast.Assign(targets=[ast.Name(id=name)], value=ast.Call()) if name in _decorating(module):
+            value = interpreter.name_of_module(module, name)
+            if (module, name) in interpreter.project.registries and type(value) is Instance:
+                names[name] = value
+                return False
+        case ast.Expr(value=ast.Call(func=ast.Attribute() as method)):
+            return (module, next(root_name(method), "")) not in interpreter.project.registries
+    return True
+
+
 def update_registries(interpreter: Interpreter) -> None:
     """File the definitions of the files that the file under check imports in the registries that are known."""
     for module, name in list(interpreter.project.registries):
@@ -141,6 +159,15 @@ def _decorated(interpreter: Interpreter, owner: SourceModule, module: SourceModu
                 yield definition, decorator
             elif home is module and _changes(module, original, name):
                 yield definition, decorator
+
+
+def _decorating(module: SourceModule) -> frozenset[str]:
+    """Return the first names of the decorators of a file."""
+    decorators = (
+        decorator for _, decorator in cached(module.text.tree, "decorated", partial(_decorators, module.text.tree))
+    )
+    calls = (each.func if isinstance(each, ast.Call) else each for each in decorators)
+    return frozenset(next(root_name(each), "") for each in calls)
 
 
 def _decorators(tree: ast.Module) -> list[Decorated]:

@@ -11,6 +11,7 @@ from convlint.static.interpreter import attributes, classes, instantiation, modu
 from convlint.static.interpreter.call import Call
 from convlint.static.interpreter.pymodel.native import NativeFunction
 from convlint.static.plain_numbers import WIDTHS
+from convlint.static.program.parse import positional
 from convlint.static.program.source_module import SourceModule
 from convlint.static.torch_shapes import LAYERS
 from convlint.symbolic import Dim
@@ -76,7 +77,7 @@ _NEITHER_NUMBER_NOR_LIBRARY = (
     *(Class, Function, Partial, Bound, Instance, Tensor, PurePosixPath),
     *(str, int, float, bool, list, tuple, dict, type(None)),
 )
-_CALLABLE = (Class, Function, Bound, Partial)
+_CALLABLE = (Class, Function, Bound, Partial, Builtin)
 _KNOWN = (*_CALLABLE, int, float, str, bool, list, tuple, dict, range, type(None), Dim)
 _CONTAINERS: dict[str, tuple[type, ...]] = {
     **dict.fromkeys(("Iterable", "Collection", "Sized", "Container"), (list, tuple, dict, str, range)),
@@ -90,6 +91,32 @@ _NUMBERS = {"Number": (int, float, bool, Dim), "Integral": (int, bool, Dim), "Re
 def is_of_type(value: Value, kind: type) -> Value:
     """Return whether a value is a function or a class of the program; UNKNOWN of an unknown one, or a library's."""
     return UNKNOWN if type(value) is Unknown or type(value) is Library else type(value) is kind
+
+
+def signature(call: Call) -> Value:
+    """``inspect.signature(function)`` and ``getfullargspec``: an object with the names of the parameters."""
+    names = _parameters(call.args[0])
+    if names is None:
+        return UNKNOWN
+    kind = call.interpreter.of_library("types.SimpleNamespace")
+    content = {"parameters": dict.fromkeys(names, UNKNOWN), "args": names}
+    return call.interpreter.call(kind, call.with_args([], content))
+
+
+def _parameters(value: Value) -> list[str] | None:
+    if type(value) is Partial:
+        return _parameters(value.function)
+    if type(value) is Class and value.node is None:
+        layer = LAYERS.get(value.qualname)
+        return None if layer is None else list(layer.construct.parameters)
+    function = value.lookup("__init__") if type(value) is Class else value
+    skipped = int(function is not value)
+    if type(function) is Bound:
+        function, skipped = function.function, 1
+    if type(function) is not Function or function.node.args.vararg or function.node.args.kwarg:
+        return None
+    arguments = function.node.args
+    return [each.arg for each in (*positional(arguments)[skipped:], *arguments.kwonlyargs)]
 
 
 def _issubclass(call: Call) -> Value:

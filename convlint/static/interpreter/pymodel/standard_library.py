@@ -218,6 +218,7 @@ LIBRARY: dict[str, NativeFunction] = {
     "dataclasses.is_dataclass": records.is_record_value,
     "importlib.import_module": lookup.import_module,
     "inspect.isfunction": lambda call: introspection.is_of_type(call.args[0], Function),
+    **dict.fromkeys(("inspect.signature", "inspect.getfullargspec"), introspection.signature),
     "inspect.isclass": lambda call: introspection.is_of_type(call.args[0], Class),
     "object.__setattr__": special_methods.set_attribute,
     **dict.fromkeys(("object.__getattribute__", "object.__getattr__"), introspection.get_attribute),

@@ -40,6 +40,11 @@ def _array(call: Call) -> Value:
     return converted(call, items, call.argument(1, "dtype"))
 
 
+def _at_least_1d(call: Call) -> Value:
+    (value,) = call.args
+    return Vector((value,)) if type(value) in NUMBERS else _array(call)
+
+
 def converted(call: Call, items: Sequence[Value], dtype: Value) -> Value:
     """Return an array with the numbers of a type, None for their own."""
     name = getattr(dtype, "name", dtype)
@@ -160,6 +165,7 @@ ORDERING: dict[str, NativeFunction] = {
 """The functions of the order that are methods too."""
 MAKING: dict[str, NativeFunction] = {
     **dict.fromkeys(("array", "asarray"), _array),
+    "atleast_1d": _at_least_1d,
     "linspace": _linspace,
     "arange": _arange,
     "geomspace": _geomspace,
