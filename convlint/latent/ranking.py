@@ -76,7 +76,7 @@ def _computed_widths(repair: ClassRepair, after: Sequence[Followed]) -> int:
     failed = repair.failed
     scope = scope_of(failed, repair.number.layer, repair.written)
     names = {} if scope is None else scope.names
-    computed = {n for name, n in names.items() if type(n) is int and failed.arguments.get(name) != n}
+    computed = {n for name, n in names.items() if type(n) is int and n >= UNIT and failed.arguments.get(name) != n}
     again = next((each for each in after if each.arguments == failed.arguments), failed)
     return len((computed & _layer_numbers(failed) & _layer_numbers(again)).difference(_numbers(failed).values()))
 
