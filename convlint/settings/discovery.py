@@ -72,7 +72,10 @@ def find(
         below = list(walk.files(target))
         problems += walk.problems
         if not below and not walk.problems:
-            problems.append(Problem("no-files", f"no Python files to check in {target}", path=target))
+            text = f"no Python files to check in {target}"
+            if any(excluded(path) for path in _upwards(os.path.abspath(target))):
+                text += ": it is excluded; name the files"
+            problems.append(Problem("no-files", text, path=target))
         for path in below:
             files.setdefault(os.path.realpath(path), display_path(path))
     return DiscoveredFiles(tuple(files.values()), tuple(problems))

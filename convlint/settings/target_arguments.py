@@ -31,7 +31,7 @@ class Mapping(dict[str, Any]):
         try:
             return self[name]
         except KeyError:
-            raise AttributeError(f"the configuration has no {name!r}") from None
+            raise AttributeError(f"the configuration has no {name!r}; it has {', '.join(map(str, self))}") from None
 
     def __setattr__(self, name: str, value: object) -> None:
         self[name] = value

@@ -255,6 +255,10 @@ BAD = {
     "arguments for an instance": (("net.py:instance(4)",), "it takes no arguments"),
     "no literal": (("net.py:Net(2 * WIDTH)",), "argument 1 of Net is `2 * WIDTH`, which is not a literal"),
     "a call": (("net.py:Net(width=open('x'))",), "has no 'open', which an argument names"),
+    "a name that is nearly right": (
+        ("net.py:Net(width=Nett())",),
+        "has no 'Nett', which an argument names; did you mean Net?",
+    ),
     "an open parenthesis": (("net.py:Net(4",), "the parenthesis after Net is not closed"),
     "no file or folder": (("net",), "no such file or directory; a model in a module is written net:Name"),
     "too many inputs": (("net.py:Net", *INPUT, *INPUT), "forward takes (x), but --input has 2 inputs"),

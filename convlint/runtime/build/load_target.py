@@ -75,7 +75,9 @@ def arguments(target: Target) -> tuple[tuple[Any, ...], dict[str, Any]]:
 
     def name(text: str) -> Any:
         if not hasattr(module, text):
-            raise ProblemError("arguments", f"{target.where} has no {text!r}, which an argument names")
+            close = get_close_matches(text, [name for name in vars(module) if not name.startswith("_")], n=1)
+            hint = f"; did you mean {close[0]}?" if close else ""
+            raise ProblemError("arguments", f"{target.where} has no {text!r}, which an argument names{hint}")
         return getattr(module, text)
 
     module = _module_of(target)
@@ -166,6 +168,8 @@ def _import_problems(refusal: str) -> Iterator[None]:
         raise ProblemError("syntax-error", f"{refusal}: {error.msg}", error.filename, error.lineno) from error
     except Exception as error:
         text = f"{refusal}: {type(error).__name__}: {one_line(error)}"
+        if "relative import" in str(error):
+            text += "; write the target as package.module:Name, from the folder that contains the package"
         raise ProblemError("import-error", text, failure_of(error, "constructor").site) from error
 
 
@@ -238,7 +242,21 @@ def _check_arguments(value: Callable[..., Any], target: Target, args: tuple[Any,
             how = ", ".join([*given, *(f"{name}=..." for name in missing)])
             text = f"{target.name} needs {', '.join(first)}{' and ' if first else ''}{last}"
             text += f"; pass them as '{target.where}:{target.name}({how})'"
+            if any(_is_object(signature.parameters[name]) for name in missing):
+                text += ": a name or call of the module such as Config(width=8), or a file such as @config.yaml:model; "
+                text += "or name a function that builds the model"
         raise ProblemError("arguments", text) from None
+
+
+def _is_object(parameter: inspect.Parameter) -> bool:
+    """Return whether a parameter seems to take a configuration, by its annotation or its name."""
+    if parameter.annotation is parameter.empty:
+        return parameter.name.strip("_") in _CONFIGURATIONS
+    name = getattr(parameter.annotation, "__name__", str(parameter.annotation))
+    return name in ("dict", "Namespace") or "config" in name.lower() or "cfg" in name.lower()
+
+
+_CONFIGURATIONS = ("args", "cfg", "conf", "config", "configs", "hparams", "hp", "opt", "opts", "options", "params")
 
 
 def _missing(signature: inspect.Signature, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[str]:
