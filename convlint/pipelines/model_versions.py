@@ -167,7 +167,13 @@ class VersionRunner:
 
     def measure(self, version: ModelVersion, runs: int) -> tuple[Timing, ...]:
         """Measure the latency of the model and of each changed layer, before and after; () for 0 runs."""
-        if not runs:
+        graph = self.original.graph
+        kinds = {layer.name: layer.base for layer in graph.layers} if graph is not None else {}
+        own = [name for name in version.replacements if kinds.get(name) == "Module"]
+        if runs and own:
+            text = f"not measured: {own[0]} is a class of the project, of which only the source is rewritten"
+            self.note([Problem("measure", text)])
+        if not runs or own:
             return ()
         measured = self.run_versions([replace(version, texts={}, other_calls=(), runs=runs)])
         return () if measured is None else measured[0].timings

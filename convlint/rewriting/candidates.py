@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterable, Iterator, Sequence
 
 from convlint.ir import Graph, Layer, LayerChange, OtherCall, Refusal, Replacement, Site
+from convlint.rewriting import functional
 from convlint.rewriting.base import Draft, EditedCall, Kind, KindOptions
 from convlint.rewriting.layer_use import LayerArguments, LayerUse, layer_arguments, layer_use
 from convlint.rewriting.project import Project
@@ -54,7 +55,11 @@ def find_candidates(
         for group in _by_call(graph, kind, patterns)
         for result in _Call(group, graph, kind, kind_options, patterns, project, other_calls).results()
     )
-    return found, [*refused, *unsupported(graph, kinds, patterns)]
+    calls, others = _separated(
+        each if isinstance(each, Refusal) else Candidate(each.kind, each.place, each.form, each.changes, (each.draft,))
+        for each in functional.rewrites(graph, kinds, kind_options, patterns, project)
+    )
+    return [*found, *calls], [*refused, *unsupported(graph, kinds, patterns), *others]
 
 
 def live_candidates(
@@ -69,7 +74,8 @@ def live_candidates(
         for layer in group
         for result in _live(layer, graph, kind, kind_options, patterns)
     )
-    return found, [*refused, *unsupported(graph, kinds, patterns)]
+    others = functional.refusals(graph, kinds, patterns)
+    return found, [*refused, *unsupported(graph, kinds, patterns), *others]
 
 
 def _separated(results: Results) -> tuple[list[Candidate], list[Refusal]]:

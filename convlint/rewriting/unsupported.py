@@ -1,17 +1,13 @@
-"""Convolutions that a kind of rewrite does not know: other classes of torch.nn, and calls of functions."""
+"""Convolutions of classes of torch.nn that a kind of rewrite does not know."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
-from math import prod
 
-from convlint.analysis import ops
-from convlint.ir import Graph, Node, Refusal, Site
+from convlint.ir import Graph, Refusal, Site
 from convlint.rewriting.base import Kind
-from convlint.rewriting.layer_use import STEM_CHANNELS, layer_use
-
-_CONVOLUTIONS = ops.CONVS | ops.TRANSPOSED_CONVS
+from convlint.rewriting.layer_use import layer_use
 
 
 def matches_pattern(name: str, patterns: Sequence[str]) -> bool:
@@ -31,25 +27,6 @@ def unsupported(graph: Graph, kinds: Iterable[Kind], patterns: Sequence[str]) ->
             for kind in kinds:
                 if layer.base not in kind.bases:
                     groups.setdefault((kind.code, layer.base, layer.site), []).append(layer.name)
-    found = [
+    return [
         Refusal(code, site, tuple(names), f"not supported for {base}") for (code, base, site), names in groups.items()
     ]
-    return [*found, *_functional(graph, kinds, patterns)]
-
-
-def _functional(graph: Graph, kinds: Sequence[Kind], patterns: Sequence[str]) -> Iterator[Refusal]:
-    """Refusals for dense convolutions that are calls of functions, whose weights no layer owns."""
-    for node in graph.nodes:
-        if node.op in _CONVOLUTIONS and not _is_layer(graph, node) and matches_pattern(node.module, patterns):
-            numbers = node.attrs
-            kernel, channels = numbers.get("kernel_size", ()), numbers.get("in_channels", 0)
-            if prod(kernel) > 1 and numbers.get("groups") == 1 and channels > STEM_CHANNELS:
-                reason = f"not supported for a call of torch.nn.functional.{node.op}, whose weight belongs to no layer"
-                for kind in kinds:
-                    yield Refusal(kind.code, graph.where(node), (node.module,), reason)
-
-
-def _is_layer(graph: Graph, node: Node) -> bool:
-    """Return whether a call is that of a convolution layer."""
-    owner = graph.layer(node.layer or node.module)
-    return owner is not None and owner.base.startswith("Conv")

@@ -161,11 +161,13 @@ def test_where_nothing_can_be_rewritten_it_says_why(here: Project, case: str) ->
     target, arguments, expected = STAYS[case]
     result = here.suggest(target, *arguments)
     assert (result.code, result.err) == (0, "")
-    assert result.out.splitlines()[3:] == ["Nothing to rewrite.", f"  {expected}"]
+    assert result.out.splitlines()[3:][-1] == f"  {expected}"
+    first = "No layer can be rewritten:" if "layer" in expected.split(":")[0] else "Nothing to rewrite."
+    assert result.out.splitlines()[3] == first
     diff = here.suggest(target, *arguments, "--output-format", "diff")
     assert (diff.code, diff.out) == (0, "")
     assert f"  {expected}\n" in diff.err
-    assert "Nothing to rewrite." in here.suggest(target, *arguments, "--explain").out
+    assert first in here.suggest(target, *arguments, "--explain").out
     written = here.suggest(target, *arguments, "--write")
     assert (written.code, written.err, written.out) == (0, "", result.out)
 

@@ -24,6 +24,11 @@ def headline(report: Report) -> str | None:
     return ", ".join(parts)
 
 
+def without_any(report: Report) -> str:
+    """The sentence of a report without suggestions: there is no layer to rewrite, or none can be."""
+    return "No layer can be rewritten:" if report.refusals else "Nothing to rewrite."
+
+
 def rows(rewritten: RewrittenSet) -> Iterator[tuple[str, ...]]:
     """The cells of each set."""
     before = rewritten.before

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from convlint.ir import Report, Suggestion
+from convlint.ir import Report
 from convlint.outputs.parts.log_commands import without_commands
 from convlint.outputs.parts.markdown_text import cell, code
 from convlint.outputs.suggestions import front
@@ -13,7 +13,7 @@ from convlint.outputs.suggestions.text import count_change, latency, layer_names
 
 def render(report: Report, *, explain: bool = False) -> str:
     """A table of the suggestions, the totals and the diff; ``explain`` adds unchanged layers and the reasons."""
-    parts = [*_head(report), *_table(report.suggestions), *_together(report)]
+    parts = [*_head(report), *_table(report), *_together(report)]
     if explain:
         parts += _refusals(report)
     return without_commands("\n".join(parts)) + "\n"
@@ -29,9 +29,10 @@ def _head(report: Report) -> Iterator[str]:
         yield f"### Rewrites of {code(model.target)} on {code('; '.join(model.inputs))}\n"
 
 
-def _table(suggestions: Sequence[Suggestion]) -> Iterator[str]:
+def _table(report: Report) -> Iterator[str]:
+    suggestions = report.suggestions
     if not suggestions:
-        yield "Nothing to rewrite.\n"
+        yield f"{front.without_any(report)}\n"
         return
     yield "| rewrite | location | layers | parameters | MACs | memory | verified |"
     yield "|---|---|---|---|---|---|---|"

@@ -7,7 +7,7 @@ from html import escape
 
 from convlint.ir import Report, RewrittenSet, SetEstimate
 from convlint.outputs.suggestions import front
-from convlint.outputs.suggestions.text import placed
+from convlint.outputs.suggestions.text import layer_names, placed
 
 _WIDTH, _HEIGHT, _MARGIN = 640, 320, 56  # of the plot, in pixels
 _STYLE = """\
@@ -31,7 +31,11 @@ def _body(report: Report) -> Iterator[str]:
         yield f'<p class="breaks">problem [{escape(problem.kind)}]: {escape(problem.message)}</p>'
     rewritten = report.rewritten
     if rewritten is None:
-        yield "<p>Nothing to rewrite.</p>"
+        yield f"<p>{front.without_any(report)}</p>"
+        for refusal in report.refusals:
+            names = layer_names(refusal.instances)
+            place = f"{refusal.site}: " if refusal.site else ""
+            yield f"<p>{escape(f'{place}not {refusal.code}: {names}: {refusal.reason}')}</p>"
         return
     yield f"<p><strong>{escape(front.headline(report) or '')}</strong></p>"
     yield from _plot(rewritten)

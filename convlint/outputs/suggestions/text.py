@@ -148,8 +148,9 @@ def _refusals(report: Report, *, explain: bool) -> Iterator[Styled]:
         if left:
             yield styled(f"{number_of(len(left), 'layer')} not rewritten; --explain lists why.")
     if report.models and not report.suggestions and not report.problems:
-        yield styled(("Nothing to rewrite.", "bold"))
-        reasons = Counter(refusal.reason for refusal in refusals for _ in refusal.instances)
+        yield styled((front.without_any(report), "bold"))
+        layers = {(refusal.reason, name) for refusal in refusals for name in refusal.instances}
+        reasons = Counter(reason for reason, _ in sorted(layers))
         for reason, count in reasons.most_common() if not explain else ():
             yield styled(f"  {number_of(count, 'layer')}: {one_line(reason)}")
         if not reasons:

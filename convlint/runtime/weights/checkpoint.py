@@ -99,7 +99,7 @@ def read(path: str) -> Any:
         raise ProblemError("checkpoint", f"{path} needs safetensors: pip install safetensors") from error
     except Exception as error:
         reason = one_line(error).partition(". ")[0]  # the other sentences are advice
-        if isinstance(error, KeyError | EOFError):  # the unpickler's own, for a byte that is no instruction
+        if isinstance(error, KeyError | EOFError):  # the unpickler's own, for a byte that it does not know
             reason = "it is not a file of torch.save"
         raise ProblemError("checkpoint", f"{path} cannot be read as a checkpoint: {reason}", path) from error
 
