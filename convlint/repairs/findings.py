@@ -37,7 +37,9 @@ def repaired(cause: Explanation, verified: Verified, effect: str = "") -> Findin
     repairs = tuple([Repair(_title(graph, e), e.edits, verified, effect or _EFFECTS[verified]) for e in cause.repairs])
     found = finding.with_(site=site, fix=Fix(repairs[0].title, "unsafe", repairs[0].edits), repairs=repairs, graph=None)
     if candidate.vote is None:
-        return found.with_(message=finding.message.partition("; use ")[0], related=_first_failure(cause, site))
+        ends = finding.related if cause.conflict.is_merge else ()
+        message = finding.message.partition("; use ")[0]
+        return found.with_(message=message, related=(*ends, *_first_failure(cause, site)))
     if cause.conflict.is_merge:
         titled = tuple([replace(r, title=e.title) for r, e in zip(repairs, cause.repairs, strict=True)])
         found = found.with_(fix=Fix(titled[0].title, "unsafe", titled[0].edits), repairs=titled)

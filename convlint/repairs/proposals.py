@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from convlint.analysis import graph_queries, ops
+from convlint.analysis import graph_queries, merges, ops
 from convlint.analysis.batch_merges import calls_of_merged_batches
 from convlint.ir import Graph, Node
 from convlint.repairs.argument_candidates import argument_candidates
@@ -13,6 +13,7 @@ from convlint.repairs.class_candidates import class_candidates
 from convlint.repairs.conflict import Conflict, Place
 from convlint.repairs.conflict_ends import unpacked
 from convlint.repairs.reshape_candidates import reshape_candidates, view_candidates
+from convlint.repairs.shortcut_candidates import shortcut_candidates
 from convlint.repairs.size_candidates import size_candidates
 from convlint.repairs.slicer import Slicer
 from convlint.repairs.width_candidates import width_candidates
@@ -36,10 +37,12 @@ def proposed(conflict: Conflict, slicer: Slicer, suspected: Collection[Place] = 
         if graph.nodes[node].op in ops.FLATTENING:
             others = width_candidates(graph, node, slicer)
             return [*view_candidates(graph, node, slicer), *(replace(each, vote=None) for each in others)]
-        found = class_candidates(graph, node, slicer) or [
-            *width_candidates(graph, node, slicer, {*suspected, *_inconsistent(graph, graph.nodes[node])}),
-            *size_candidates(graph, node, slicer),
-        ]
+        widths = width_candidates(graph, node, slicer, {*suspected, *_inconsistent(graph, graph.nodes[node])})
+        shortcuts = shortcut_candidates(graph, node, slicer)
+        ordered = (
+            [*widths, *shortcuts] if merges.differs_in_channels(graph, graph.nodes[node]) else [*shortcuts, *widths]
+        )
+        found = class_candidates(graph, node, slicer) or [*ordered, *size_candidates(graph, node, slicer)]
     return found
 
 

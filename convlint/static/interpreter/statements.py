@@ -84,7 +84,7 @@ def _augmented(interpreter: Interpreter, node: ast.AugAssign, scope: Scope) -> N
         added = containers.iterate(interpreter, right)
         module_containers.extend(left, [UNKNOWN] if added is None else added)
         return
-    operands = Call(interpreter, [left, right], {}, node.value, scope)
+    operands = Call(interpreter, [left, right], {}, node, scope)  # type: ignore[arg-type]
     value = operate(node.op, operands, inplace=True)
     if type(value) is Unknown and value.node is None:
         value = unknown_from(node.value, scope, left, right)
