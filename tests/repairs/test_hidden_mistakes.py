@@ -30,7 +30,7 @@ def said(source: str) -> list[tuple[int, str]]:
 
 def test_a_layer_that_fits_only_because_the_one_before_is_wrong_is_an_error_of_its_own() -> None:
     assert said(FUNCTIONS % ("2 * width", "outputs", "width // 2")) == [
-        (6, "num_features=64 (replace `2 * width` with `width`)"),
+        (6, "replace `2 * width` with `width`"),
         (14, "replace `width // 2` with `width // 4`"),
     ]
 
