@@ -1,7 +1,7 @@
 """Candidates for the repair of a shortcut that is projected under the wrong condition: ``if stride != 1``.
 
-A residual block adds its input, which needs a projection where its width or its size changes. Many blocks ask for one of
-the two only. The projection itself names what it changes: ``Conv2d(cin, cout, 1, stride)``.
+A residual block adds its input, which needs a projection where its width or its size changes. Many blocks ask for one
+of the two only. The projection itself names what it changes: ``Conv2d(cin, cout, 1, stride)``.
 """
 
 from __future__ import annotations
