@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from convlint.analysis import ops
 from convlint.ir import Edit, Finding, Fix, Related, Repair, Site, Witness
+from convlint.ir.claims import MODULE
 from convlint.latent.arguments import ArgumentSpace
 from convlint.latent.candidates import ClassRepair
 from convlint.latent.claims import argument_text, claim
@@ -15,6 +16,7 @@ from convlint.latent.following import Followed, layer_of
 from convlint.latent.search import LatentDefect
 from convlint.rules.registry import rule, rule_about
 from convlint.static.domain.objects import Instance
+from convlint.static.domain.values import Library
 from convlint.static.exploration.execute import descendants
 
 
@@ -100,7 +102,8 @@ def _message(defect: LatentDefect) -> str:
     cls = defect.entry_point.value.qualname
     repair = defect.repair
     old, new = _whole(repair)
-    failing = f"fails unless {_compared(old)} == {_compared(new)}" if _is_condition(defect) else _failing(defect)
+    sides = sorted((_compared(old), _compared(new)), key=str.isdigit)  # names before numbers
+    failing = f"fails unless {' == '.join(sides)}" if _is_condition(defect) else _failing(defect)
     verified = ""
     if shown := _listed([arguments_text(defect.space, each) for each in _examples(defect)]):
         verified = f" (verified: works for {shown})"
@@ -211,7 +214,7 @@ def _name(failed: Followed, layer: Instance) -> str:
 def arguments_text(space: ArgumentSpace, followed: Followed) -> str:
     """The arguments that were varied: ``(2, 4)`` for two widths, else with their names."""
     widths = [(p.name, followed.arguments[p.name]) for p in (*space.widths, *space.width_lists)]
-    others = [f"{name}={value!r}" for name, value in followed.options]
+    others = [f"{name}={MODULE if type(value) is Library else repr(value)}" for name, value in followed.options]
     if len(widths) == 1:
         texts = [f"{name}={value!r}" for name, value in widths] + others
         return texts[0] if len(texts) == 1 else f"({', '.join(texts)})"

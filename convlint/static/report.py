@@ -129,8 +129,10 @@ def _found_with_all_counts(
 
 def _may_follow_from_lengths(finding: Finding) -> bool:
     """Return whether a finding may follow from the equal lengths of lists that callers pass: tensors of several lists
-    meet, and a layer whose place in its list is not known.
+    meet, a layer whose place in its list is not known, and an item of a list in a list.
     """
+    if _family(finding) == "latent":
+        return bool(_INNER_ITEM.search(finding.message))
     return _family(finding) == "invalid" and (finding.code in ("CVL110", "CVL190") or "?" in (finding.module or ""))
 
 
@@ -139,6 +141,7 @@ def _text(finding: Finding) -> str:
     return _MORE.sub("", finding.message)
 
 
+_INNER_ITEM = re.compile(r"\[\d+\]\[\d+\]")
 _MORE = re.compile(r" \(and \d+ more [^)]*\)|\.\d+\b")
 _LONG = 5  # longer than most code reads: the last item is none of those that it names
 _COUNTS = (3, 2, 1, 4, 6, 8)

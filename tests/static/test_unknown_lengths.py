@@ -219,3 +219,19 @@ class Stage(nn.Module):
 def test_a_mistake_in_every_block_is_one_whatever_their_number() -> None:
     assert [finding.code for finding in check(STAGE.format(norm="inp")).findings] == ["CVL201"]
     assert check(STAGE.format(norm="out")).findings == ()
+
+
+def test_the_lists_of_a_list_may_have_different_lengths() -> None:
+    text = """
+class Net(nn.Module):
+    def __init__(self, widths: list[list[int]]):
+        super().__init__()
+        stem, body = widths[0], widths[1]
+        self.stem = nn.Sequential(nn.Conv2d(3, stem[0], 1), nn.Conv2d(stem[0], stem[1], 1))
+        self.body = nn.Sequential(nn.Conv2d(stem[-1], body[0], 1), nn.Conv2d(body[0], body[1], 1))
+        self.head = nn.Conv2d(body[1], body[2], 1)
+
+    def forward(self, x):
+        return self.head(self.body(self.stem(x)))
+"""
+    assert [finding.code for finding in check(text).findings if finding.code < "CVL3"] == []
