@@ -194,6 +194,13 @@ def test_a_model_has_inputs_of_its_own(run: Run, own: str) -> None:
     assert answer.graph.failure is None
 
 
+def test_inputs_of_a_model_that_fail_are_a_problem(run: Run) -> None:
+    own = "def dummy_input(self):\n        return torch.zeros(self.shape)"
+    (problem,) = run(WITH_INPUTS.format(own=own)).problems
+    assert problem.message.startswith("`dummy_input` of the model raises AttributeError: ")
+    assert not run(WITH_INPUTS.format(own=own), "2,6,8,8").problems
+
+
 SIZED = """
 class Net(nn.Module):
     input_size = (3, 40, 40)

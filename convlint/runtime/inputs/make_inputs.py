@@ -6,7 +6,6 @@ import inspect
 import math
 import pickle
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from typing import Any
 
 import torch
@@ -82,13 +81,18 @@ _EXAMPLES = ("example_input_array", "dummy_inputs", "dummy_input")  # of Lightni
 
 
 def _example(model: nn.Module) -> tuple[Any, str] | None:
-    """The inputs that a model has for itself, and where they come from; None if it has none."""
+    """The inputs that a model has for itself, and where they come from; None if it has none.
+
+    Raises ProblemError if the model's code that makes them fails.
+    """
     for name in _EXAMPLES:
-        example = None
-        with suppress(Exception):  # the model's own code, which may need what is not here: an input is guessed
+        try:
             example = getattr(model, name, None)
             if inspect.ismethod(example) and not inspect.signature(example).parameters:
                 example = example()
+        except Exception as error:
+            text = f"`{name}` of the model raises {type(error).__name__}: {error}; specify an input with --input"
+            raise ProblemError("input", text) from error
         is_given = example is not None and name == _EXAMPLES[0]
         if is_given or (isinstance(example, Tensor | tuple | list | dict) and list(tensors_in(example))):
             return example, name
