@@ -12,6 +12,7 @@ from convlint.repairs.candidate import Candidate
 from convlint.repairs.class_candidates import class_candidates
 from convlint.repairs.conflict import Conflict, Place
 from convlint.repairs.conflict_ends import unpacked
+from convlint.repairs.parameter_candidates import parameter_candidates
 from convlint.repairs.reshape_candidates import reshape_candidates, view_candidates
 from convlint.repairs.shortcut_candidates import shortcut_candidates
 from convlint.repairs.size_candidates import size_candidates
@@ -42,7 +43,8 @@ def proposed(conflict: Conflict, slicer: Slicer, suspected: Collection[Place] = 
         ordered = (
             [*widths, *shortcuts] if merges.differs_in_channels(graph, graph.nodes[node]) else [*shortcuts, *widths]
         )
-        found = class_candidates(graph, node, slicer) or [*ordered, *size_candidates(graph, node, slicer)]
+        others = [*size_candidates(graph, node, slicer), *parameter_candidates(graph, node, slicer)]
+        found = class_candidates(graph, node, slicer) or [*ordered, *others]
     return found
 
 

@@ -152,7 +152,8 @@ def _repair(
         others = _with_others_left(first, before, least, moving, trial, budget, edits)
         if others is not None or least is None:
             return others
-    inside = _inside_the_callee(best[0], least, proposals, first, before, trial, budget.half, edits)
+    rest = budget.half if least.failing else budget
+    inside = _inside_the_callee(best[0], least, proposals, first, before, trial, rest, edits)
     return inside or (tuple(best), least)
 
 

@@ -56,8 +56,8 @@ def width_candidates(
                 odd = _oddity(number, text)
                 is_first = (in_class or is_guess) and end.vote.node == failed
                 cost = _cost(end, number, rank, (odd, is_part, not is_first))
-                # A number of several calls is not as likely as that of one.
-                rank = (*rank, reached[number.site])
+                # A number of several calls is not as likely as that of one; whether a number is new decides nothing.
+                rank = (*rank[:-1], reached[number.site])
                 generality = GENERALITY.get(kind, 0) if number.place.is_parameterized else 0
                 edit = Edit(number.site, text)
                 candidate = Candidate(edit, number, end.vote, end.right, cost, rank, generality=generality)

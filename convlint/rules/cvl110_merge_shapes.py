@@ -105,8 +105,10 @@ def _why(graph: Graph, node: Node) -> str:
     *others, last = dims
     if others:
         return f"sizes differ in dimensions {', '.join(map(str, others))} and {last}"
-    sizes = {shape[last - max(map(len, shapes))] for shape in shapes if len(shape) + last >= max(map(len, shapes))}
-    return f"sizes differ in dimension {last} ({min(sizes)} and {max(sizes)})"
+    rank = max(map(len, shapes))
+    sizes = [*dict.fromkeys(shape[last - rank] for shape in shapes if len(shape) + last >= rank)]
+    first, second, *_ = sizes if len(sizes) == 2 else [size for size in sizes if size != 1]
+    return f"sizes differ in dimension {last} ({first} and {second})"
 
 
 def _advice(graph: Graph, node: Node, block: merges.Block | None) -> str:

@@ -63,10 +63,10 @@ class Net(nn.Module):
 
 SCALED = f"""{HEAD}
 class Net(nn.Module):
-    def __init__(self, cin=3, cout=14):
+    def __init__(self):
         super().__init__()
-        self.conv = nn.Sequential(nn.Conv2d(cin, cout, 3, padding=1), nn.BatchNorm2d(cout))
-        self.scale = nn.Linear(cin, cin)  # <- cout
+        self.conv = nn.Sequential(nn.Conv2d(3, 14, 3, padding=1), nn.BatchNorm2d(14))
+        self.scale = nn.Linear(3, 3)  # <- 14
 
     def forward(self, x):
         scale = self.scale(x.mean((2, 3)))
@@ -85,8 +85,33 @@ class Net(nn.Module):
         return self.third(self.second(self.first(x)))
 """
 
+POSITIONS = f"""{HEAD}
+class Net(nn.Module):
+    def __init__(self, width=24):
+        super().__init__()
+        self.patches = nn.Conv2d(3, width, 8, 8)
+        count = (32 // 8) ** 2
+        self.first = nn.Parameter(torch.zeros(1, 1, width))
+        self.positions = nn.Parameter(torch.zeros(1, count, width))  # <- count + 1
 
-@pytest.mark.parametrize("source", [GATED, CHUNKED, UNPACKED, VIEWED, SCALED, ATTRIBUTE])
+    def forward(self, x):
+        x = self.patches(x).flatten(2).transpose(1, 2)
+        return torch.cat([self.first.expand(x.shape[0], -1, -1), x], dim=1) + self.positions
+"""
+
+MASK = f"""{HEAD}
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Sequential(nn.Conv2d(3, 15, 3, 2, 1), nn.BatchNorm2d(15))
+        self.register_buffer("mask", torch.ones((16, 1, 1)))  # <- 15
+
+    def forward(self, x):
+        return self.conv(x) * self.mask
+"""
+
+
+@pytest.mark.parametrize("source", [GATED, CHUNKED, UNPACKED, VIEWED, SCALED, ATTRIBUTE, POSITIONS, MASK])
 @pytest.mark.parametrize("is_run", [False, True], ids=["text", "run"])
 def test_the_number_of_the_layer_before_is_repaired(source: str, is_run: bool) -> None:
     call = "\n\nif __name__ == '__main__':\n    Net()(torch.zeros(2, 3, 32, 32))\n"
