@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from xml.etree import ElementTree as ET
 
-from convlint.ir import Consequence, Costs, Report, RewrittenSet, SetEstimate, Timing
+from convlint.ir import Consequence, Costs, Refusal, Report, RewrittenSet, SetEstimate, Timing
 from convlint.ir.suggestions import is_certain
 from convlint.outputs.suggestions import front, page
+from convlint.support.dataclass import replace
 
 BEFORE, AFTER = Costs(381_000, 387_000_000, 0, 100), Costs(56_000, 53_000_000, 0, 186)
 SETS = (
@@ -41,6 +42,22 @@ def test_the_sets_are_points_of_a_plot_and_rows_of_a_table() -> None:
     assert text.count("<tr>") == 1 + len(SETS)
     assert "&lt;works&gt;" in text
     assert "-a &lt; b" in text
+
+
+def test_labels_of_near_points_stand_above_each_other() -> None:
+    near = replace(SETS[0], name="depthwise-separable + grouped", totals=Costs(58_000, 53_500_000))
+    text = page.render(Report(rewritten=RewrittenSet(BEFORE, AFTER, "", front=(*SETS, near))))
+    plot = ET.fromstring(text[text.index("<svg") : text.index("</svg>") + len("</svg>")])  # noqa: S314
+    levels = [float(each.attrib["y"]) for each in plot.findall("text") if "separable" in (each.text or "")]
+    assert abs(levels[0] - levels[1]) >= 14
+
+
+def test_a_page_without_suggestions_has_the_reasons() -> None:
+    refusal = Refusal("CVL503", None, ("a.conv",), "not supported for Conv1d")
+    text = page.render(Report(refusals=(refusal,)))
+    assert "No layer can be rewritten:" in text
+    assert "not CVL503: a.conv: not supported for Conv1d" in text
+    assert "Nothing to rewrite." in page.render(Report())
 
 
 def test_a_verdict_needs_turns_that_chance_does_not_explain() -> None:

@@ -10,9 +10,11 @@ from convlint.outputs.suggestions import front
 from convlint.outputs.suggestions.text import layer_names, placed
 
 _WIDTH, _HEIGHT, _MARGIN = 640, 320, 56  # of the plot, in pixels
+_LINE, _LETTER = 14, 7  # the height of a label and the width of its letters
 _STYLE = """\
 body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:60rem;padding:0 1rem;color:#1b1f24;background:#fff}
 table{border-collapse:collapse}td,th{padding:.2rem .8rem;text-align:left;border-bottom:1px solid #d0d7de}
+td:not(:first-child){white-space:nowrap}
 pre{overflow:auto;padding:1rem;background:#f6f8fa}.breaks{color:#cf222e}svg{max-width:100%}text{font-size:12px}
 @media(prefers-color-scheme:dark){body{color:#e6edf3;background:#0d1117}pre{background:#161b22}svg{color:#e6edf3}}"""
 
@@ -68,11 +70,30 @@ def _plot(rewritten: RewrittenSet) -> Iterator[str]:
     yield f'<path d="{axes}" fill="none" stroke="currentColor"/>'
     yield f'<text x="{_WIDTH - 16}" y="{bottom + 36}" text-anchor="end" fill="currentColor">parameters</text>'
     yield f'<text x="{left}" y="12" fill="currentColor">{label}</text>'
+    most = f"{highest:.2f}" if errors else front.short(int(highest))
+    ticks = (left - 6, bottom + 4, "end", "0"), (left - 6, 44, "end", most)
+    for at, below, anchor, text in (*ticks, (_WIDTH - 120, bottom + 16, "middle", front.short(widest))):
+        yield f'<text x="{at}" y="{below}" text-anchor="{anchor}" fill="currentColor">{text}</text>'
+    labels: list[tuple[float, float, int]] = []
     for each, height in zip(sets, heights, strict=True):
         x = left + each.totals.params / widest * (_WIDTH - left - 120)
         y = bottom - height / highest * (bottom - 40)
         color = "#1a7f37" if each.chosen else "#0969da"
         text = f"{each.name}, {front.short(each.totals.params)}"
         yield f'<circle cx="{x:.1f}" cy="{y:.1f}" r="5" fill="{color}"/>'
-        yield f'<text x="{x + 8:.1f}" y="{y - 6:.1f}" fill="currentColor">{escape(text)}</text>'
+        start, level = _free(labels, x + 8, y - 6, len(text))
+        yield f'<text x="{start:.1f}" y="{level:.1f}" fill="currentColor">{escape(text)}</text>'
     yield "</svg>"
+
+
+def _free(labels: list[tuple[float, float, int]], x: float, y: float, length: int) -> tuple[float, float]:
+    """The place of a label, above those that it would cover."""
+
+    def covers(other: tuple[float, float, int]) -> bool:
+        left, level, letters = other
+        return abs(level - y) < _LINE and left < x + length * _LETTER and x < left + letters * _LETTER
+
+    while any(map(covers, labels)):
+        y -= _LINE
+    labels.append((x, y, length))
+    return x, y
