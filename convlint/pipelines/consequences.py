@@ -29,11 +29,13 @@ class Consequences:
         self.versions = versions
         self.files = dict(_files(versions))
         cheap = [name for name in PROBES if name not in _LARGE_IMPORTS]
+        self._rewritten = ModelVersion()
         self._probes = (_LARGE_IMPORTS, (*cheap, *self._methods()))
 
     def versions_of(self, version: ModelVersion) -> list[ModelVersion]:
         """The versions that try everything with a rewritten model, to run at the same time."""
-        return [replace(version, other_calls=(), weights=None, probes=names) for names in self._probes]
+        self._rewritten = replace(version, other_calls=(), weights=None)
+        return [replace(self._rewritten, probes=names) for names in self._probes]
 
     def of(
         self, new: Graph | None, runs: Sequence[VersionRun], suggestions: Sequence[Suggestion], known: Iterable[str]
@@ -49,8 +51,10 @@ class Consequences:
             reason = run.problems[0].message if run.problems else "its process ended before"
             slow |= {name: reason for name in names if name not in errors}
         failing = tuple(name for name, error in errors.items() if error and name not in slow)
-        before = self._before(failing)
-        broken = {name: errors[name] for name in failing if before.get(name) == ""}
+        before = self._tried(ModelVersion(), failing, "comparing the original")
+        broken = tuple(name for name in failing if before.get(name) == "")
+        # torch.jit.script sometimes fails on code of torch itself, and works in the next process.
+        errors |= self._tried(self._rewritten, broken, "trying again what failed")
         done = sorted(errors, key=lambda name: PROBES.index(name) if name in PROBES else len(PROBES))
         works = tuple(_called(name) for name in done if not errors[name])
         found = [
@@ -59,7 +63,8 @@ class Consequences:
                 f"{_called(name)} works for the original and not for the rewritten model: {error}",
                 consequences.site_of_method(self.files, name),
             )
-            for name, error in broken.items()
+            for name in broken
+            if (error := errors[name])
         ]
         found += [Consequence("not-tried", f"{_called(name)}: {error}") for name, error in slow.items()]
         old = self.versions.original.graph
@@ -85,11 +90,11 @@ class Consequences:
             if cls in kinds and (method not in own or (root is not None and cls == root.kind)):
                 yield name
 
-    def _before(self, names: tuple[str, ...]) -> dict[str, str]:
-        """The same for the original, which only needs to be asked about what fails."""
+    def _tried(self, version: ModelVersion, names: tuple[str, ...], purpose: str) -> dict[str, str]:
+        """The errors of one version, in a process of its own."""
         if not names:
             return {}
-        runs = self.versions.run_versions([ModelVersion(probes=names)], "comparing the original")
+        runs = self.versions.run_versions([replace(version, probes=names)], purpose)
         return dict(runs[0].probes) if runs else {}
 
 
