@@ -225,6 +225,7 @@ _COUNTS = re.compile(
 NOT_WIDTHS = re.compile(r"kernel|stride|dilation|pad|group|head|bias|eps|^n$|depth|ratio")
 """Names of numbers that do not count channels."""
 _NOT_NUMBERS = re.compile("str|Module|Callable|Type|Tensor|type|bool|float|Dict|dict")
+_PAIR = re.compile(r"^[Tt]uple\[int, int\]$")
 _WIDTHS = re.compile(r"dim|chan|width|planes|filters|feat|embed|hidden|chs|nc$|mid|inner|inp$|oup$|^c_|_c$|out|bottle")
 
 
@@ -237,7 +238,8 @@ _USUAL = (
     (re.compile(r"pad|^p$"), 1),
     (re.compile(r"stride|dilation|group|^s$|^d$|^g$"), 1),
     (re.compile(r"head_?dim|key_?dim|dim_?head"), 32),
-    (re.compile(r"heads|depth|layers|blocks|repeat|num_|_num$|^n$|expan|scale|mult|factor|times"), 2),
+    (re.compile(r"window|resolution|feat_size|input_size"), 8),
+    (re.compile(r"heads|depth|layers|blocks|repeat|reps|num_|_num$|^n$|expan|scale|mult|factor|times"), 2),
     (re.compile(r"ratio|reduction|squeeze|div"), 4),
 )
 
@@ -249,10 +251,12 @@ def _usual(parameter: Parameter) -> Value:
     annotation = parameter.annotation
     if "bool" in annotation:
         return True
-    if _NOT_NUMBERS.search(annotation.replace("float", "")) or _is_list(parameter):
-        return UNKNOWN
     number = usual_number(parameter.name)
-    return UNKNOWN if number is None else number
+    if number is not None and _PAIR.search(annotation):
+        return (number, number)
+    if number is None or _NOT_NUMBERS.search(annotation.replace("float", "")) or _is_list(parameter):
+        return UNKNOWN
+    return number
 
 
 def usual_number(name: str) -> int | None:

@@ -8,13 +8,13 @@ from convlint.static.program.parse import walk
 
 
 def tested(function: ast.AST) -> frozenset[str]:
-    """The names in the conditions of a function, those of ``a or b`` included."""
+    """The names in the conditions of a function, those of ``a or b`` and of attributes of ``self`` included."""
     return frozenset(
-        name.id
+        name.id if isinstance(name, ast.Name) else name.attr
         for node in walk(function)
         if isinstance(node, ast.If | ast.IfExp | ast.BoolOp)
         for name in walk(node if isinstance(node, ast.BoolOp) else node.test)
-        if isinstance(name, ast.Name)
+        if isinstance(name, ast.Name | ast.Attribute)
     )
 
 

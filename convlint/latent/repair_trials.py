@@ -46,6 +46,8 @@ def tried_with(trials: ClassTrials, repair: ClassRepair, state: Sequence[Followe
                     return None
             elif each.outcome == "fails" and again.outcome == "undecided" and again.path.complete:
                 again = replace(again, outcome="refused")  # an optional input that was left out
+            elif each.outcome == "fails" and again.outcome == "refused":
+                pass  # no arguments that the class accepts
             elif again.outcome != "works" or (each.outcome == "fails" and not _reaches(again, each)):
                 return None
             is_settled = is_settled or (each.outcome == "fails" and again.outcome != "refused")

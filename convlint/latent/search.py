@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from convlint.latent.candidates import ClassRepair
 
 _MOST_STEPS = 1_500  # of a class that is followed again
+_MOST_STEPS_OF_BROKEN = 3_000  # of one whose assumptions arguments break
 _MOST_STEPS_OF_FAILING = 8_000  # of one of which an execution has an error
 _SHARE = 0.3  # of the steps of the exploration of a file, that the search in it may take as well
 _LEAST_STEPS = 6_000
@@ -80,7 +81,11 @@ class Search:
     def defects(self, open_class: OpenClass) -> list[LatentDefect]:
         """The latent defects of a class that was explored."""
         exploration, space, open_question = open_class.exploration, open_class.space, open_class.question
-        most = _MOST_STEPS_OF_FAILING if open_question == "failing" else min(self._steps, _MOST_STEPS)
+        most: float = {"failing": _MOST_STEPS_OF_FAILING, "broken": _MOST_STEPS_OF_BROKEN}.get(
+            open_question, _MOST_STEPS
+        )
+        if open_question != "failing":
+            most = min(most, self._steps)
         if exploration.paths[0].steps > most:
             return []
         trials = ClassTrials(self._project, exploration.entry_point, space, exploration.paths[0].steps)
@@ -117,7 +122,7 @@ class Search:
         if breaks_contract(settled):
             others = (trials.with_arguments(settled.arguments | option) for option in trials.space.stand_ins())
             settled = next((each for each in others if each.outcome == "works"), settled)
-        if settled.outcome != "works":
+        if settled.outcome != "works" and breaks_contract(settled):
             return []
         self._left = trials.steps + _MOST_TRIAL_STEPS
         return self._judged(trials, [*found[0].fails, settled])
