@@ -67,12 +67,14 @@ class ArgumentSpace:
     def __init__(self, cls: Class, widths: Collection[str]) -> None:
         self.parameters = _parameters(cls)
         init = cls.lookup("__init__")
-        self._tested = constructor_code.tested(init.node) if type(init) is Function else frozenset()
-        self._asserted = constructor_code.asserted(init.node) if type(init) is Function else frozenset()
-        self._has_order = type(init) is Function and constructor_code.has_order(init.node)
-        self._listed = constructor_code.listed(init.node) if type(init) is Function else {}
-        self._scaling = constructor_code.scaling(init.node) if type(init) is Function else frozenset()
-        self._compared = compared_with(init, int) if type(init) is Function else {}
+        self._init = init if type(init) is Function else None
+        code = ast.Pass() if self._init is None else self._init.node
+        self._tested = constructor_code.tested(code)
+        self._asserted = constructor_code.asserted(code)
+        self._has_order = constructor_code.has_order(code)
+        self._listed = constructor_code.listed(code)
+        self._scaling = constructor_code.scaling(code)
+        self._compared = {} if self._init is None else compared_with(self._init, int)
         self._known = widths
         self.widths = [p for p in self.parameters if self._is_width(p)]
         self.width_lists = [p for p in self.parameters if self._is_width_list(p)]
@@ -109,6 +111,11 @@ class ArgumentSpace:
             values = [factor * unit for factor in islice(factors, length)]
             chosen[parameter.name] = tuple(values) if type(parameter.default) is tuple else values
         return chosen
+
+    @property
+    def has_inner_width(self) -> bool:
+        """True if the constructor has a width that neither the input nor the output of the class is named after."""
+        return self._init is not None and constructor_code.has_inner_name(self._init.node)
 
     @property
     def optional_widths(self) -> set[str]:

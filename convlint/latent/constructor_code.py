@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 
 from convlint.static.program.parse import walk
 
@@ -67,3 +68,15 @@ def listed(function: ast.AST) -> dict[str, int]:
 
 
 _LENGTH = 4  # of a list of widths of which any number is accepted
+
+
+def is_inner_name(name: str) -> bool:
+    """Return whether a name is that of a width inside a class, which neither its input nor its output has."""
+    return _INNER.search(name) is not None
+
+
+_INNER = re.compile(r"hid|mid_|mid$|qk|inner|bottle|rd_|squeez")
+
+
+def has_inner_name(function: ast.AST) -> bool:
+    return any(isinstance(node, ast.Name) and is_inner_name(node.id) for node in walk(function))

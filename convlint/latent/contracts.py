@@ -94,7 +94,9 @@ def reads_channels(failed: Followed, step: Step) -> bool:
     return False
 
 
-def doubtful(first: Followed, admitted: Sequence[Followed], every: Sequence[Followed]) -> list[Followed]:
+def doubtful(
+    space: ArgumentSpace, first: Followed, admitted: Sequence[Followed], every: Sequence[Followed]
+) -> list[Followed]:
     """Those that work, and failures that may be no contract after all: sums, and groups that are the channels of the
     wrong end of a layer.
 
@@ -102,12 +104,14 @@ def doubtful(first: Followed, admitted: Sequence[Followed], every: Sequence[Foll
     are tried ``first`` do.
     """
     fails = [each for each in every if each.outcome == "fails" and each not in admitted]
-    left = [each for each in fails if (_mistakes_groups(each, first) if each.layer else is_sum(each))]
+    left = [each for each in fails if (_mistakes_groups(each, first) if each.layer else _is_doubtful_sum(space, each))]
     return [*(each for each in every if each.outcome == "works"), *left] if left else []
 
 
-def is_sum(failed: Followed) -> bool:
-    return failed.step is not None and failed.step.op != "split"
+def _is_doubtful_sum(space: ArgumentSpace, failed: Followed) -> bool:
+    """Return whether a sum may fail because of a width inside the class, or a layer follows it."""
+    is_sum = failed.step is not None and failed.step.op != "split"
+    return is_sum and (space.has_inner_width or _goes_on(failed))
 
 
 def may_be_mistaken(failed: Followed) -> bool:

@@ -73,10 +73,14 @@ class Followed:
 
     @property
     def ranks_of_inputs(self) -> Ranks:
-        """The numbers of dimensions of the inputs: None for one of which nothing in the class says how many it has."""
-        return tuple(
-            None if tensor.shape is None or tensor.cell.is_guess else len(tensor.shape) for tensor in self.inputs
-        )
+        """The numbers of dimensions of the inputs."""
+        return ranks_of_inputs(self.path)
+
+
+def ranks_of_inputs(path: ExecutionPath) -> Ranks:
+    """The numbers of dimensions of the inputs: None for one of which nothing in the class says how many it has."""
+    inputs = [step.outputs[0] for step in path.execution.steps if step.op == "input"]
+    return tuple(None if tensor.shape is None or tensor.cell.is_guess else len(tensor.shape) for tensor in inputs)
 
 
 def _operation(step: Step) -> Operation:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from convlint.analysis import ops
 from convlint.latent.arguments import UNIT
 from convlint.latent.candidates import ClassRepair
+from convlint.latent.constructor_code import is_inner_name
 from convlint.latent.contracts import may_be_mistaken
 from convlint.latent.expression_values import scope_of
 from convlint.latent.following import Followed, layer_of
@@ -121,10 +122,7 @@ def _takes_inner_for_end(repair: ClassRepair) -> bool:
     """Return whether a repair removes a name from an expression that is that of a width inside the class."""
     names = {ast.unparse(n) for n in ast.walk(repair.written.node) if isinstance(n, ast.Name | ast.Attribute)}
     names -= {ast.unparse(n) for n in ast.walk(ast.parse(repair.text)) if isinstance(n, ast.Name | ast.Attribute)}
-    return any(_INNER.search(name) for name in names)
-
-
-_INNER = re.compile(r"hid|mid_|mid$|qk|inner|bottle|rd_|squeez")
+    return any(is_inner_name(name) for name in names)
 
 
 def _widest(after: Sequence[Followed]) -> Followed:

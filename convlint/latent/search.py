@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from convlint.latent.arguments import DESCENDING, DIFFERENT, EQUAL, MORE_PATTERNS, SAME_ENDS, ArgumentSpace
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from convlint.latent.candidates import ClassRepair
 
 _MOST_STEPS = 1_500  # of a class that is followed again
-_MOST_STEPS_OF_BROKEN = 3_000  # of one whose assumptions arguments break
 _MOST_STEPS_OF_FAILING = 8_000  # of one of which an execution has an error
 _SHARE = 0.3  # of the steps of the exploration of a file, that the search in it may take as well
 _LEAST_STEPS = 6_000
@@ -81,14 +81,10 @@ class Search:
     def defects(self, open_class: OpenClass) -> list[LatentDefect]:
         """The latent defects of a class that was explored."""
         exploration, space, open_question = open_class.exploration, open_class.space, open_class.question
-        most: float = {"failing": _MOST_STEPS_OF_FAILING, "broken": _MOST_STEPS_OF_BROKEN}.get(
-            open_question, _MOST_STEPS
-        )
-        if open_question != "failing":
-            most = min(most, self._steps)
+        most = _MOST_STEPS_OF_FAILING if open_question == "failing" else min(self._steps, _MOST_STEPS)
         if exploration.paths[0].steps > most:
             return []
-        trials = ClassTrials(self._project, exploration.entry_point, space, exploration.paths[0].steps)
+        trials = ClassTrials(self._project, exploration.paths[0], space)
         tried = [trials.first, *_first_tries(trials, open_question)]
         self._steps -= trials.steps
         if not any(each.outcome == "fails" for each in tried):
@@ -98,12 +94,13 @@ class Search:
             others.append(trials.follow(SAME_ENDS))
         tried = [*trials.with_defaults(), *tried, *others]
         if not any(each.outcome == "works" for each in tried):
-            tried.append(trials.follow(EQUAL, space.neutral_ratios))
+            neutral = trials.follow(EQUAL, space.neutral_ratios)
+            tried += [neutral] if neutral.outcome == "works" else []
         every = list(dict.fromkeys(tried))
         tried = list(admissible(space, trials.first, every))
         self._left = trials.steps + min(_LEAST_TRIAL_STEPS + _TRIALS * trials.first.path.steps, _MOST_TRIAL_STEPS)
         if not any(each.outcome == "fails" for each in tried):
-            return self._judged(trials, doubtful(trials.first, tried, every), by_names=True)
+            return self._judged(trials, doubtful(space, trials.first, tried, every), by_names=True)
         found = self._judged(trials, tried)
         if found and not found[0].works:
             return self._unless_required(trials, found)
@@ -204,7 +201,7 @@ def _first_tries(trials: ClassTrials, open_question: Suspicion) -> Iterator[Foll
         yield trials.follow(DIFFERENT, space.other_numbers)
     if open_question == "unknown" and not has_other_inputs:
         return
-    for option in list(space.options())[:_MOST_OPTIONS]:
+    for option in islice(space.options(), _MOST_OPTIONS):
         yield trials.follow(DIFFERENT, option)
         if has_other_inputs:
             yield trials.follow(MORE_PATTERNS[0], option)

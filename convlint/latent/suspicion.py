@@ -126,7 +126,23 @@ def _breaks(path: ExecutionPath, space: ArgumentSpace) -> bool:
         {Symbol(name, PARAMETERS): value for name, value in space.with_pattern(pattern).items() if type(value) is int}
         for pattern in (DIFFERENT, DESCENDING)
     ]
-    return any(not _holds(pair, each) for pair in _demands(path) for each in values)
+    if any(not _holds(pair, each) for pair in _demands(path) for each in values):
+        return True
+    return bool(path.variant) and any(_asks_for_none(path, each) for each in values)
+
+
+def _asks_for_none(path: ExecutionPath, values: dict[Symbol, int]) -> bool:
+    """Return whether an input would need a size below 1."""
+    for step in path.execution.steps:
+        for size in step.outputs[0].shape or () if step.op == "input" else ():
+            number = path.execution.reduced(size)
+            if type(number) is Dim and all(symbol in values for symbol in number.symbols()):
+                try:
+                    if number.evaluate(values) < 1:
+                        return True
+                except (ValueError, ZeroDivisionError, OverflowError):
+                    continue
+    return False
 
 
 def _is_on_parameters(number: Dim) -> bool:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from convlint.latent.arguments import DIFFERENT, EQUAL, Arguments, ArgumentSpace
 from convlint.latent.contracts import is_input
-from convlint.latent.following import Followed, Ranks, follow
+from convlint.latent.following import Followed, Ranks, follow, ranks_of_inputs
 from convlint.latent.substitution import TreeIndex
-from convlint.static.exploration.entry_points import EntryPoint
+from convlint.static.exploration.entry_points import ExecutionPath
 from convlint.static.program.project import Project
 from convlint.support.dataclass import replace
 
@@ -28,16 +28,16 @@ _MOST_DIFFERENT = 2  # inputs of unknown dimensions, of which each may have othe
 class ClassTrials:
     """Follows a class with arguments. An input whose dimensions its code leaves open gets those that come furthest."""
 
-    def __init__(self, project: Project, entry_point: EntryPoint, space: ArgumentSpace, explored: int) -> None:
+    def __init__(self, project: Project, explored: ExecutionPath, space: ArgumentSpace) -> None:
         self.steps = 0  # of all executions so far
-        self._most = _LEAST_STEPS + _FACTOR * explored
-        self.entry_point = entry_point
+        self._most = _LEAST_STEPS + _FACTOR * explored.steps
+        self.entry_point = explored.entry_point
         self.space = space
         self._project = project
         self._trees: dict[str, TreeIndex] = {}
         self._edits = 0  # that are in effect
         self._known: dict[tuple[str, Ranks], Followed] = {}  # executions without an edit
-        self._ranks, self.first = self._ranks_of_inputs()
+        self._ranks, self.first = self._ranks_of_inputs(explored)
 
     def follow(self, pattern: Sequence[int], options: Arguments | None = None) -> Followed:
         """Execute the class with widths in the proportions of ``pattern``."""
@@ -124,19 +124,25 @@ class ClassTrials:
             self._known[key] = followed
         return followed
 
-    def _ranks_of_inputs(self) -> tuple[Ranks, Followed]:
+    def _ranks_of_inputs(self, explored: ExecutionPath) -> tuple[Ranks, Followed]:
         """The dimensions of the inputs, none where the code determines all of them, and the first execution."""
         arguments = self.space.with_pattern(DIFFERENT)
-        first = self._follow(arguments, {}, ())
-        known = first.ranks_of_inputs
-        ranks = known if _may_read_unknown_input(first) and len(set(known)) == 1 else ()
-        if None in known:
-            equal = self.space.with_pattern(EQUAL)
-            kinds = {instance.kind for instance in first.path.interpreter.creators}
-            possible = list(_possible(known, is_ascending="BatchNorm1d" in kinds))
-            works = (each for each in possible if self._follow(equal, {}, each).outcome == "works")
-            ranks = next(works, ()) or self._furthest(arguments, possible)
-        return ranks, self._follow(arguments, {}, ranks) if ranks else first
+        known = ranks_of_inputs(explored) if explored.complete else ()
+        if None not in known:
+            first = self._follow(arguments, {}, ())
+            known = first.ranks_of_inputs
+            if None not in known:
+                ranks = known if _may_read_unknown_input(first) and len(set(known)) == 1 else ()
+                return ranks, self._follow(arguments, {}, ranks) if ranks else first
+        kinds = {instance.kind for instance in explored.interpreter.creators}
+        possible = list(_possible(known, is_ascending="BatchNorm1d" in kinds))
+        first = self._follow(arguments, {}, possible[0])
+        if first.outcome == "works":
+            return possible[0], first
+        equal = self.space.with_pattern(EQUAL)
+        works = (each for each in possible if self._follow(equal, {}, each).outcome == "works")
+        ranks = next(works, ()) or self._furthest(arguments, possible)
+        return ranks, self._follow(arguments, {}, ranks)
 
     def _furthest(self, arguments: Arguments, possible: Sequence[Ranks]) -> Ranks:
         """The dimensions of the inputs with which a class comes furthest if it works with none."""

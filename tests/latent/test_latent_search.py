@@ -53,6 +53,94 @@ class Block(nn.Module):
         (("Block(4, 8, 1, nn.Conv2d(4, 8, 1))", (2, 4, 8, 8)),),
         (("Block(4, 4)", (2, 4, 8, 8)),),
     ),
+    "a ratio whose default hides it": Defect(
+        """
+class Mixer(nn.Module):
+    def __init__(self, dim, *, tokens=16, ratio=1.0):
+        super().__init__()
+        hidden = int(tokens * ratio)
+        self.expand = nn.Conv1d(tokens, hidden, 1)
+        self.reduce = nn.Conv1d(tokens, tokens, 1)  # CVL203
+        self.norm = nn.LayerNorm(dim)
+    def forward(self, x):
+        return x + self.reduce(torch.relu(self.expand(self.norm(x))))
+""",
+        (("Mixer(4, tokens=8, ratio=2.0)", (2, 8, 4)),),
+        (("Mixer(4, tokens=8)", (2, 8, 4)),),
+    ),
+    "widths that a loop adds up": Defect(
+        """
+class Dense(nn.Module):
+    def __init__(self, width, growth, depth=3):
+        super().__init__()
+        self.convs = nn.ModuleList([nn.Conv2d(growth + n * width, growth, 3, 1, 1) for n in range(depth)])  # CVL203
+        self.last = nn.Conv2d(width + depth * growth, width, 1)
+    def forward(self, x):
+        for conv in self.convs:
+            x = torch.cat([x, torch.relu(conv(x))], 1)
+        return self.last(x)
+""",
+        (("Dense(4, 8)", (2, 4, 8, 8)),),
+        (("Dense(4, 4)", (2, 4, 8, 8)),),
+    ),
+    "a list in the wrong order": Defect(
+        """
+class Pyramid(nn.Module):
+    def __init__(self, widths=(16, 16, 16), dim=8):
+        super().__init__()
+        prev = 3
+        self.down = nn.ModuleList()
+        for width in widths:
+            self.down.append(nn.Conv2d(prev, width, 3, 2, 1))
+            prev = width
+        self.side = nn.ModuleList([nn.Conv2d(width, dim, 1) for width in widths])  # CVL203
+    def forward(self, x):
+        maps = []
+        for down in self.down:
+            x = down(x)
+            maps.append(x)
+        return [side(each) for side, each in zip(self.side, reversed(maps))]
+""",
+        (("Pyramid((4, 8, 12))", (2, 3, 16, 16)),),
+        (("Pyramid()", (2, 3, 16, 16)),),
+    ),
+    "a factor of a shuffle": Defect(
+        """
+class Upsampler(nn.Module):
+    def __init__(self, width, scale=2):
+        super().__init__()
+        if scale == 2:
+            self.conv = nn.Conv2d(width, 4 * width, 3, padding=1)
+        elif scale == 3:
+            self.conv = nn.Conv2d(width, 4 * width, 3, padding=1)  # CVL203
+        else:
+            raise NotImplementedError
+        self.shuffle = nn.PixelShuffle(scale)
+        self.last = nn.Conv2d(width, 3, 3)
+    def forward(self, x):
+        return self.last(self.shuffle(self.conv(x)))
+""",
+        (("Upsampler(4, 3)", (2, 4, 8, 8)),),
+        (("Upsampler(4)", (2, 4, 8, 8)),),
+    ),
+    "a norm that calls the function itself": Defect(
+        """
+class NormAct(nn.BatchNorm2d):
+    def forward(self, x):
+        x = nn.functional.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, True, 0.1, self.eps)
+        return torch.relu(x)
+
+class PreActivated(nn.Module):
+    def __init__(self, in_c, out_c, norm_layer=NormAct):
+        super().__init__()
+        self.norm = norm_layer(out_c)  # CVL201
+        self.conv = nn.Conv2d(in_c, out_c, 3)
+    def forward(self, x):
+        return self.conv(self.norm(x))
+""",
+        (("PreActivated(4, 8)", (2, 4, 8, 8)),),
+        (("PreActivated(4, 4)", (2, 4, 8, 8)),),
+    ),
     "a hidden width that is rounded": Defect(
         """
 class Inverted(nn.Module):
