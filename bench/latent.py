@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 
-from bench import children, corpus, latent_classes, latent_runs, sections
+from bench import children, corpus, latent_classes, latent_runs, sections, versions
 from bench.latent_classes import Judged, Mutant, Original
 from bench.markdown import table
 from convlint.ir import Finding, Proof, Verdict
@@ -127,7 +127,9 @@ _COLUMNS = (
 )
 
 
-def page(scores: Sequence[Score], classes: int, original: Sequence[tuple[Finding, Proof]], folder: Path) -> str:
+def page(
+    scores: Sequence[Score], classes: int, original: Sequence[tuple[Finding, Proof]], folder: Path, seed: int = SEED
+) -> str:
     """Return the section of the page."""
     rows = []
     for verdict, words in (("latent", "fails for some arguments"), ("fails", "fails for all arguments")):
@@ -151,7 +153,7 @@ def page(scores: Sequence[Score], classes: int, original: Sequence[tuple[Finding
     ]
     return (
         f"Written by `python -m bench.latent --write`: {len(scores)} mutants of {classes} classes of "
-        f"{corpus.versions()}, seed {SEED}; mutants that fail for no arguments are left out.\n\n"
+        f"{corpus.versions()}, seed {seed}, revision {versions.revision()}; mutants that fail for no arguments are left out.\n\n"
         + table(_COLUMNS, rows)
         + "\n\nLatent defects that are reported in the original files of these classes:\n\n"
         + table(("line", "rule", "message", "run"), listed)
@@ -164,13 +166,15 @@ def _shown(proof: Proof) -> str:
     return f"`{witness.call}` fails: {witness.error}" if witness else f"{proof.verdict}: {proof.reason}"
 
 
-def measure(count: int | None, per_class: int, seed: int, cache: Path | None) -> tuple[list[Judged], int]:
-    """Return the mutants that fail, and the number of their classes."""
+def measure(
+    count: int | None, per_class: int, seed: int, cache: Path | None, most: int | None = None
+) -> tuple[list[Judged], int]:
+    """Return the mutants that fail, and the number of their classes: ``most`` of all."""
     classes = list(originals(cache))
     Random(seed).shuffle(classes)
     found: list[Judged] = []
     used = 0
-    for original in classes:
+    for original in classes[:most]:
         if count is not None and len(found) >= count:
             break
         used += 1
@@ -182,12 +186,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.latent", description=__doc__)
     parser.add_argument("--write", action="store_true", help=f"write {PAGE.name}")
     parser.add_argument("--count", type=int, help="stop after this many mutants")
+    parser.add_argument("--classes", type=int, help="draw this many classes")
+    parser.add_argument("--seed", type=int, default=SEED, help="of the classes and mutants that are drawn")
     parser.add_argument("--cache", type=Path, help="a folder that keeps PyTorch's verdicts")
     parser.add_argument("--verbose", action="store_true", help="print each mutant that is missed")
     options = parser.parse_args()
     if options.cache:
         options.cache.mkdir(parents=True, exist_ok=True)
-    mutants, classes = measure(options.count, PER_CLASS, SEED, options.cache)
+    mutants, classes = measure(options.count, PER_CLASS, options.seed, options.cache, options.classes)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         corpus.copied(folder)
@@ -208,7 +214,7 @@ def main() -> None:
             source = (folder / path).read_text(encoding="utf-8")
             found = [each for each in checker.findings(path, source) if "CVL2" < each.code < "CVL205"]
             original += [(each, latent_runs.proof(module, path, source, each)) for each in found]
-        text = page(scores, classes, original, folder)
+        text = page(scores, classes, original, folder, options.seed)
     print(text)
     if options.write:
         sections.put(PAGE, "latent", text)

@@ -146,7 +146,7 @@ def section(outcomes: Sequence[Outcome], node: tuple[str, int, int] | None) -> s
     folders = ", ".join(f"`{each}`" for each in TESTS)
     return "\n\n".join(
         [
-            f"At revision {_revision()}, the tests of {folders} that are not slow, in an environment for each:",
+            f"At revision {revision()}, the tests of {folders} that are not slow, in an environment for each:",
             table(["torch", "Python", ">passed", ">skipped", ">failed"], rows),
             *_failures(outcomes),
             *_other_python(node),
@@ -154,7 +154,7 @@ def section(outcomes: Sequence[Outcome], node: tuple[str, int, int] | None) -> s
     )
 
 
-def _revision() -> str:
+def revision() -> str:
     command = ("git", "rev-parse", "--short", "HEAD")
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
 

@@ -127,8 +127,8 @@ class Upsampler(nn.Module):
         """
 class NormAct(nn.BatchNorm2d):
     def forward(self, x):
-        x = nn.functional.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, True, 0.1, self.eps)
-        return torch.relu(x)
+        stats = self.running_mean, self.running_var
+        return torch.relu(nn.functional.batch_norm(x, *stats, self.weight, self.bias, True, 0.1, self.eps))
 
 class PreActivated(nn.Module):
     def __init__(self, in_c, out_c, norm_layer=NormAct):
