@@ -153,7 +153,8 @@ def page(
     ]
     return (
         f"Written by `python -m bench.latent --write`: {len(scores)} mutants of {classes} classes of "
-        f"{corpus.versions()}, seed {seed}, revision {versions.revision()}; mutants that fail for no arguments are left out.\n\n"
+        f"{corpus.versions()}, seed {seed}, revision {versions.revision()}; "
+        "mutants that fail for no arguments are left out.\n\n"
         + table(_COLUMNS, rows)
         + "\n\nLatent defects that are reported in the original files of these classes:\n\n"
         + table(("line", "rule", "message", "run"), listed)
