@@ -80,16 +80,18 @@ def of(entry: EntryPoint, path: ExecutionPath, root: Value, calls: Calls) -> Cov
     if not layers and not unknown and is_built:
         return None
     known, called = calls
-    followed = sum(
-        count
-        for layer, count in layers.items()
-        if not has_unknown_numbers(layer) and (layer in known or (layer not in called and not gaps))
-    )
+    missed = [
+        layer
+        for layer in layers
+        if has_unknown_numbers(layer) or not (layer in known or (layer not in called and not gaps))
+    ]
     total = sum(layers.values()) + unknown
+    followed = sum(layers.values()) - sum(layers[layer] for layer in missed)
     line = getattr(getattr(entry.value, "node", None), "lineno", 1)
     is_class = entry.kind == "class"
     name, target = (entry.value.qualname, None) if is_class else (None, entry.name)
-    return Coverage(entry.module.path, line, name, target, total, followed, tuple(_stopped(gaps)))
+    stopped = tuple(_stopped(gaps)) or tuple(_at_layers(missed))[:1]
+    return Coverage(entry.module.path, line, name, target, total, followed, stopped)
 
 
 def ends(path: ExecutionPath) -> Iterator[Gap]:
@@ -134,6 +136,14 @@ def _stopped(gaps: Sequence[Gap]) -> Iterator[Stopped]:
         node = gap.subject if gap.cause is None else gap.cause.node
         value = None if node is None else origins.value_text(node)
         yield Stopped(gap.site.path, gap.site.line, message(gap), value)
+
+
+def _at_layers(missed: Iterable[Instance]) -> Iterator[Stopped]:
+    """Yield the layers that were not followed, where no call says why."""
+    for layer in missed:
+        if layer.site is not None:
+            what = "a number of this layer" if has_unknown_numbers(layer) else "the shape that this layer receives"
+            yield Stopped(layer.site.path, layer.site.line, f"{what} is not known", None)
 
 
 def has_unknown_numbers(layer: Instance) -> bool:
