@@ -218,6 +218,9 @@ def _contains(interpreter: Interpreter, left: Value, right: Value) -> Value:
     if special_methods.defines(right, "__contains__"):
         known = truth.known(interpreter, special_methods.call_special(interpreter, right, "__contains__", left))
         return UNKNOWN if known is None else known
+    if type(right) in (list, tuple):
+        reduced = interpreter.execution.reduced
+        left, *right = [reduced(value) if type(value) is Dim else value for value in (left, *right)]
     return containers.contains(left, right)
 
 

@@ -198,8 +198,8 @@ def _divmod(call: Call) -> Value:
 
 def _float(call: Call) -> Value:
     value = call.args[0] if call.args else 0.0
-    if type(value) is Dim:
-        return Real(value)
+    if type(value) in (Dim, Real):
+        return Real(as_real(value))
     return float(value) if type(value) in (int, float, str, bool) else UNKNOWN
 
 
