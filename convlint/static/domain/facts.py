@@ -211,10 +211,10 @@ class Knowledge:
             self.state(symbolic.symbol(symbol.name, symbol.scope), self.count)
 
     def settled(self, number: Value) -> Value:
-        """Return a number that selects something: that of its default, or of ``count`` if that is possible."""
+        """Return a number of dimensions: that of its default, or ``count`` if that is possible."""
         if type(number) is not Dim:
             return number
-        if self.settle_at_defaults(number) is None:
+        if self.settle_at_defaults(number) is None and all("dim" in symbol.name for symbol in number.symbols()):
             self.settle_count(number)
         return self.reduced(number)
 

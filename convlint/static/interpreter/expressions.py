@@ -258,8 +258,10 @@ def _subscript(interpreter: Interpreter, node: ast.Subscript, scope: Scope) -> V
         return input_mappings.part(interpreter, value, key) if type(key) in (str, AnyKey) else UNKNOWN
     if type(value) is Dim and (type(key) is slice or (type(key) is int and key < 0)):
         value = parameter_lists.items(interpreter, value) or value
-    if type(key) is Dim and type(value) in (list, tuple, dict) and _holds_code(value):
+    if type(node.slice) is not ast.Constant and type(value) in (list, tuple, dict) and _holds_code(value):
         key = interpreter.execution.settled(key)  # `(nn.Conv1d, nn.Conv2d, nn.Conv3d)[dims - 1]`
+        if type(node.slice) is ast.BinOp and type(key) is int and key < 0:
+            key = UNKNOWN  # no number of dimensions is 0: a list was taken for a number
     if type(value) is Names and type(key) is str:
         return interpreter.name_of_module(value.module, key)
     if type(value) is Library and value.name == "sys.modules" and type(key) is str:

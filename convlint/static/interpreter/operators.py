@@ -60,7 +60,10 @@ def operate(op: ast.operator, operands: Call, *, inplace: bool = False) -> Value
         return False if name == "and" and (left is False or right is False) else UNKNOWN
     if name == "and" and left_type is right_type is Dim:
         return _common_bits(operands)
-    if left_type in (Dim, Real) or right_type in (Dim, Real):
+    if left_type is list and right_type is Dim and name == "mul":  # `[0, 0] * spatial_dims`
+        right = operands.interpreter.execution.settled(right)
+        right_type = type(right)
+    elif left_type in (Dim, Real) or right_type in (Dim, Real):
         return _symbolic(name, compute, left, right)
     if isinstance(left, list) and isinstance(right, list) and name == "add":
         operands.interpreter.handle_items(len(left) + len(right))

@@ -167,7 +167,7 @@ def _for(interpreter: Interpreter, node: ast.For | ast.AsyncFor, scope: Scope) -
 
 def _leave(interpreter: Interpreter, loop: ast.For | ast.AsyncFor | ast.While, scope: Scope) -> None:
     """Continue after a loop of which no more is followed; what it changes is unknown."""
-    interpreter.record_gap("a loop takes too many steps", loop, scope, is_value=True)  # it builds and calls no layer
+    interpreter.record_gap("a loop takes too many steps", loop, scope)
     forget(interpreter, [loop], scope, loop)
 
 

@@ -28,7 +28,7 @@ from convlint.static.domain.values import (
 from convlint.static.interpreter import input_mappings, libraries, parameter_lists, records, special_methods, truth
 from convlint.static.interpreter.call import Call
 from convlint.static.interpreter.operators import operate
-from convlint.static.interpreter.pymodel import containers, introspection, lookup, tensor_shape
+from convlint.static.interpreter.pymodel import containers, introspection, lookup, native, tensor_shape
 from convlint.static.interpreter.pymodel.native import NativeFunction, concrete, real_value, whole_value
 from convlint.symbolic import Dim
 
@@ -86,6 +86,7 @@ def _enumerate(call: Call) -> Value:
     return [UNKNOWN if more and type(pair[1]) is Unknown else pair for pair in pairs]
 
 
+@native.of_all_arguments
 def _zip(call: Call) -> Value:
     arguments = parameter_lists.zipped(call.interpreter, call.args)
     columns = [containers.items_of(call.interpreter, value) for value in arguments]
@@ -136,9 +137,7 @@ def _set(call: Call) -> Value:
 
 
 def _dict(call: Call) -> Value:
-    if not call.args:
-        return call.kwargs
-    content = containers.mapping(call.args[0])
+    content = containers.mapping(call.args[0]) if call.args else {}
     return dict(_items(call) if content is None else content) | call.kwargs
 
 
@@ -166,7 +165,7 @@ def _extreme(*, largest: bool) -> NativeFunction:
             return real_value(symbolic.apply("max" if largest else "min", *parts))
         return UNKNOWN
 
-    return extreme
+    return native.of_all_arguments(extreme)
 
 
 def to_integer(name: str, compute: Callable[..., int]) -> NativeFunction:

@@ -15,9 +15,20 @@ if TYPE_CHECKING:
 NativeFunction = Callable[[Call], Value]
 
 
+_OF_ALL_ARGUMENTS: set[NativeFunction] = set()
+
+
+def of_all_arguments(function: NativeFunction) -> NativeFunction:
+    """Mark a function whose result depends on the number of its arguments: ``zip(*rows)``."""
+    _OF_ALL_ARGUMENTS.add(function)
+    return function
+
+
 def call_native(function: NativeFunction, call: Call) -> Value:
     """Return the result of ``function`` for the known arguments; UNKNOWN where Python would raise."""
     if call.open_ended:
+        if function in _OF_ALL_ARGUMENTS:
+            return UNKNOWN
         call = call.with_args(call.args, open_ended=False)
     try:
         return function(call)

@@ -15,7 +15,7 @@ from convlint.static.interpreter.operators import operate
 from convlint.static.interpreter.pymodel import containers, introspection, lookup
 from convlint.static.interpreter.pymodel.builtin_functions import FUNCTIONS, first_argument
 from convlint.static.interpreter.pymodel.library_callers import CALLERS
-from convlint.static.interpreter.pymodel.native import NativeFunction, concrete, whole_value
+from convlint.static.interpreter.pymodel.native import NativeFunction, concrete, of_all_arguments, whole_value
 from convlint.symbolic import Dim
 
 _ENDLESS = 256  # items of an iterator without an end
@@ -37,11 +37,13 @@ def _checkpoint_sequential(call: Call) -> Value:
     return value
 
 
+@of_all_arguments
 def _chain(call: Call) -> Value:
     parts = [containers.items_of(call.interpreter, value) for value in call.args]
     return list(itertools.chain(*parts)) if sum(map(len, parts)) <= LONGEST else UNKNOWN
 
 
+@of_all_arguments
 def _combinations(call: Call) -> Value:
     """``itertools.product(*values, repeat=1)``."""
     parts = [containers.items_of(call.interpreter, value) for value in call.args]
@@ -69,6 +71,7 @@ def _repeated(call: Call) -> Value:
     return [call.args[0]] * times if times <= LONGEST else UNKNOWN
 
 
+@of_all_arguments
 def _zip_longest(call: Call) -> Value:
     """``itertools.zip_longest(*values, fillvalue=None)``."""
     columns = [containers.items_of(call.interpreter, value) for value in call.args]
