@@ -113,7 +113,8 @@ class StaticTrials:
         if checked.problems or any(finding.code == "CVL901" for finding in checked.findings):
             return False
         places = () if settled is None else (settled.operation[:2],)
-        own = None if settled is None else self._checked.executions.get(id(settled.graph))
+        graph = 0 if settled is None else id(settled.graph)
+        own = next((c.executions[graph] for c, _ in self._known.values() if graph in c.executions), None)
         of_images = {each[:2] for each in self._checked.unknown if each[3] in _IMAGES}
         for kind, name, place, what in checked.unknown - self._checked.unknown:
             if what == _IMAGE or (what.startswith(INPUT_OF) and (kind, name) not in of_images):

@@ -85,3 +85,37 @@ class Net(nn.Module):
         return self.layers(x)
 """)
     assert found == [(8, "replace `width // 2` with `width`")]
+
+
+def test_a_second_repair_may_read_a_parameter_of_the_class_as_well_as_the_first() -> None:
+    source = f"""{HEAD}
+class Block(nn.Module):
+    expansion = 4
+
+    def __init__(self, inputs, width):
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, 4 * width, 1)
+
+    def forward(self, x):
+        return self.conv(x)
+
+
+class Net(nn.Module):
+    def __init__(self, block):
+        super().__init__()
+        self.stem = nn.Conv2d(3, 60, 3)
+        self.body = block(64, 32)
+        self.more = block(32 * block.expansion, 64)
+        self.head = nn.Linear(64, 10)
+
+    def forward(self, x):
+        return self.head(self.more(self.body(self.stem(x))).mean((2, 3)))
+
+
+def net():
+    return Net(Block)
+"""
+    assert said(source) == [
+        (19, "replace `60` with `64`"),
+        (22, "in_features=256 (replace `64` with `64 * block.expansion`)"),
+    ]
