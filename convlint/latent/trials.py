@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from itertools import product
 from typing import TYPE_CHECKING
 
+from convlint.analysis import ops
 from convlint.latent.arguments import DIFFERENT, EQUAL, Arguments, ArgumentSpace
 from convlint.latent.contracts import is_input
 from convlint.latent.following import Followed, Ranks, follow, ranks_of_inputs
@@ -137,10 +138,10 @@ class ClassTrials:
         kinds = {instance.kind for instance in explored.interpreter.creators}
         possible = list(_possible(known, is_ascending="BatchNorm1d" in kinds))
         first = self._follow(arguments, {}, possible[0])
-        if first.outcome == "works":
+        if _fits(first):
             return possible[0], first
         equal = self.space.with_pattern(EQUAL)
-        works = (each for each in possible if self._follow(equal, {}, each).outcome == "works")
+        works = (each for each in possible if _fits(self._follow(equal, {}, each)))
         ranks = next(works, ()) or self._furthest(arguments, possible)
         return ranks, self._follow(arguments, {}, ranks)
 
@@ -170,6 +171,18 @@ def _possible(known: Ranks, *, is_ascending: bool) -> Iterator[Ranks]:
         for number, rank in zip(unknown, each, strict=True):
             found[number] = rank
         yield tuple(found)
+
+
+def _fits(followed: Followed) -> bool:
+    """Return whether a class works with its inputs, and joins no tensor with one of more dimensions than any input."""
+    if followed.outcome != "works":
+        return False
+    most = max((len(tensor.shape or ()) for tensor in followed.inputs), default=0)
+    for step in followed.path.execution.steps:
+        ranks = {len(tensor.shape) for tensor in step.inputs if tensor.shape} if step.op in ops.MERGES else set()
+        if len(ranks) > 1 and max(ranks) > most:
+            return False
+    return True
 
 
 def _without(arguments: Arguments, options: Arguments, space: ArgumentSpace) -> Arguments:
