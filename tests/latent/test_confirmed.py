@@ -140,6 +140,26 @@ class Up(nn.Module):
     assert finding.witness.inputs == ("1x2x8x8", "1x10x16x16")
 
 
+def test_a_vector_of_conditions_beside_a_map(tmp_path: Path, worker: Worker) -> None:
+    (finding,) = proved(
+        worker,
+        tmp_path,
+        f"""{HEAD}
+class Conditional(nn.Module):
+    def __init__(self, width, condition):
+        super().__init__()
+        self.norm = nn.GroupNorm(1, width)
+        self.scale = nn.Linear(condition, width)
+        self.shift = nn.Linear(condition, condition)
+
+    def forward(self, x, c):
+        return self.norm(x) * self.scale(c)[:, :, None, None] + self.shift(c)[:, :, None, None]
+""",
+    )
+    assert finding.witness is not None
+    assert finding.witness.inputs == ("1x2x8x8", "1x10")
+
+
 FIXED = """
 class Block(nn.Module):
     def __init__(self):
