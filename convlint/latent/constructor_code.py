@@ -1,4 +1,4 @@
-"""What the code of a constructor says about its parameters: those that it tests, scales with, or reads as lists."""
+"""The parameters that the code of a constructor tests, scales with, or reads as lists."""
 
 from __future__ import annotations
 

@@ -115,7 +115,7 @@ def _is_doubtful_sum(space: ArgumentSpace, failed: Followed) -> bool:
 
 
 def may_be_mistaken(failed: Followed) -> bool:
-    """Return whether a failure is that of groups, or of a sum behind which a layer follows."""
+    """Return whether a failure is that of groups, or of a sum that a layer follows."""
     return failed.layer is not None or _goes_on(failed)
 
 

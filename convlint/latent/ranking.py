@@ -70,7 +70,7 @@ def _drops_from_layers(repair: ClassRepair) -> bool:
 
 
 def _computed_widths(repair: ClassRepair, after: Sequence[Followed]) -> int:
-    """How many numbers of layers are those of variables that were computed, before and after the repair.
+    """The number of layers' numbers that are those of computed variables, before and after the repair.
 
     A repair in the wrong place leaves no layer with the width that was computed for one.
     """
@@ -113,7 +113,7 @@ def has_named_ends(after: Sequence[Followed]) -> bool:
 
 def is_meant(repair: ClassRepair, after: Sequence[Followed]) -> bool:
     """Return whether names say that a failure which arguments could avoid is a mistake: those of the ends, of a class
-    that goes on behind what fails, or that of a width inside the class that became one of an end.
+    that continues after what fails, or that of a width inside the class that became one of an end.
     """
     return _takes_inner_for_end(repair) or (may_be_mistaken(repair.failed) and has_named_ends(after))
 

@@ -159,7 +159,7 @@ class ClassTrials:
 def _possible(known: Ranks, *, is_ascending: bool) -> Iterator[Ranks]:
     """Yield the dimensions that inputs can have: the unknown ones equal, then different for two of them.
 
-    Beside an input of known dimensions, another one is a vector more often than a map.
+    Next to an input of known dimensions, another one is a vector more often than a map.
     """
     unknown = [number for number, rank in enumerate(known) if rank is None]
     ranks = _RANKS[::-1] if is_ascending or len(unknown) < len(known) else _RANKS
