@@ -13,6 +13,7 @@ from convlint.static.domain.values import Tensor, Value
 from convlint.static.exploration.entry_points import EntryPoint, ExecutionPath
 from convlint.static.exploration.execute import execute_entry_point
 from convlint.static.interpreter import Interpreter, PathChoices, Raised
+from convlint.static.plain_numbers import WIDTHS
 from convlint.static.program.project import Project
 from convlint.support.dataclass import dataclass
 
@@ -151,10 +152,15 @@ def _follow(
     layer = next((instance for instance in interpreter.creators if instance.error), None)
     if outcome == "refused":
         step = layer = None
-    elif layer is not None and not divides_wrongly(layer):
+    elif (layer is not None and not divides_wrongly(layer)) or (step is not None and _has_empty_layer(interpreter)):
         outcome, step, layer = "refused", None, None  # sizes below 1: the class is not meant for such arguments
     elif layer is not None:
         outcome, step = "fails", None
     elif step is not None:
         outcome = "fails"
     return Followed(given, tuple(options.items()), path, outcome, step, layer)
+
+
+def _has_empty_layer(interpreter: Interpreter) -> bool:
+    """Return whether a layer has a width of 0, which a linear layer accepts."""
+    return any(instance.attrs.get(name) == 0 for instance in interpreter.creators for name in WIDTHS)

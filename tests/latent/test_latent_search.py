@@ -476,3 +476,24 @@ class Head(nn.Module):
     )
     (finding,) = lint_text("net.py", text.encode(), Project(".", (), SourceTexts({"net.py": text.encode()}))).findings
     assert "expects `2 * board * board` features (128) but receives `board * board` (64)" in finding.message
+
+
+ATTENTION = """
+class Attention(nn.Module):
+    def __init__(self, dim, heads=3):
+        super().__init__()
+        self.heads = heads
+        self.qkv = nn.Linear(dim, dim // heads * heads * 3)
+        self.out = nn.Linear(dim, dim)
+
+    def forward(self, x):
+        b, n, _ = x.shape
+        q, k, v = self.qkv(x).reshape(b, n, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        return self.out(((q @ k.transpose(-2, -1)) @ v).transpose(1, 2).reshape(b, n, -1))
+"""
+
+
+def test_a_witness_has_no_layer_without_features(tmp_path: Path) -> None:
+    (finding,) = findings(tmp_path, HEAD + ATTENTION)
+    assert finding.witness is not None
+    assert "dim=2)" not in finding.witness.call
