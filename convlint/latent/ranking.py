@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Sequence
 
 from convlint.analysis import ops
-from convlint.latent.arguments import UNIT
-from convlint.latent.candidates import ClassRepair
+from convlint.latent.arguments import UNIT, ArgumentSpace
+from convlint.latent.candidates import ClassRepair, evaluated
 from convlint.latent.constructor_code import is_inner_name
 from convlint.latent.contracts import may_be_mistaken
 from convlint.latent.expression_values import scope_of
@@ -180,6 +180,18 @@ def reads_input_by_parameter(repair: ClassRepair) -> bool:
     """Return whether a repair lets a layer that reads the input of the class read a parameter's number of channels."""
     scope = repair.written.place.scope
     return repair.number.role == "sibling" and isinstance(scope, Function) and repair.text in parameters(scope)
+
+
+def is_right_for_defaults(space: ArgumentSpace, state: Sequence[Followed], repair: ClassRepair) -> bool:
+    """Return whether a repair replaces a constant that fits the ratios that a class has by default.
+
+    A model that computes `40` from `1.2 * 32` by hand is meant for that ratio. A ratio of 1 may have been forgotten.
+    """
+    ratios = {name for name in space.other_numbers if space.parameter(name).default != 1}
+    fails = [each for each in state if each.outcome == "fails"]
+    if not all(any(name in ratios for name, _ in each.options) for each in fails):
+        return False
+    return len({repr(evaluated(each, repair)[0]) for each in state}) == 1
 
 
 def is_pointless(repair: ClassRepair) -> bool:

@@ -154,7 +154,7 @@ class Search:
     def _accepted(self, trials: ClassTrials, state: Sequence[Followed]) -> list[Accepted]:
         """The repairs that settle the first failure and bring no new one, the likeliest first."""
         from convlint.latent.candidates import repairs  # most classes never fail
-        from convlint.latent.ranking import is_pointless, rank
+        from convlint.latent.ranking import is_pointless, is_right_for_defaults, rank
         from convlint.repairs.slicer import Slicer
         from convlint.source_text.packages import package_folder
 
@@ -162,22 +162,27 @@ class Search:
         slicer = Slicer(self._project.texts, self._project.root, own)
         accepted: list[Accepted] = []
         seen: set[object] = set()
+        works = [each for each in state if each.outcome == "works"]
         for failed in representatives(state):
             guesses = 0
+            fails_alone = not works and failed in trials.with_defaults()
             for repair in repairs(failed, slicer)[:_MOST_TRIALS]:
                 if trials.steps > self._left or guesses > _MOST_GUESSES:
                     break
-                if repair.key in seen or is_pointless(repair):
+                pointless = is_pointless(repair)
+                if repair.key in seen or (pointless and not fails_alone):
                     continue
                 seen.add(repair.key)
                 guesses += not repair.fits
                 after = tried_with(trials, repair, state)
-                if after is not None:
+                if after is not None and pointless and repair.number.role == "reader":
+                    return []  # either end may be meant: the error of the program shows with which one others agree
+                if after is not None and not pointless:
                     self._left += 0 if accepted else _IF_FOUND * _MOST_TRIAL_STEPS
                     accepted.append(Accepted(repair, after))
         fewest = min((failing(each.after) for each in accepted), default=0)
         best = [each for each in accepted if failing(each.after) == fewest]
-        works = [each for each in state if each.outcome == "works"]
+        best = [each for each in best if not is_right_for_defaults(trials.space, state, each.repair)]
         order = rank(works, [(each.repair, each.after) for each in best])
         ordered = [best[number] for number in order]
         verified = [(each, refused_after(trials, each)) for each in ordered[:_MOST_VERIFIED]]
