@@ -18,6 +18,7 @@ _PARAMETERS: dict[str, tuple[str, ...]] = {
     "prelu": ("num_parameters",),
     "pool": ("kernel_size", "stride", "padding"),
     "interpolate": ("size", "scale_factor"),
+    "embedding": ("num_embeddings", "embedding_dim"),
     **dict.fromkeys(ops.RECURRENT, ("input_size", "hidden_size", "num_layers")),
 }
 """The first parameters of layers in their order, by operator without its dimensions."""
@@ -51,6 +52,8 @@ def parameter_of(op: str, label: str) -> str | None:
         return {"in": "in_features", "out": "out_features"}.get(label)
     if op in ops.RECURRENT:
         return "input_size" if label == "in" else None
+    if op == "embedding":
+        return "embedding_dim" if label == "out" else None
     if label == "out" and family in _PARAMETERS and family not in ("pool", "interpolate"):
         return _NORM_WIDTHS.get(family, "num_features")
     return None

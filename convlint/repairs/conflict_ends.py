@@ -91,12 +91,12 @@ def _before(graph: Graph, failed: int) -> Iterator[tuple[Vote, Fraction]]:
 def _scaled(graph: Graph, tensor: int, ratio: Fraction) -> Iterator[tuple[Vote, Fraction]]:
     """The layer that a tensor comes from through calls with one input, with ``ratio`` times its channels."""
     node = graph.producer(tensor)
-    while node.op not in ops.PROJECTIONS:
+    while node.op not in ops.PROJECTIONS and node.op != "embedding":
         if not node.inputs or (len(node.inputs) > 1 and node.op not in ops.ELEMENTWISE):
             return
         node = graph.producer(node.inputs[0])
     name = parameter_of(node.op, "out")
-    number = node.attrs.get(name) if name else None
+    number = node.outputs[0].shape[-1] if node.op == "embedding" else node.attrs.get(name or "")
     if type(number) is int and _frames(graph, node) and (number * ratio).denominator == 1:
         yield Vote(node.id, "out", number, _frames(graph, node)), number * ratio
 
@@ -231,7 +231,7 @@ def _declared(graph: Graph, node: Node) -> Iterator[tuple[Literal["in", "out"], 
     layer = graph.layer(node.layer)
     attrs = {**(layer.attrs if layer else {}), **node.attrs}
     label: Literal["in", "out"] = "in" if node.op in ops.SIZED_BY_INPUT else "out"
-    name = None if node.op == "layer_norm" else parameter_of(node.op, label)
+    name = None if node.op in ("layer_norm", "embedding") else parameter_of(node.op, label)
     dim = (
         -1
         if node.op == "linear" or node.op in ops.RECURRENT

@@ -115,11 +115,11 @@ class StaticTrials:
         places = () if settled is None else (settled.operation[:2],)
         graph = 0 if settled is None else id(settled.graph)
         own = next((c.executions[graph] for c, _ in self._known.values() if graph in c.executions), None)
-        of_images = {each[:2] for each in self._checked.unknown if each[3] in _IMAGES}
-        for kind, name, place, what in checked.unknown - self._checked.unknown:
-            if what == _IMAGE or (what.startswith(INPUT_OF) and (kind, name) not in of_images):
+        of_images = {execution for execution, _, what in self._checked.unknown if what in _IMAGES}
+        for execution, place, what in checked.unknown - self._checked.unknown:
+            if what == _IMAGE or (what.startswith(INPUT_OF) and execution not in of_images):
                 continue
-            is_elsewhere = own is not None and what in WIDTHS and (kind, name, 0) != own
+            is_elsewhere = own is not None and what in WIDTHS and execution != own
             if (what != EQUALITY or place in places) and not is_elsewhere:
                 return False
         return True

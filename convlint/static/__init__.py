@@ -29,10 +29,10 @@ from convlint.support.dataclass import dataclass, field, replace
 
 Place = tuple[str, int]
 """A file and a line."""
-Unknown = tuple[str, str, Place, str]
-"""The kind and name of an entry point, and what is unknown in its execution: a place, if it has one, and a reason."""
 Execution = tuple[str, str, int]
 """The kind and name of an entry point, and the number of an execution of it."""
+Unknown = tuple[Execution, Place, str]
+"""What is unknown in an execution: a place, if it has one, and a reason."""
 
 EQUALITY = "an equality"
 INPUT_OF = "an input of"
@@ -131,28 +131,30 @@ def _reached(explorations: Sequence[Exploration]) -> Iterator[Place]:
 
 
 def _unknown(explorations: Sequence[Exploration]) -> Iterator[Unknown]:
-    """Yield where the first execution of each entry point stopped, the sizes of layers that it does not know, the
-    errors that are not reported because an input may change them, the calls that require equal parameters, and the
+    """Yield where the first execution of each entry point stopped, the sizes of layers that an execution does not know,
+    the errors that are not reported because an input may change them, the calls that require equal parameters, and the
     channels of inputs, which callers know.
     """
     for exploration in explorations:
         path, entry_point = exploration.paths[0], exploration.entry_point
+        first = (entry_point.kind, entry_point.name, 0)
         for each in exploration.paths:
-            yield from ((entry_point.kind, entry_point.name, place, "an error") for place in each.unreported)
+            yield from ((first, place, "an error") for place in each.unreported)
             for step in each.execution.steps if entry_point.kind == "class" else ():
                 if step.site is not None and any(map(_is_of_parameters, step.demands)):
-                    yield entry_point.kind, entry_point.name, (step.site.path, step.site.line), EQUALITY
+                    yield first, (step.site.path, step.site.line), EQUALITY
         for channels in _channels_of_inputs(path):
-            yield entry_point.kind, entry_point.name, ("", 0), f"{INPUT_OF} {channels} channels"
+            yield first, ("", 0), f"{INPUT_OF} {channels} channels"
         if not path.complete:
-            yield entry_point.kind, entry_point.name, ("", 0), "the rest of the program"
+            yield first, ("", 0), "the rest of the program"
         for gap in path.execution.gaps:
             if gap.site is not None:
-                yield entry_point.kind, entry_point.name, (gap.site.path, gap.site.line), gap.reason
-        for layer in path.interpreter.creators:
-            line = ("", 0) if layer.site is None else (layer.site.path, layer.site.line)
-            unknown = (name for name in WIDTHS if is_unknown(layer.attrs.get(name, 0)))
-            yield from ((entry_point.kind, entry_point.name, line, name) for name in unknown)
+                yield first, (gap.site.path, gap.site.line), gap.reason
+        for number, each in enumerate(exploration.paths):
+            for layer in each.interpreter.creators:
+                line = ("", 0) if layer.site is None else (layer.site.path, layer.site.line)
+                unknown = (name for name in WIDTHS if is_unknown(layer.attrs.get(name, 0)))
+                yield from (((*first[:2], number), line, name) for name in unknown)
 
 
 def _channels_of_inputs(path: ExecutionPath) -> Iterator[int]:

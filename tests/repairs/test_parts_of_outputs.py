@@ -111,7 +111,21 @@ class Net(nn.Module):
 """
 
 
-@pytest.mark.parametrize("source", [GATED, CHUNKED, UNPACKED, VIEWED, SCALED, ATTRIBUTE, POSITIONS, MASK])
+EMBEDDED = f"""{HEAD}
+class Net(nn.Module):
+    def __init__(self, width=16):
+        super().__init__()
+        self.table = nn.Embedding(100, 20)  # <- width
+        self.stem = nn.Conv2d(3, width, 3, padding=1)
+        self.out = nn.Conv2d(width, 3, 3, padding=1)
+
+    def forward(self, x):
+        steps = torch.zeros(len(x), dtype=torch.long)
+        return self.out(torch.relu(self.stem(x) + self.table(steps)[:, :, None, None]))
+"""
+
+
+@pytest.mark.parametrize("source", [GATED, CHUNKED, UNPACKED, VIEWED, SCALED, ATTRIBUTE, POSITIONS, MASK, EMBEDDED])
 @pytest.mark.parametrize("is_run", [False, True], ids=["text", "run"])
 def test_the_number_of_the_layer_before_is_repaired(source: str, is_run: bool) -> None:
     call = "\n\nif __name__ == '__main__':\n    Net()(torch.zeros(2, 3, 32, 32))\n"
