@@ -146,10 +146,12 @@ class ClassTrials:
         return ranks, self._follow(arguments, {}, ranks)
 
     def _furthest(self, arguments: Arguments, possible: Sequence[Ranks]) -> Ranks:
-        """The dimensions of the inputs with which a class comes furthest if it works with none."""
+        """The dimensions of the inputs with which a class works, else those with which it comes furthest."""
         furthest: tuple[int, Ranks] = (0, ())
         for ranks in possible:
             followed = self._follow(arguments, {}, ranks)
+            if followed.outcome == "works":
+                return ranks
             steps = followed.path.execution.steps
             if followed.step is not None and steps.index(followed.step) > furthest[0]:
                 furthest = (steps.index(followed.step), ranks)
