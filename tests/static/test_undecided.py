@@ -11,6 +11,20 @@ from tests.static.test_models import net
 from tests.static.test_python import HEAD, expect_one_bug, findings_in
 
 UNDECIDED = {
+    "a list of which a loop of unknown length replaces the items": net(
+        "self.stem = nn.Conv2d(3, 16, 3, padding=1)\nself.merge = nn.Conv2d(32, 16, 1)",
+        "maps = []\nfor i in range(f):\n    maps.append(self.stem(x))\n"
+        "for i in range(len(maps) - 1, -1, -1):\n    maps[i] = torch.cat([maps[i], maps[i]], 1)\n"
+        "return [self.merge(m) for m in maps]",
+    ),
+    "a list of which an unknown item is replaced": net(
+        "self.stem = nn.Conv2d(3, 16, 3, padding=1)\nself.merge = nn.Conv2d(32, 16, 1)",
+        "maps = [self.stem(x), self.stem(x)]\nmaps[f] = torch.cat(maps, 1)\nreturn self.merge(maps[1])",
+    ),
+    "two sizes that are equal for multiples of 128": net(
+        "self.down = nn.Conv2d(3, 8, 64, 64)\nself.half = nn.MaxPool2d(2)\nself.up = nn.ConvTranspose2d(8, 8, 2, 2)",
+        "y = self.down(x)\nreturn self.up(self.half(y)) + y",
+    ),
     "an image in one branch, three channels in the other": net(
         "self.grey = nn.Conv2d(1, 8, 3)\nself.colour = nn.Conv2d(3, 8, 3)",
         "if is_grey(x):\n    y = self.grey(x)\nelse:\n    y = self.colour(x)\nreturn y",

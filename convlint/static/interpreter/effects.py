@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from convlint.static.domain.objects import Instance, Scope
 from convlint.static.domain.origins import unknown_from
+from convlint.static.domain.values import UNKNOWN
 from convlint.static.interpreter.dispatch import evaluate
 from convlint.static.interpreter.pymodel import containers
 from convlint.static.program.parse import cached, own_nodes
@@ -35,8 +36,11 @@ def forget(
             if type(owner) is Instance:
                 owner.attrs[attribute] = unknown
         for container, item in effects.containers:
-            if not (key and isinstance(item, ast.Name) and item.id == key):
-                containers.taint(evaluate(interpreter, container, scope))
+            holder = evaluate(interpreter, container, scope)
+            if type(holder) is list and item is not None:
+                containers.set_item(holder, item.value if isinstance(item, ast.Constant) else UNKNOWN, UNKNOWN)
+            elif not (key and isinstance(item, ast.Name) and item.id == key):
+                containers.taint(holder)
 
 
 def effects_of(statement: ast.stmt) -> Effects:

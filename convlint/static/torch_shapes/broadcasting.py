@@ -79,7 +79,7 @@ def _common_unequal(run: Execution, left: Num, right: Num) -> Num | None:
 def _differ_for_all_maps(left: Num, right: Num) -> bool:
     """Return whether two sizes that depend on one size of the input differ, and are not 1, whenever that is large.
 
-    For example ``H`` and ``(H + 1) // 2``, which are equal for a single pixel alone. 64 sizes in a row have every
+    For example ``H`` and ``(H + 1) // 2``, which are equal for a single pixel alone. 512 sizes in a row have every
     remainder that the strides of a network leave.
     """
     if type(left) is not Dim or type(right) is not Dim or left.is_unknown or right.is_unknown:
@@ -92,7 +92,7 @@ def _differ_for_all_maps(left: Num, right: Num) -> bool:
     return all(one != other and min(one, other) > 1 for one, other in pairs)
 
 
-_LARGE = (192, 256)
+_LARGE = (1024, 1536)
 
 
 def is_never_one(run: Execution, size: Num) -> bool:

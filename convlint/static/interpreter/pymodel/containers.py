@@ -108,8 +108,10 @@ def set_item(owner: Value, key: Value, value: Value) -> None:
         is_item = type(key) is int and -len(owner) <= key < len(owner)
         if is_item or (type(key) is slice and type(value) in (list, tuple) and _is_plain_range(key)):
             owner[key] = value
-        else:
+        elif type(key) is int:
             taint(owner)
+        else:  # it may be any of the items
+            owner[:] = [UNKNOWN] * len(owner)
     elif type(owner) is dict:
         put(owner, key, value)
     elif type(owner) is Vector:
