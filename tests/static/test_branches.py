@@ -306,3 +306,24 @@ def test_a_module_that_is_only_initialized_stays_as_it_is() -> None:
     (finding,) = wrong(INITIALIZED)
     assert "24" in finding.message
     assert "16" in finding.message
+
+
+NOT_IN_PLACE = """
+def join_(tensor, other):
+    return torch.cat([tensor, other], 1)
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Conv2d(3, 16, 3)
+        self.last = nn.Conv2d(32, 4, 3)
+
+    def forward(self, x):
+        x = self.first(x)
+        return self.last(join_(x, x))
+"""
+
+
+def test_a_function_that_returns_something_else_is_followed_whatever_its_name() -> None:
+    assert wrong(NOT_IN_PLACE) == []

@@ -13,7 +13,7 @@ from functools import partial
 
 from convlint.static.domain.objects import Function, Instance
 from convlint.static.domain.values import Bound, Partial, Tensor, Value
-from convlint.static.program.parse import cached, children, walk
+from convlint.static.program.parse import cached, children, positional, walk
 
 _WALKS = frozenset({"modules", "named_modules", "parameters", "named_parameters", "buffers", "named_buffers"})
 _WEIGHTS = frozenset({"data", "requires_grad", "grad", "inplace", "eps", "momentum", "training", "track_running_stats"})
@@ -45,16 +45,33 @@ def is_initializer(function: FunctionNode) -> bool:
 def initialized(function: Function, values: Sequence[Value]) -> Value:
     """Return the tensor or module that a call of a function of the program only initializes, None for any other call.
 
-    That is the first argument of a function whose name ends with an underscore, if it is a tensor, and the module that
-    is passed with an initializer, which is then applied to all modules in it.
+    That is the first argument of a function whose name ends with an underscore and that returns it, if it is a tensor,
+    and the module that is passed with an initializer, which is then applied to all modules in it.
     """
     if function.owner is not None or isinstance(function.node, ast.Lambda) or not values:
         return None
     if function.node.name.endswith("_"):
-        return values[0] if type(values[0]) is Tensor else None
+        is_same = type(values[0]) is Tensor and cached(function.node, "in_place", partial(_is_in_place, function.node))
+        return values[0] if is_same else None
     if not any(map(_initializes, values)):
         return None
     return next((value for value in values if type(value) is Instance and value.is_module), None)
+
+
+def _is_in_place(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """Return whether a function returns nothing but its first argument, or what another such function makes of it."""
+    parameters = positional(function.args)
+    returned = [node.value for node in walk(function) if isinstance(node, ast.Return) and node.value is not None]
+    return bool(parameters) and all(_is_argument(value, parameters[0].arg) for value in returned)
+
+
+def _is_argument(value: ast.expr, name: str) -> bool:
+    if isinstance(value, ast.Call) and value.args:
+        called = _attribute(value.func) or getattr(value.func, "id", "")
+        return called.endswith("_") and (_is_argument(value.args[0], name) or _is_argument(value.func, name))
+    if isinstance(value, ast.Attribute) and value.attr.endswith("_"):
+        return _is_argument(value.value, name)
+    return isinstance(value, ast.Name) and value.id == name
 
 
 def _initializes(value: Value) -> bool:
