@@ -71,6 +71,24 @@ def _fitting(graph: Graph, failing: Node) -> Iterator[_Change]:
                 if failing.id not in result.failed:
                     order = (len(result.failed), likely, len(path), -node.id)
                     yield _Change(node, name, value, order, centered)
+            dilations = _dilations_before(graph, alike) if node.op in ops.CONVS else {}
+            if dilations.get(node.id, node.attrs.get("dilation")) != node.attrs.get("dilation"):
+                result = flow(graph, {}, {id: {"dilation": value} for id, value in dilations.items()})
+                if failing.id not in result.failed:
+                    order = (len(result.failed), 0, len(path), -node.id)
+                    yield _Change(node, "dilation", dilations[node.id], order)
+
+
+def _dilations_before(graph: Graph, alike: Sequence[Node]) -> dict[int, Shape]:
+    """The dilation of the convolution before each of those that one line builds, as two in a block have the same."""
+    found: dict[int, Shape] = {}
+    ids, last = {node.id for node in alike}, None
+    for node in graph.nodes:
+        if node.id in ids and last is not None:
+            found[node.id] = last
+        elif node.op == alike[0].op:
+            last = node.attrs.get("dilation")
+    return found
 
 
 _WINDOWS = ops.ALL_CONVS | ops.WINDOW_POOLS

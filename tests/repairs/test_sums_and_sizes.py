@@ -307,3 +307,31 @@ def test_a_branch_without_the_stride_of_the_other_fails_for_maps_of_every_size()
 )
 def test_branches_of_sizes_that_can_be_equal_are_no_error(fits: str) -> None:
     assert errors(fits) == []
+
+
+DILATED = f"""{HEAD}
+class Block(nn.Module):
+    def __init__(self, width, dilation):
+        super().__init__()
+        self.first = nn.Conv2d(width, width, 3, padding=dilation, dilation=dilation)
+        self.second = nn.Conv2d(width, width, 3, padding=dilation, dilation=dilation + 1)
+        self.short = nn.Conv2d(width, width, 1)
+
+    def forward(self, x):
+        return self.second(self.first(x)) + self.short(x)
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv2d(3, 8, 3), Block(8, 1), Block(8, 2), Block(8, 4))
+
+    def forward(self, x):
+        return self.body(x)
+"""
+
+
+def test_a_dilation_that_differs_from_that_of_the_layer_before_is_repaired() -> None:
+    (finding,) = errors(DILATED + CALL)
+    assert [edit.text for edit in finding.repairs[0].edits] == ["dilation"]
+    assert run(apply(DILATED.encode(), finding.repairs[0].edits).decode()) is not None
