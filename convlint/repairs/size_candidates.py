@@ -5,6 +5,7 @@ The sizes are computed before anything is tried: only changes after which the op
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
@@ -212,8 +213,11 @@ def _computed(change: _Change, slicer: Slicer, frames: tuple[Site, ...]) -> list
         return []
     if dilation is None:
         return [f"{kernel.text} // 2"]
-    rest = str(kernel.literal - 1) if kernel.literal is not None else f"({kernel.text} - 1)"
-    return [f"{dilation.text} * {rest} // 2"]
+    spacing = f"({dilation.text})" if isinstance(dilation.node, ast.BinOp) else dilation.text
+    if kernel.literal is None:
+        return [f"{spacing} * ({kernel.text} - 1) // 2"]
+    half = kernel.literal // 2
+    return [dilation.text if half == 1 else f"{half} * {spacing}"]
 
 
 def _names_in_scope(graph: Graph, change: _Change, slicer: Slicer, frames: tuple[Site, ...]) -> list[str]:

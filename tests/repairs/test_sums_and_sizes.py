@@ -310,15 +310,27 @@ def test_branches_of_sizes_that_can_be_equal_are_no_error(fits: str) -> None:
 
 
 DILATED = f"""{HEAD}
+class Crop(nn.Module):
+    def __init__(self, count):
+        super().__init__()
+        self.count = count
+
+    def forward(self, x):
+        return x[:, :, : -self.count, : -self.count]
+
+
 class Block(nn.Module):
     def __init__(self, width, dilation):
         super().__init__()
-        self.first = nn.Conv2d(width, width, 3, padding=dilation, dilation=dilation)
-        self.second = nn.Conv2d(width, width, 3, padding=dilation, dilation=dilation + 1)
+        pad = 2 * dilation
+        self.body = nn.Sequential(
+            nn.Conv2d(width, width, 3, padding=pad, dilation=dilation), Crop(pad),
+            nn.Conv2d(width, width, 3, padding=pad, dilation=dilation + 1), Crop(pad),
+        )
         self.short = nn.Conv2d(width, width, 1)
 
     def forward(self, x):
-        return self.second(self.first(x)) + self.short(x)
+        return self.body(x) + self.short(x)
 
 
 class Net(nn.Module):
@@ -335,3 +347,10 @@ def test_a_dilation_that_differs_from_that_of_the_layer_before_is_repaired() -> 
     (finding,) = errors(DILATED + CALL)
     assert [edit.text for edit in finding.repairs[0].edits] == ["dilation"]
     assert run(apply(DILATED.encode(), finding.repairs[0].edits).decode()) is not None
+
+
+def test_a_padding_that_keeps_the_size_is_written_with_the_dilation_as_it_is() -> None:
+    program = DILATED.replace("2 * dilation\n", "dilation\n").replace(", Crop(pad),", ",")
+    (finding,) = errors(program + CALL)
+    assert [edit.text for edit in finding.repairs[0].edits] == ["dilation + 1"]
+    assert run(apply(program.encode(), finding.repairs[0].edits).decode()) is not None
