@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from fractions import Fraction
 from typing import Literal
 
 from convlint.analysis import ops
@@ -132,8 +131,8 @@ def _wanted(value: int | None, declared: int | None, received: int | None) -> tu
     if value is None or declared is None or received is None:
         return ()
     found = [declared] if value == received else [value + declared - received]
-    scaled = Fraction(value * declared, received) if received else Fraction(0)
-    found += [int(scaled)] if scaled.denominator == 1 else []
+    if received and value * declared % received == 0:
+        found.append(value * declared // received)
     return tuple(dict.fromkeys(number for number in found if number > 0))
 
 
