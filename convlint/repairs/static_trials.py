@@ -57,7 +57,7 @@ class StaticTrials:
             if alone is not None and not all(map(self._known_before(edits)[1].may_fail, alone.failing)):
                 return alone
         checked = check_file(self._path, data, project, with_reached=True)
-        if not self._is_known(checked, edits, settles):
+        if not self._is_known(checked, settles):
             return None
         after = outcome(checked)
         self._known[tuple(edits)] = checked, after
@@ -69,7 +69,7 @@ class StaticTrials:
         if edited is None:
             return None
         checked = check_file(self._path, *edited, search=search, with_reached=True)
-        if not self._is_known(checked, edits):
+        if not self._is_known(checked):
             return None
         after = outcome(checked)
         self._known[tuple(edits)] = checked, after
@@ -104,26 +104,22 @@ class StaticTrials:
         execution = next((checked.executions[id(graph)] for graph in graphs if id(graph) in checked.executions), None)
         return None if execution is None else outcome(check_file(self._path, data, project, only=execution))
 
-    def _is_known(self, checked: CheckedFile, edits: Sequence[Edit], settled: Conflict | None = None) -> bool:
+    def _is_known(self, checked: CheckedFile, settled: Conflict | None = None) -> bool:
         """Return whether as much is known as before edits, and a conflict does not depend on parameters now.
 
         A width may become unknown in an execution that did not show the conflict, such as that of a class whose block
-        is chosen by a name, without one, but not in an edited line. Executions after the first may be others than
-        before. Images stay images, or become those of three channels.
+        is chosen by a name, without one. Images stay images, or become those of three channels.
         """
         if checked.problems or any(finding.code == "CVL901" for finding in checked.findings):
             return False
         places = () if settled is None else (settled.operation[:2],)
-        edited = {(edit.site.path, edit.site.line) for edit in edits}
         graph = 0 if settled is None else id(settled.graph)
         own = next((c.executions[graph] for c, _ in self._known.values() if graph in c.executions), None)
         of_images = {execution for execution, _, what in self._checked.unknown if what in _IMAGES}
         for execution, place, what in checked.unknown - self._checked.unknown:
             if what == _IMAGE or (what.startswith(INPUT_OF) and execution not in of_images):
                 continue
-            if what in WIDTHS and place in edited:
-                return False
-            is_elsewhere = what in WIDTHS and (execution[2] > 0 or (own is not None and execution != own))
+            is_elsewhere = own is not None and what in WIDTHS and execution != own
             if (what != EQUALITY or place in places) and not is_elsewhere:
                 return False
         return True

@@ -131,8 +131,8 @@ def _reached(explorations: Sequence[Exploration]) -> Iterator[Place]:
 
 
 def _unknown(explorations: Sequence[Exploration]) -> Iterator[Unknown]:
-    """Yield where the first execution of each entry point stopped, the sizes of layers that an execution does not know,
-    the errors that are not reported because an input may change them, the calls that require equal parameters, and the
+    """Yield where the first execution of each entry point stopped, the sizes of layers that it does not know, the
+    errors that are not reported because an input may change them, the calls that require equal parameters, and the
     channels of inputs, which callers know.
     """
     for exploration in explorations:
@@ -150,11 +150,10 @@ def _unknown(explorations: Sequence[Exploration]) -> Iterator[Unknown]:
         for gap in path.execution.gaps:
             if gap.site is not None:
                 yield first, (gap.site.path, gap.site.line), gap.reason
-        for number, each in enumerate(exploration.paths):
-            for layer in each.interpreter.creators:
-                line = ("", 0) if layer.site is None else (layer.site.path, layer.site.line)
-                unknown = (name for name in WIDTHS if is_unknown(layer.attrs.get(name, 0)))
-                yield from (((*first[:2], number), line, name) for name in unknown)
+        for layer in path.interpreter.creators:
+            line = ("", 0) if layer.site is None else (layer.site.path, layer.site.line)
+            unknown = (name for name in WIDTHS if is_unknown(layer.attrs.get(name, 0)))
+            yield from ((first, line, name) for name in unknown)
 
 
 def _channels_of_inputs(path: ExecutionPath) -> Iterator[int]:

@@ -187,6 +187,16 @@ class InputItems:
 
 
 @dataclass(frozen=True, slots=True)
+class FilePath:
+    """A path of ``pathlib``, which takes long to load and is loaded with the first of them."""
+
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True, slots=True)
 class OpenFile:
     """``open(path)``."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import re
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from convlint.static.domain.objects import Children, Class, Function, Instance, Scope, Super, site_of
@@ -12,6 +11,7 @@ from convlint.static.domain.values import (
     UNKNOWN,
     Bound,
     Builtin,
+    FilePath,
     InputMapping,
     Library,
     OpenFile,
@@ -67,7 +67,7 @@ def get(interpreter: Interpreter, value: Value, name: str, node: ast.expr, scope
         return Bound(Library(f"numpy.ndarray.{name}"), value)
     if kind in methods.METHODS and name in methods.METHODS[kind]:
         return Bound(Builtin(f"{kind.__name__}.{name}"), value)
-    if kind is PurePosixPath:
+    if kind is FilePath:
         return pathlib.attribute(value, name)
     if kind is OpenFile:
         return Bound(Library(f"pathlib.File.{name}"), value)

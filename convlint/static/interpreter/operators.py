@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ast
 import operator
+import posixpath
 import re
 from collections.abc import Callable
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from convlint import symbolic
@@ -18,6 +18,7 @@ from convlint.static.domain.values import (
     Builtin,
     Condition,
     Either,
+    FilePath,
     Library,
     Real,
     Tensor,
@@ -77,8 +78,8 @@ def operate(op: ast.operator, operands: Call, *, inplace: bool = False) -> Value
     if isinstance(left, dict) and isinstance(right, dict) and name == "or":
         operands.interpreter.handle_items(len(left) + len(right))
         return left | right
-    if name == "truediv" and {left_type, right_type} <= {str, PurePosixPath}:
-        return PurePosixPath(left) / right
+    if name == "truediv" and {left_type, right_type} <= {str, FilePath}:
+        return FilePath(posixpath.join(str(left), str(right)))
     if _is_exact(left) and _is_exact(right):
         return _plain(compute, left, right)
     return UNKNOWN

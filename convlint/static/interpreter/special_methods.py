@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import ast
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from convlint.static.domain.objects import Class, Function, Instance, Outside, Scope
-from convlint.static.domain.values import UNKNOWN, Builtin, Value
+from convlint.static.domain.values import UNKNOWN, Builtin, FilePath, Value
 from convlint.static.interpreter.call import Call
 
 if TYPE_CHECKING:
@@ -57,7 +56,7 @@ def text_of(interpreter: Interpreter, value: Value) -> str | None:
     return text if type(text) is str else None
 
 
-_PLAIN = frozenset({int, str, float, bool, PurePosixPath})
+_PLAIN = frozenset({int, str, float, bool, FilePath})
 _LONGEST = 64
 
 

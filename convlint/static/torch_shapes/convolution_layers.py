@@ -27,6 +27,10 @@ def _construct(run: Execution, spatial: int, arguments: Attrs) -> Attrs:
     attrs["padding_mode"] = arguments["padding_mode"]
     attrs["bias"] = parameter(run, arguments["bias"], (attrs["out_channels"],))
     attrs["weight"] = None if attrs["in_channels"] is None else run.tensor(_weight_shape(attrs))
+    for name, value in channels.items():
+        if type(value) in (list, tuple, str):
+            text = f"unsupported operand type(s) for %: '{type(value).__name__}' and 'int'"
+            raise ConstructorError(text, attrs | {name: value})
     _check(run, attrs)
     check_parameter_sizes([*channels.values(), arguments["groups"], *attrs["kernel_size"]], attrs)
     return attrs

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import functools
 from collections.abc import Callable
-from pathlib import PurePosixPath
 
 from convlint import symbolic
 from convlint.static.domain.execution import Raised
@@ -14,6 +13,7 @@ from convlint.static.domain.values import (
     LONGEST,
     UNKNOWN,
     Builtin,
+    FilePath,
     InputItems,
     Library,
     OpenFile,
@@ -233,12 +233,12 @@ def _input_get(call: Call) -> Value:
 
 def _open(call: Call) -> Value:
     path, mode = call.argument(0, "file"), call.argument(1, "mode", "r")
-    return OpenFile(str(path)) if type(path) in (str, PurePosixPath) and mode in ("r", "rb", "rt") else UNKNOWN
+    return OpenFile(str(path)) if type(path) in (str, FilePath) and mode in ("r", "rb", "rt") else UNKNOWN
 
 
 def _read_data(call: Call) -> Value:
     """Return the content of a file, or of a text of YAML, for the text of a library."""
-    source = str(call.args[0]) if type(call.args[0]) is PurePosixPath else call.args[0]
+    source = str(call.args[0]) if type(call.args[0]) is FilePath else call.args[0]
     is_file = type(source) is OpenFile or (type(source) is str and source.endswith((".yaml", ".yml", ".json", ".toml")))
     reader = libraries.function("toml.load" if is_file else "yaml.safe_load")
     return UNKNOWN if reader is None else reader(call.with_args([source]))

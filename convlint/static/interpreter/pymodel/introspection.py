@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
-
 from convlint.static.domain.execution import Raised
 from convlint.static.domain.objects import Class, Function, Instance, Scope, Super
-from convlint.static.domain.values import UNKNOWN, Bound, Builtin, Library, Partial, Real, Tensor, Unknown, Value
+from convlint.static.domain.values import (
+    UNKNOWN,
+    Bound,
+    Builtin,
+    FilePath,
+    Library,
+    Partial,
+    Real,
+    Tensor,
+    Unknown,
+    Value,
+)
 from convlint.static.interpreter import attributes, classes, instantiation, module_calls, special_methods
 from convlint.static.interpreter.call import Call
 from convlint.static.interpreter.pymodel.native import NativeFunction
@@ -71,10 +80,10 @@ _OWN_TYPES: dict[str, type] = {
     "partial": Partial,
     "FunctionType": Function,
     "LambdaType": Function,
-    **dict.fromkeys(("Path", "PurePath", "PosixPath", "PathLike"), PurePosixPath),
+    **dict.fromkeys(("Path", "PurePath", "PosixPath", "PathLike"), FilePath),
 }
 _NEITHER_NUMBER_NOR_LIBRARY = (
-    *(Class, Function, Partial, Bound, Instance, Tensor, PurePosixPath),
+    *(Class, Function, Partial, Bound, Instance, Tensor, FilePath),
     *(str, int, float, bool, list, tuple, dict, type(None)),
 )
 _CALLABLE = (Class, Function, Bound, Partial, Builtin)

@@ -6,10 +6,9 @@ A file is read if its path is known and inside the project; nothing in it is exe
 from __future__ import annotations
 
 import os
-from pathlib import PurePosixPath
 
 from convlint.settings.data_files import SUFFIXES, DataError, parse_data, read_data
-from convlint.static.domain.values import UNKNOWN, OpenFile, Value, is_small
+from convlint.static.domain.values import UNKNOWN, FilePath, OpenFile, Value, is_small
 from convlint.static.interpreter.call import Call
 from convlint.static.interpreter.pymodel.native import NativeFunction
 
@@ -30,7 +29,7 @@ def read(call: Call) -> Value:
     """Return the content of an open file, or of a file by its path."""
     source = call.args[0]
     path = source.path if type(source) is OpenFile else source
-    path = str(path) if type(path) is PurePosixPath else path
+    path = str(path) if type(path) is FilePath else path
     if type(path) is not str or not path.endswith(SUFFIXES):
         return UNKNOWN
     place = place_of(call, path)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from pathlib import PurePosixPath
 
-from convlint.static.domain.values import LONGEST, UNKNOWN, Value
+from convlint.static.domain.values import LONGEST, UNKNOWN, FilePath, Value
 from convlint.static.interpreter.call import Call
 from convlint.static.interpreter.libraries.computed import pathlib
 from convlint.static.interpreter.pymodel.native import NativeFunction
@@ -15,7 +14,7 @@ def _of_texts(name: str) -> NativeFunction:
     compute = getattr(os.path, name)
 
     def function(call: Call) -> Value:
-        texts = [str(value) if type(value) is PurePosixPath else value for value in call.args]
+        texts = [str(value) if type(value) is FilePath else value for value in call.args]
         if call.kwargs or not all(type(text) is str and len(text) < LONGEST for text in texts):
             return UNKNOWN
         return compute(*texts)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
 
 from convlint.settings.data_files import SUFFIXES
-from convlint.static.domain.values import LONGEST, UNKNOWN, Bound, Library, OpenFile, Value
+from convlint.static.domain.values import LONGEST, UNKNOWN, Bound, FilePath, Library, OpenFile, Value
 from convlint.static.interpreter.call import Call
 from convlint.static.interpreter.libraries.computed import data_files
 from convlint.static.interpreter.pymodel.native import NativeFunction
@@ -18,19 +18,33 @@ _MOST_BYTES = 1 << 20
 _PARTS = ("parent", "name", "stem", "suffix")
 
 
-def attribute(path: PurePosixPath, name: str) -> Value:
+if TYPE_CHECKING:
+    from pathlib import PurePosixPath
+
+
+def attribute(path: FilePath, name: str) -> Value:
     """Return the attribute of a path: a part of it, or one of its methods."""
     if name in _PARTS:
-        return getattr(path, name)
+        return _value(getattr(_pure(path), name))
     if name in ("parents", "parts"):
-        return tuple(getattr(path, name))
+        return tuple([_value(each) for each in getattr(_pure(path), name)])
     return Bound(Library(f"pathlib.Path.{name}"), path)
 
 
 def _path(call: Call) -> Value:
-    if call.kwargs or not all(type(part) in (str, PurePosixPath) and len(str(part)) < LONGEST for part in call.args):
+    if call.kwargs or not all(type(part) in (str, FilePath) and len(str(part)) < LONGEST for part in call.args):
         return UNKNOWN
-    return PurePosixPath(*call.args)
+    return _value(_pure(*call.args))
+
+
+def _pure(*parts: Value) -> PurePosixPath:
+    from pathlib import PurePosixPath  # few programs have paths
+
+    return PurePosixPath(*map(str, parts))
+
+
+def _value(result: object) -> Value:
+    return result if isinstance(result, str | bool) else FilePath(str(result))
 
 
 def _itself(call: Call) -> Value:
@@ -39,7 +53,7 @@ def _itself(call: Call) -> Value:
 
 def _other(method: str) -> NativeFunction:
     def function(call: Call) -> Value:
-        return getattr(call.args[0], method)(*call.args[1:])
+        return _value(getattr(_pure(call.args[0]), method)(*map(str, call.args[1:])))
 
     return function
 
@@ -77,13 +91,15 @@ def _files(call: Call) -> Value:
         module = call.interpreter.project.find(package, call.scope.module)
     else:
         module = package if type(package) is SourceModule else None
-    return UNKNOWN if module is None else PurePosixPath(os.path.abspath(module.path)).parent
+    return UNKNOWN if module is None else FilePath(os.path.dirname(os.path.abspath(module.path)))
 
 
 def _of_package(method: NativeFunction) -> NativeFunction:
     def function(call: Call) -> Value:
         folder = _files(call)
-        return method(call.with_args([folder / call.args[1]], {})) if type(folder) is PurePosixPath else UNKNOWN
+        if type(folder) is not FilePath or type(call.args[1]) is not str:
+            return UNKNOWN
+        return method(call.with_args([FilePath(os.path.join(folder.text, call.args[1]))], {}))
 
     return function
 
