@@ -168,7 +168,7 @@ def _import_problems(refusal: str) -> Iterator[None]:
         raise ProblemError("syntax-error", f"{refusal}: {error.msg}", error.filename, error.lineno) from error
     except Exception as error:
         text = f"{refusal}: {type(error).__name__}: {one_line(error)}"
-        if "relative import" in str(error):
+        if isinstance(error, ImportError) and "relative import" in text:
             text += "; write the target as package.module:Name, from the folder that contains the package"
         raise ProblemError("import-error", text, failure_of(error, "constructor").site) from error
 

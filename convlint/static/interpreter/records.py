@@ -191,7 +191,7 @@ def replaced(call: Call) -> Value:
     kept = {
         name: instance.attrs.get(name, UNKNOWN)
         for name, (default, _) in declared.items()
-        if not _is_false(_options(default).get("init"))
+        if not (isinstance(default, ast.Call) and _is_false(_options(default).get("init")))
     }
     copy = Instance(instance.cls, instance.site, instance.frames)
     fill(copy, call.with_args([], kept | call.kwargs))
