@@ -236,7 +236,7 @@ def _shows_others(first: Conflict, before: Outcome, after: Outcome) -> bool:
     if first.node is None:
         return True
     new = [each for each in after.failing if not before.may_fail(each)]
-    return before.dependent.issuperset(new) and first.readers.isdisjoint(new)
+    return before.dependent.issuperset(new) and first.readers.isdisjoint(after.failing - before.failing)
 
 
 _MOST_LEFT = 0.25  # of the modules in which an operation failed: these have another cause

@@ -354,3 +354,27 @@ def test_a_padding_that_keeps_the_size_is_written_with_the_dilation_as_it_is() -
     (finding,) = errors(program + CALL)
     assert [edit.text for edit in finding.repairs[0].edits] == ["dilation + 1"]
     assert run(apply(program.encode(), finding.repairs[0].edits).decode()) is not None
+
+
+def test_a_sum_that_only_moves_its_failure_to_the_layer_after_it_is_one_error() -> None:
+    program = f"""{HEAD}
+class Block(nn.Module):
+    def __init__(self, cin, cout):
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv2d(cin, cout, 3, padding=1), nn.BatchNorm2d(cout), nn.ReLU())
+
+    def forward(self, x):
+        return self.body(x) + x
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv2d(3, 24, 3, padding=1), Block(24, 24), Block(24, 48))
+        self.head = nn.Conv2d(48, 5, 1)
+
+    def forward(self, x):
+        return self.head(self.body(x))
+"""
+    (finding,) = errors(program, "net.py:Net", input=(3, 32, 32))
+    assert (finding.code, finding.repairs) == ("CVL110", ())
