@@ -37,8 +37,9 @@ def forget(
                 owner.attrs[attribute] = unknown
         for container, item in effects.containers:
             holder = evaluate(interpreter, container, scope)
-            if type(holder) is list and item is not None:
-                containers.set_item(holder, item.value if isinstance(item, ast.Constant) else UNKNOWN, UNKNOWN)
+            at = item.value if isinstance(item, ast.Constant) else UNKNOWN
+            if type(holder) is list and item is not None and type(containers.get(holder, at)) is not Instance:
+                containers.set_item(holder, at, UNKNOWN)
             elif not (key and isinstance(item, ast.Name) and item.id == key):
                 containers.taint(holder)
 
