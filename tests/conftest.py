@@ -25,6 +25,14 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+try:  # no test asserts a time; the tests of static mode also run without hypothesis
+    from hypothesis import settings
+except ImportError:
+    pass
+else:
+    settings.register_profile("untimed", deadline=None)
+    settings.load_profile("untimed")
+
 _LIMIT = 400.0  # seconds for one test: one that hangs fails with the stacks of its threads, and the others go on
 
 
