@@ -37,6 +37,7 @@ def forget(
                 owner.attrs[attribute] = unknown
         for container, item in effects.containers:
             holder = evaluate(interpreter, container, scope)
+            # A module is mostly put back as it was, `parts[0] = parts[0].to(device)`: it stays known.
             at = item.value if isinstance(item, ast.Constant) else UNKNOWN
             if type(holder) is list and item is not None and type(containers.get(holder, at)) is not Instance:
                 containers.set_item(holder, at, UNKNOWN)
