@@ -27,7 +27,7 @@ _MOST_DIFFERENT = 2  # inputs of unknown dimensions, of which each may have othe
 
 
 class ClassTrials:
-    """Follows a class with arguments. An input whose dimensions its code leaves open gets those that work or come furthest."""
+    """Follows a class with arguments. An input of open dimensions gets those that work or come furthest."""
 
     def __init__(self, project: Project, explored: ExecutionPath, space: ArgumentSpace) -> None:
         self.steps = 0  # of all executions so far
