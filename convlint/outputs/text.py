@@ -194,32 +194,33 @@ def closing_line(
     places = [number_of(len(report.models), "model")] if report.models else []
     places += [number_of(files or 0, "file")] if files or (files is not None and not counts) else []
     where = f" in {_enumerated(places)}" if places else ""
-    parts: list[str | tuple[str, str]] = []
+    sentences: list[str | tuple[str, str]] = []
     if counts:
         worst = next(s for s in SEVERITIES if severities[s])
-        parts.append((f"Found {_enumerated(counts)}{where}.", f"bold {COLORS[worst]}"))
+        sentences.append((f"Found {_enumerated(counts)}{where}.", f"bold {COLORS[worst]}"))
     elif report.models or files or not report.problems:
         complete = not report.problems and all(m.status == "complete" for m in report.models)
         none = "No errors or warnings" if unlisted else "No findings"
-        parts.append((f"{none}{where}.", "bold green" if complete else "bold"))
+        sentences.append((f"{none}{where}.", "bold green" if complete else "bold"))
     if fixed:
-        parts.append((f" Fixed {number_of(fixed, 'finding')}.", "bold green"))
-    if not in_python:
-        parts.append(_fixable(listed_findings))
+        sentences.append((f"Fixed {number_of(fixed, 'finding')}.", "bold green"))
+    fixable = "" if in_python else _fixable(listed_findings)
+    if fixable:
+        sentences.append(fixable)
     if unlisted and in_python:
-        parts.append(f" {number_of(len(unlisted), 'info')} not listed: report.findings has all.")
+        sentences.append(f"{number_of(len(unlisted), 'info')} not listed: report.findings has all.")
     elif unlisted:
-        parts.append(_unlisted(unlisted))
+        sentences.append(_unlisted(unlisted))
     if report.problems:
         problems = number_of(len(report.problems), "problem")
-        parts.append(" " * any(text for text, _ in styled(*parts)))
-        parts.append((f"Could not check everything: {problems}.", "bold magenta"))
+        sentences.append((f"Could not check everything: {problems}.", "bold magenta"))
     if partial := [model for model in report.models if model.status != "complete"]:
-        parts.append(f" {number_of(len(partial), 'model')} did not run to completion.")
+        sentences.append(f"{number_of(len(partial), 'model')} did not run to completion.")
     unseen = {name for model in report.models for name, _ in model.graph.untraced if name}
     if unseen:
-        parts.append(f" Not traced into: {listed(sorted(unseen))}.")
-    return styled(*parts)
+        sentences.append(f"Not traced into: {listed(sorted(unseen))}.")
+    spaced = [part for sentence in sentences for part in (" ", sentence)]
+    return styled(*spaced[1:])
 
 
 def _fixable(findings: Iterable[Finding]) -> str:
@@ -227,8 +228,8 @@ def _fixable(findings: Iterable[Finding]) -> str:
     safe, unsafe = _fix_counts(findings)
     if safe:
         more = f", {unsafe:,} more with --unsafe-fixes" if unsafe else ""
-        return f" {safe:,} can be fixed with --fix{more}."
-    return f" {unsafe:,} can be fixed with --fix --unsafe-fixes." if unsafe else ""
+        return f"{safe:,} can be fixed with --fix{more}."
+    return f"{unsafe:,} can be fixed with --fix --unsafe-fixes." if unsafe else ""
 
 
 def _unlisted(infos: Sequence[Finding]) -> str:
@@ -236,7 +237,7 @@ def _unlisted(infos: Sequence[Finding]) -> str:
     safe, unsafe = _fix_counts(infos)
     fixes = [f"--fix fixes {safe:,}"] if safe else []
     fixes += [f"--fix --unsafe-fixes fixes {safe + unsafe:,}"] if unsafe else []
-    return f" {number_of(len(infos), 'info')} not listed: {', '.join(['--verbose lists them', *fixes])}."
+    return f"{number_of(len(infos), 'info')} not listed: {', '.join(['--verbose lists them', *fixes])}."
 
 
 def _fix_counts(findings: Iterable[Finding]) -> tuple[int, int]:

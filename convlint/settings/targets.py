@@ -99,7 +99,7 @@ def _placed(text: str, where: str, name: str | None, call: str | None) -> Target
         raise UsageError("the target is empty; write path.py:Name, package.module:Name or a path")
     if where.endswith(NOTEBOOK):
         raise UsageError(f"{where}: {notebook_advice(where)}")
-    if _is_path(where):
+    if _is_path(where) and not where.endswith(":"):
         place = Target(text, path=where, name=name)
     elif name and _MODULE.fullmatch(where):
         place = Target(text, module=where, name=name)
