@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from convlint.analysis.constructor_parameters import parameter_of, position
 from convlint.ir import Site
-from convlint.repairs import builders
+from convlint.repairs import builders, defining_files
 from convlint.repairs.changes import Change, operand_changes
 from convlint.repairs.written_number import Place, WrittenNumber, imported
 from convlint.source_text import call_sites
@@ -150,8 +150,12 @@ class _Walk:
         match node:
             case ast.Name(id=name):
                 self._follow_name(place, name, change, holds=True)
-            case ast.Attribute(attr=name):
-                self._follow_all(place, attributes(place.file, name), change, holds=True)
+            case ast.Attribute(value=owner, attr=name):
+                self._follow_attribute(place, owner, name, change, holds=True)
+            case ast.Dict(values=values):
+                parts = [value for value in values if isinstance(value, ast.List | ast.Tuple)]
+                for value in values:
+                    self._follow(place, value, change.of_alternative(), "element")
             case ast.Subscript(value=base):
                 parts = [base]
             case ast.BinOp(left=left, right=right):
@@ -174,9 +178,7 @@ class _Walk:
             case ast.Name(id=name):
                 self._follow_name(place, name, change)
             case ast.Attribute(value=owner, attr=name):
-                of_self = isinstance(owner, ast.Name) and owner.id in ("self", "cls")
-                values = [*attributes(place.file, name), *(() if of_self else keyed(place.file, name))]
-                self._follow_all(place, values, change)
+                self._follow_attribute(place, owner, name, change)
             case ast.Subscript(value=base, slice=index):
                 self._follow(place, base, change, "element", holds=True)
                 if isinstance(index, ast.Constant) and isinstance(index.value, str):
@@ -197,6 +199,23 @@ class _Walk:
     def _follow_all(self, place: Place, values: Iterable[ast.expr], change: Change, holds: bool = False) -> None:
         for value in values:
             self._follow(replace(place, scope=place.file.scope(value)), value, change, "attribute", holds)
+
+    def _follow_attribute(self, place: Place, owner: ast.expr, name: str, change: Change, holds: bool = False) -> None:
+        """Follow what an attribute of a module or an object is, in the first file around that writes any value for it.
+
+        A subclass in another file may have its own.
+        """
+        texts = self._slicer.texts
+        module = defining_files.module_named(texts, place, owner)
+        if module is not None:
+            self._follow_name(module, name, change, holds)
+            return
+        of_self = isinstance(owner, ast.Name) and owner.id in ("self", "cls")
+        for there in defining_files.files_around(texts, place, self._frames, of_self=of_self):
+            values = [*attributes(there.file, name), *(() if of_self else keyed(there.file, name))]
+            self._follow_all(there, values, change, holds)
+            if values and not of_self:
+                return
 
     def _follow_name(self, place: Place, name: str, change: Change, holds: bool = False) -> None:
         """Follow what a name was assigned, what a caller passed for it, or what it was imported as."""
@@ -255,7 +274,7 @@ class _Walk:
         for value in (keyword.value for keyword in call.node.keywords if keyword.arg is None):
             scope = here.scope
             if not isinstance(scope, Function) or not _is_computed_in(scope, value):
-                for place in self._defining_files(here, value):
+                for place in defining_files.origins(self._slicer.texts, here, value):
                     self._follow_all(place, keyed(place.file, name), change, holds)
             elif values := list(keyed(here.file, name, scope)):
                 self._follow_all(here, values, change, holds)
@@ -271,25 +290,15 @@ class _Walk:
             here = Place(call.site.path, call.file, call.scope, outer)
             for place in (
                 here,
-                *(there for argument in arguments(call) for there in self._defining_files(here, argument)),
+                *(
+                    there
+                    for argument in arguments(call)
+                    for there in defining_files.origins(self._slicer.texts, here, argument)
+                ),
             ):
                 if values := list(keyed(place.file, name)):
                     self._follow_all(place, values, change, holds)
                     return
-
-    def _defining_files(self, place: Place, node: ast.expr) -> list[Place]:
-        """The file that the first name of an expression is imported from; this one if it is not imported."""
-        while isinstance(node, ast.Attribute | ast.Subscript | ast.Call):
-            node = node.func if isinstance(node, ast.Call) else node.value
-        name = node.id if isinstance(node, ast.Name) else None
-        found = [
-            imported(self._slicer.texts, place.path, statement, alias.name)
-            for statement in place.file.nodes
-            if isinstance(statement, ast.ImportFrom)
-            for alias in statement.names
-            if (alias.asname or alias.name) == name
-        ]
-        return [replace(there, depth=place.depth) for there in found if there is not None] or [place]
 
 
 def _is_computed_in(scope: Function, node: ast.expr) -> bool:

@@ -27,12 +27,13 @@ def left_unread(scope: ast.AST, node: ast.expr, text: str, *, optional: bool = T
     return sum(name in own and counts[name] == removed[name] and name not in added for name in removed)
 
 
-def leaves_attribute_unread(nodes: Iterable[ast.AST], node: ast.expr, text: str) -> bool:
-    """Return whether a class attribute is read as ``self.name`` in ``node`` only, of all ``nodes`` of a file, and the
-    text that replaces it reads none.
+def leaves_attribute_unread(nodes: Iterable[ast.AST], node: ast.expr, text: str, *, is_defined: bool) -> bool:
+    """Return whether an attribute is read in ``node`` only, of all ``nodes`` of a file, and the text that replaces it
+    reads none: one of the class itself, or of another object if the place that gives it its value ``is_defined``.
     """
-    removed = Counter(part.attr for part in ast.walk(node) if _is_of_self(part))
-    if not removed or "." in text:
+    own = Counter(part.attr for part in ast.walk(node) if _is_of_self(part))
+    others = Counter(part.attr for part in ast.walk(node) if isinstance(part, ast.Attribute)) if is_defined else own
+    if not others or (own and "." in text):
         return False
     reads: Counter[str] = Counter()
     declared: set[str] = set()
@@ -42,7 +43,7 @@ def leaves_attribute_unread(nodes: Iterable[ast.AST], node: ast.expr, text: str)
         elif isinstance(each, ast.ClassDef):
             targets = [t for s in each.body if isinstance(s, ast.Assign) for t in s.targets]
             declared.update(target.id for target in targets if isinstance(target, ast.Name))
-    return any(name in declared and reads[name] == count for name, count in removed.items())
+    return any((name in declared or name not in own) and reads[name] == count for name, count in others.items())
 
 
 def _is_of_self(node: ast.AST) -> TypeGuard[ast.Attribute]:

@@ -49,7 +49,7 @@ def width_candidates(
                     continue
                 is_part = joined and end.role == "other"  # of a concatenation, whose sum is easily miscounted
                 shared = _is_shared(number) and (number.place.path, number.frame.line) not in own
-                is_likely = not _is_unlikely(number, text)
+                is_likely = not _is_unlikely(number, text, end)
                 is_guess = kind == COMPUTED and not joined
                 own_rank = _rank(number, kind, text not in known, shared != in_class, is_guess)
                 rank = (not is_likely, *own_rank)
@@ -115,14 +115,15 @@ def _oddity(number: WrittenNumber, text: str) -> int:
     return oddity(number.place.scope, number.node, text) - 3 * regularity(number.place.file, number.node, text)
 
 
-def _is_unlikely(number: WrittenNumber, text: str) -> bool:
+def _is_unlikely(number: WrittenNumber, text: str, end: End) -> bool:
     """Return whether an edit leaves a name that nothing reads, or an argument without the name of its parameter."""
     scope, node = number.place.scope, number.node
     keyword, _ = number.place.file.parents.get(node, (None, ""))
     is_named = isinstance(keyword, ast.keyword) and isinstance(node, ast.Name) and keyword.arg == node.id
     if is_named or left_unread(scope, node, text, optional=number.has_callers) > 0:
         return True
-    return leaves_attribute_unread(number.place.file.nodes, node, text)
+    is_defined = any(each.role in ("attribute", "assignment") and each.node is not node for each in end.numbers)
+    return leaves_attribute_unread(number.place.file.nodes, node, text, is_defined=is_defined)
 
 
 def _is_bound(number: WrittenNumber, text: str) -> bool:
@@ -142,8 +143,13 @@ def _rank(number: WrittenNumber, kind: int, is_new: bool, is_elsewhere: bool, is
     """
     is_default = number.role in ("default", "attribute") and number.place.is_parameterized
     size = 0 if kind == SIMPLER else 2 if is_guess else 1
-    is_constant = number.role == "attribute" and isinstance(number.place.scope, ast.ClassDef)
+    is_constant = number.role == "attribute" and _is_of_behavior(number.place.scope)
     return (kind in (NAME, FIXED) or is_constant, size, is_elsewhere, is_default, kind, is_new)
+
+
+def _is_of_behavior(scope: ast.AST) -> bool:
+    """Return whether a class has methods: those without hold the settings of a program, one for each use."""
+    return isinstance(scope, ast.ClassDef) and any(isinstance(each, ast.FunctionDef) for each in scope.body)
 
 
 def _cost(end: End, number: WrittenNumber, rank: tuple[int, ...], odds: tuple[int, ...]) -> tuple[int, ...]:

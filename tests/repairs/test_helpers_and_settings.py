@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 import convlint
 from convlint.analysis.diagnosis.refused import refuses
 from convlint.ir import Layer, Site
@@ -188,3 +190,66 @@ class Net(nn.Module):
 """
     Path("net.py").write_text(source)
     assert {finding.code for finding in convlint.check("net.py").findings} == {"CVL102", "CVL201"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "name"),
+    [
+        ("class Settings:\n    width = 24\n    inputs = 40\n", "from settings import Settings as cfg"),
+        ("width = 24\ninputs = 40\n", "import settings as cfg"),
+        ("from types import SimpleNamespace\ncfg = SimpleNamespace(width=24, inputs=40)\n", "from settings import cfg"),
+    ],
+    ids=["class", "module", "object"],
+)
+def test_a_wrong_setting_is_reported_in_the_file_that_has_it(settings: str, name: str) -> None:
+    Path("settings.py").write_text(settings)
+    Path("model.py").write_text(f"""{HEAD}
+{name}
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, cfg.width, 3)
+        self.head = nn.Conv2d(cfg.inputs, 5, 1)
+
+    def forward(self, x):
+        return self.head(self.conv(x))
+""")
+    (finding,) = [f for f in convlint.check(".") if f.severity == "error"]
+    assert finding.site is not None
+    assert finding.site.path.endswith("settings.py")
+    assert [(edit.site.path, edit.text) for edit in finding.repairs[0].edits] == [(finding.site.path, "24")]
+
+
+def test_a_subclass_in_another_file_may_have_the_wrong_constant() -> None:
+    Path("base.py").write_text(f"""{HEAD}
+class Base(nn.Module):
+    features = 32
+
+    def __init__(self):
+        super().__init__()
+        self.body = self.make()
+        self.head = nn.Linear(self.features, 10)
+
+    def make(self):
+        return nn.Conv2d(3, 32, 3)
+
+    def forward(self, x):
+        return self.head(self.body(x).mean((2, 3)))
+""")
+    Path("model.py").write_text(f"""{HEAD}
+from base import Base
+
+
+class Net(Base):
+    features = 32
+
+    def make(self):
+        return nn.Sequential(nn.Conv2d(1, 24, 5), nn.BatchNorm2d(24))
+""")
+    (finding,) = [f for f in convlint.check(".") if f.severity == "error"]
+    assert finding.site is not None
+    assert finding.site.path == "model.py"
+    assert "features = 32" in Path("model.py").read_text().splitlines()[finding.site.line - 1]
+    assert [edit.text for edit in finding.repairs[0].edits] == ["24"]
