@@ -66,7 +66,7 @@ class ModelVersion:
     ``texts`` replace files on disk (bytes as latin-1). ``other_calls`` are targets to build besides the model.
     ``replacements`` by layer: with ``weights``, a checkpoint of the original is converted accordingly, loaded, and
     written to ``save``; ``channel_orders`` may be used for it. With ``runs``, that many calls of the original and of
-    this version are timed. With ``probes``, see ``PROBES``, these are tried with the model and nothing else. A
+    this version are timed. With ``probes``, see ``PROBES``, these are tried with the model too. A
     ``trial`` is only built and recorded, with stand-ins for what fails. ``study`` lists forms to judge without a run.
     With ``data``, a loader of the user, the weights of ``replacements`` are fitted on it, and errors are measured; with
     ``recalibrate`` the statistics of norms are estimated again, and with ``sensitivity`` the model is also run with one

@@ -6,18 +6,16 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from convlint.ir import Consequence, Graph, ModelVersion, Suggestion, VersionRun
+from convlint.ir import Consequence, ModelVersion, Suggestion, VersionRun
 from convlint.ir.suggestions import PROBES, TOO_LONG
 from convlint.pipelines.model_versions import VersionRunner
 from convlint.rewriting import consequences
 from convlint.settings.discovery import DEFAULT_EXCLUDE
 from convlint.source_text import call_sites
 from convlint.source_text.call_sites import ParsedFile
-from convlint.support.dataclass import replace
 
 _MOST_FILES = 200
 _LARGEST = 200_000  # bytes
-_LARGE_IMPORTS = (PROBES[0], PROBES[-1])  # both import the same second's worth of torch
 MODULES = ("torch.export._trace", "torch.ao.quantization.quantize_fx")  # what these two import
 _MENTIONED = ("load_state_dict", "load_from", "weight", "fuse", "Conv2d", ".conv", "named_parameters")
 
@@ -28,43 +26,30 @@ class Consequences:
     def __init__(self, versions: VersionRunner) -> None:
         self.versions = versions
         self.files = dict(_files(versions))
-        cheap = [name for name in PROBES if name not in _LARGE_IMPORTS]
-        self._rewritten = ModelVersion()
-        self._probes = (_LARGE_IMPORTS, (*cheap, *self._methods()))
-
-    def versions_of(self, version: ModelVersion) -> list[ModelVersion]:
-        """The versions that try everything with a rewritten model, to run at the same time."""
-        self._rewritten = replace(version, other_calls=(), weights=None)
-        return [replace(self._rewritten, probes=names) for names in self._probes]
+        self.probes = (*PROBES, *self._methods())
 
     def of(
-        self, new: Graph | None, runs: Sequence[VersionRun], suggestions: Sequence[Suggestion], known: Iterable[str]
+        self, run: VersionRun, suggestions: Sequence[Suggestion], known: Iterable[str]
     ) -> tuple[tuple[str, ...], tuple[Consequence, ...]]:
         """Return what works as before, and what does not.
 
-        ``new`` is the rewritten model, ``runs`` those of ``versions_of``, ``known`` attributes that new layers have.
+        ``run`` is that of the rewritten model with ``probes``, ``known`` are attributes that new layers have.
         """
         changes = [change for each in suggestions for change in each.changes]
-        errors = {name: error for run in runs for name, error in run.probes.items()}
+        new, errors = run.graph, run.probes
         slow = {name: error for name, error in errors.items() if error.startswith(TOO_LONG)}
-        for names, run in zip(self._probes, runs, strict=False):
-            reason = run.problems[0].message if run.problems else "its process ended before"
-            slow |= {name: reason for name in names if name not in errors}
         failing = tuple(name for name, error in errors.items() if error and name not in slow)
-        before = self._tried(ModelVersion(), failing, "comparing the original")
-        broken = tuple(name for name in failing if before.get(name) == "")
-        # torch.jit.script sometimes fails on code of torch itself, and works in the next process.
-        errors |= self._tried(self._rewritten, broken, "trying again what failed")
+        before = self._of_original(failing)
+        broken = [name for name in failing if before.get(name) == ""]
         done = sorted(errors, key=lambda name: PROBES.index(name) if name in PROBES else len(PROBES))
         works = tuple(_called(name) for name in done if not errors[name])
         found = [
             Consequence(
                 "breaks",
-                f"{_called(name)} works for the original and not for the rewritten model: {error}",
+                f"{_called(name)} works for the original and not for the rewritten model: {errors[name]}",
                 consequences.site_of_method(self.files, name),
             )
             for name in broken
-            if (error := errors[name])
         ]
         found += [Consequence("not-tried", f"{_called(name)}: {error}") for name, error in slow.items()]
         old = self.versions.original.graph
@@ -90,11 +75,8 @@ class Consequences:
             if cls in kinds and (method not in own or (root is not None and cls == root.kind)):
                 yield name
 
-    def _tried(self, version: ModelVersion, names: tuple[str, ...], purpose: str) -> dict[str, str]:
-        """The errors of one version, in a process of its own."""
-        if not names:
-            return {}
-        runs = self.versions.run_versions([replace(version, probes=names)], purpose)
+    def _of_original(self, names: tuple[str, ...]) -> dict[str, str]:
+        runs = self.versions.run_versions([ModelVersion(probes=names)], "comparing the original") if names else None
         return dict(runs[0].probes) if runs else {}
 
 

@@ -95,24 +95,24 @@ class VersionRunner:
         return tuple(calls)
 
     def run_versions(
-        self, versions: Sequence[ModelVersion], purpose: str = "", *, together: bool = False, soon: tuple[str, ...] = ()
+        self, versions: Sequence[ModelVersion], purpose: str = "", *, soon: tuple[str, ...] = ()
     ) -> tuple[VersionRun, ...] | None:
         """Run versions of the model; None, and a problem, if they could not be run.
 
         ``purpose`` is what a terminal shows meanwhile, with an estimate of the time.
         """
         if purpose:
-            purpose = f"{purpose} of {self.job.text}, {self._about(1 if together else len(versions), versions)}"
-        answer = self.run(VersionsJob(self.job, tuple(versions), self.original.libraries, together, purpose, soon))
+            purpose = f"{purpose} of {self.job.text}, {self._about(versions)}"
+        answer = self.run(VersionsJob(self.job, tuple(versions), self.original.libraries, purpose, soon))
         if self.seconds is None:
             self.seconds = answer.seconds
         self.problems += answer.problems
         return answer.tried if len(answer.tried) == len(versions) else None
 
-    def _about(self, count: int, versions: Sequence[ModelVersion]) -> str:
+    def _about(self, versions: Sequence[ModelVersion]) -> str:
         """An estimate of the time, for versions that take as long as the original did."""
-        factor = _PROBED if any(version.probes for version in versions) else 1.0
-        return f"about {max(1, round(count * factor * (self.seconds or 0.0)))} s"
+        count = sum(_PROBED if version.probes else 1.0 for version in versions)
+        return f"about {max(1, round(count * (self.seconds or 0.0)))} s"
 
     def version(self, written: EditedFiles, candidates: Sequence[Candidate]) -> ModelVersion:
         """The version of the project in which ``candidates`` have been written."""

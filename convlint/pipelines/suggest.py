@@ -48,7 +48,6 @@ from convlint.settings.jobs import Job
 from convlint.support.dataclass import replace
 from convlint.support.errors import UsageError
 
-_SMALL = 1 << 30  # bytes of a model and its gradients, below which versions run at the same time
 _BATCH = 6  # versions that one process runs after importing the libraries once
 
 
@@ -66,7 +65,6 @@ def suggest(job: Job, run: RunVersions, options: SuggestOptions, *, live: bool =
 class _Search:
     def __init__(self, job: Job, run: RunVersions, options: SuggestOptions, *, live: bool) -> None:
         self.live = live
-        self.first_set = True  # no set was tried yet
         self.searched = False  # the candidates were chosen for their size and error already
         self.options = options
         self.versions = VersionRunner(job, run, options.weights)
@@ -229,13 +227,11 @@ class _Search:
         """Run the model with all ``parts``; returns the reason if they are incompatible."""
         project = None if self.live else consequences.Consequences(self.versions)
         version = self._version(parts, rewrite)
-        probing = project.versions_of(version) if project else []
-        at_once = probing if self.first_set and self._is_small() else []
-        self.first_set = False
-        runs = self.versions.run_versions([version, *at_once], f"verifying {_count(len(parts))}", together=True)
+        probed = replace(version, probes=project.probes if project else ())
+        runs = self.versions.run_versions([probed], f"verifying {_count(len(parts))}")
         if runs is None:
             return "the run failed"
-        run, *probed = runs
+        (run,) = runs
         changes = [change for part in parts for change in part.suggestion.changes]
         verified = verify(changes, self.versions.original, run)
         if isinstance(verified, str) or run.graph is None:
@@ -251,9 +247,7 @@ class _Search:
         works: tuple[str, ...] = ()
         broken: tuple[Consequence, ...] = ()
         if project is not None:
-            if not probed:
-                probed = list(self.versions.run_versions(probing, "exporting and tracing the rewritten form") or ())
-            works, broken = project.of(run.graph, probed, [part.suggestion for part in parts], shared_attributes(parts))
+            works, broken = project.of(run, [part.suggestion for part in parts], shared_attributes(parts))
         suggestions = {part.suggestion: in_set(part.suggestion, run, verified, timings) for part in parts}
         return suggestions, RewrittenSet(
             before=totals,
@@ -267,12 +261,6 @@ class _Search:
             works=works,
             consequences=broken,
         )
-
-    def _is_small(self) -> bool:
-        """Return whether several versions of the model fit into memory, with gradients."""
-        graph = self.versions.original.graph
-        totals = totals_of(cost.model_report(graph)) if graph is not None else Costs()
-        return 12 * totals.params + (totals.saved_bytes or 0) < _SMALL
 
     def _on_data(self, parts: Sequence[Proposal], version: ModelVersion) -> DataEvidence | None:
         """Convert the model on the user's data, and load the saved checkpoint; None, and a problem, if that fails."""

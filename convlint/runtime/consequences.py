@@ -171,6 +171,10 @@ def _symbolic_trace(model: nn.Module, _: Inputs) -> nn.Module:
 
 
 def _script(model: nn.Module, _: Inputs) -> None:
+    # torch knows its operators by their addresses, also those that it has freed: a list may be at one of them now.
+    operators: Any = torch.jit._builtins
+    for value in (value for module in model.modules() for value in vars(module).values() if not callable(value)):
+        operators._get_builtin_table().pop(id(value), None)
     torch.jit.script(model)
 
 

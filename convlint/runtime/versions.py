@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext, suppress
+from functools import partial
 
 import torch
 from torch import nn
@@ -39,6 +40,8 @@ from convlint.settings.jobs import Job, VersionsJob
 from convlint.source_text.packages import is_installed
 from convlint.support.dataclass import replace
 
+_LARGE = 1 << 27  # bytes of parameters, beyond which the processes of a version run one after the other
+
 
 def run_versions(asked: VersionsJob, enter: Callable[[str], None] = lambda _: None) -> JobResult:
     """Run every version of a job. A version that crashes its process only affects its own result."""
@@ -46,15 +49,15 @@ def run_versions(asked: VersionsJob, enter: Callable[[str], None] = lambda _: No
     enter("import")
     _import(asked.libraries)
     enter("forward")
-    if asked.together:
-        threads = max(1, torch.get_num_threads() // len(asked.versions))
-        forks = [_Fork(version, asked.job, threads) for version in asked.versions]
-        return JobResult(tried=tuple(fork.result() for fork in forks))
     first, *others = asked.versions
-    tried = [_Fork(first, asked.job).result()]
+    tried = [_in_a_fork(first, asked.job)]
     if others:
         _import(tried[0].libraries)
-    return JobResult(tried=(*tried, *[_Fork(version, asked.job).result() for version in others]))
+    return JobResult(tried=(*tried, *[_in_a_fork(version, asked.job) for version in others]))
+
+
+def _in_a_fork(version: ModelVersion, job: Job) -> VersionRun:
+    return _Fork(partial(_in_the_fork, version, job), job.timeout).result()
 
 
 def _import(names: Sequence[str]) -> None:
@@ -65,18 +68,16 @@ def _import(names: Sequence[str]) -> None:
 
 
 class _Fork:
-    """A version that runs in a process of its own. ``threads`` is the number for torch, None for its own choice."""
+    """A process of its own for ``run``, with a time limit in seconds."""
 
-    def __init__(self, version: ModelVersion, job: Job, threads: int | None = None) -> None:
-        self._job = job
+    def __init__(self, run: Callable[[], VersionRun], limit: float) -> None:
+        self._limit = limit
         self._pipe, written = os.pipe()
         processes.flush()  # otherwise both processes would print what is buffered
         self._pid = os.fork()
         if self._pid == 0:
             os.close(self._pipe)
-            if threads is not None:
-                torch.set_num_threads(threads)
-            answer = _in_the_fork(version, job)
+            answer = run()
             processes.flush()
             with os.fdopen(written, "wb") as pipe:
                 pipe.write(json.dumps(serialize.encode(answer)).encode())
@@ -85,12 +86,12 @@ class _Fork:
 
     def result(self) -> VersionRun:
         """Wait for the result."""
-        data = _read_all(self._pipe, self._job.timeout)
+        data = _read_all(self._pipe, self._limit)
         os.close(self._pipe)
         if data is None:
             os.kill(self._pid, signal.SIGKILL)
             os.waitpid(self._pid, 0)
-            return _failed("timeout", f"it took more than {self._job.timeout:g} s; --timeout sets the limit")
+            return _failed("timeout", f"it took more than {self._limit:g} s; --timeout sets the limit")
         status = os.waitpid(self._pid, 0)[1]
         if os.WIFSIGNALED(status) or not data:
             return VersionRun(problems=(processes.exit_problem(status, "it"),))
@@ -167,12 +168,39 @@ def _run_version(version: ModelVersion, job: Job) -> VersionRun:
         inputs = model_run.inputs_of(model, job)
     if version.runs:
         return VersionRun(timings=timing.timings(model, inputs, version.replacements, version.runs))
-    if version.probes:
-        return VersionRun(probes=consequences.run(model, inputs, version.probes, version.texts))
     if version.study or version.data is not None:
         with silent():
             return evidence.run(model, version, job)
-    return replace(_run(model, inputs, version, job), libraries=tuple(_libraries(before)))
+    probing = _Probing(model, inputs, version, job) if version.probes else None
+    run = replace(_run(model, inputs, version, job), libraries=tuple(_libraries(before)))
+    return replace(run, probes=probing.errors()) if probing is not None else run
+
+
+class _Probing:
+    """The probes of a version in a process of its own: while the version runs, or before, if both need much memory."""
+
+    def __init__(self, model: nn.Module, inputs: Inputs, version: ModelVersion, job: Job) -> None:
+        self._run = partial(_probe, model, inputs, version)
+        self._names, self._limit = version.probes, job.timeout
+        self._fork = _Fork(partial(self._run, self._names), self._limit)
+        self._tried = self._fork.result() if sum(p.nbytes for p in model.parameters()) > _LARGE else None
+
+    def errors(self) -> dict[str, str]:
+        """The error of each; if their process ended, each is tried in a process of its own."""
+        tried = self._tried or self._fork.result()
+        if not tried.problems:
+            return dict(tried.probes)
+        found = {}
+        for name in self._names:
+            tried = _Fork(partial(self._run, [name]), self._limit).result()
+            ended = [f"its process ended: {problem.message}" for problem in tried.problems]
+            found[name] = ended[0] if ended else tried.probes[name]
+        return found
+
+
+def _probe(model: nn.Module, inputs: Inputs, version: ModelVersion, names: Sequence[str]) -> VersionRun:
+    torch.set_num_threads(1)  # those of the process that this one was forked from are not in it
+    return VersionRun(probes=consequences.run(model, inputs, names, version.texts))
 
 
 def _run(model: nn.Module, inputs: Inputs, version: ModelVersion, job: Job) -> VersionRun:

@@ -59,15 +59,14 @@ class ClaimJob:
 class VersionsJob:
     """Versions of a project's text in which to run the model of ``job``, each on its own and with the job's limits.
 
-    ``libraries`` are modules that all versions share; they are imported once, before the first version. ``together``:
-    the versions run at the same time. ``purpose`` is what a terminal shows meanwhile. ``soon`` are modules of torch
-    that later jobs need: the worker imports them while this job runs.
+    ``libraries`` are modules that all versions share; they are imported once, before the first version. ``purpose`` is
+    what a terminal shows meanwhile. ``soon`` are modules of torch that later jobs need: the worker imports them while
+    this job runs.
     """
 
     job: Job
     versions: tuple[ModelVersion, ...]
     libraries: tuple[str, ...] = ()
-    together: bool = False
     purpose: str = ""
     soon: tuple[str, ...] = ()
 

@@ -111,11 +111,11 @@ def test_a_terminal_is_told_about_how_long_it_takes() -> None:
     versions = VersionRunner(Job(parse_target("net.py:Net")), run, None)
     versions.run_versions([ModelVersion()], soon=("torch.export",))
     versions.run_versions([ModelVersion()] * 3, "verifying 3 rewrites")
-    versions.run_versions([ModelVersion(probes=("torch.export",))] * 2, "exporting it", together=True)
+    versions.run_versions([ModelVersion(probes=("torch.export",))] * 2, "exporting it")
     assert [job.purpose for job in asked] == [
         "",
         "verifying 3 rewrites of net.py:Net, about 12 s",
-        "exporting it of net.py:Net, about 10 s",
+        "exporting it of net.py:Net, about 20 s",
     ]
     assert [job.soon for job in asked] == [("torch.export",), (), ()]
 
