@@ -1,6 +1,7 @@
-"""Classes of a project that are depthwise separable convolutions already, so that a rewrite can use them.
+"""Classes and functions of a project that a depthwise separable convolution can be built of, so that none is added.
 
-Whether one computes the same, with as many parameters as estimated, is for a run to show.
+They are separable already, or a block of convolution, norm and activation with groups. Their text only says which are
+worth a run: that shows what they compute, and with how many parameters.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import ast
 import os
 from collections.abc import Iterator, Mapping, Sequence
 
-from convlint.ir import Edit
+from convlint.ir import Edit, IntermediateLayers
 from convlint.rewriting import conv_calls
 from convlint.rewriting.base import Draft, EditedCall, Helper, is_class_call
 from convlint.rewriting.layer_class import DEFAULTS, WINDOW
@@ -25,7 +26,10 @@ _NAMES = {  # of the parameters that are not channels, as projects call them
     "dilation": ("dilation", "d"),
     "bias": ("bias", "use_bias"),
     "padding_mode": ("padding_mode",),
+    "groups": ("groups", "group", "g"),
 }
+_Definition = ast.ClassDef | ast.FunctionDef
+_ACTIVATION = {"none": "", "norm": "", "norm-relu": "relu", "norm-prelu": "prelu"}
 _CHANNELS = 2  # parameters before these
 _MOST_PACKAGES = 3  # folders above a file in which an absolute import is looked up
 
@@ -34,7 +38,7 @@ _MOST_PACKAGES = 3  # folders above a file in which an absolute import is looked
 class OwnClass:
     """A class that a file defines or imports: its name there, and its parameters in order, named as in torch.nn.
 
-    ``fixed`` are the window of its depthwise convolution where no parameter gives it. ``without_bias``: it has no bias
+    ``fixed`` are the window of its first convolution where no parameter gives it. ``without_bias``: it has no bias
     unless one is passed.
     """
 
@@ -45,11 +49,24 @@ class OwnClass:
     without_bias: bool = False
 
 
-def drafts(edited: EditedCall, base: str, *, all_fit: bool, fits: Sequence[bool]) -> Iterator[Draft]:
+def drafts(
+    edited: EditedCall, base: str, between: IntermediateLayers, *, all_fit: bool, fits: Sequence[bool]
+) -> Iterator[Draft]:
     """Drafts that call a class of the project instead of one of torch.nn."""
     if is_class_call(edited.call, base) and not edited.through and not edited.call.unpacks:
-        for own in separable_classes(edited.call, base, edited.project):
-            yield from _drafts(edited, own, all_fit=all_fit, fits=fits)
+        known = list(_known(edited.call, edited.project))
+        for name, node in known:
+            if (own := _own_class(name, node, _depthwise(node, base, between))) is not None:
+                yield from _drafts(edited, own, all_fit=all_fit, fits=fits)
+        for name, node in known if all_fit and "Transpose" not in base else ():
+            if (own := _own_class(name, node, _block(node, base, between))) is not None:
+                yield from _after_block(edited, own)
+
+
+def _arguments(call: WrittenCall) -> dict[str, ast.expr]:
+    """The arguments of a call by the names of their parameters."""
+    given = dict(zip(conv_calls.positions_of(call), call.node.args, strict=False))
+    return given | {keyword.arg: keyword.value for keyword in call.node.keywords if keyword.arg}
 
 
 def _drafts(edited: EditedCall, own: OwnClass, *, all_fit: bool, fits: Sequence[bool]) -> Iterator[Draft]:
@@ -59,8 +76,7 @@ def _drafts(edited: EditedCall, own: OwnClass, *, all_fit: bool, fits: Sequence[
     """
     call = edited.call
     positions, count = conv_calls.positions_of(call), len(call.node.args)
-    given = dict(zip(positions, call.node.args, strict=False))
-    given |= {keyword.arg: keyword.value for keyword in call.node.keywords if keyword.arg}
+    given = _arguments(call)
     groups = given.pop("groups", None)
     if any((ast.unparse(given[n]) if n in given else DEFAULTS[n]) != text for n, text in own.fixed.items()):
         return
@@ -83,28 +99,49 @@ def _drafts(edited: EditedCall, own: OwnClass, *, all_fit: bool, fits: Sequence[
     yield Draft((Edit(call.site, f"{own.name}({', '.join(arguments)})"),))
 
 
-def separable_classes(call: WrittenCall, base: str, project: Project) -> Iterator[OwnClass]:
-    """The classes that the file of a call knows, and that have a depthwise and a 1x1 convolution of this class."""
-    known = [(node.name, node) for node in call.file.tree.body if isinstance(node, ast.ClassDef)]
-    for name, node in [*known, *_imported(call, project)]:
-        init = next((n for n in node.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"), None)
-        if init is None or any(part is call.node for part in ast.walk(node)):
-            continue
-        depthwise = _depthwise(init, base)
-        if depthwise is None:
-            continue
-        written = [argument.arg for argument in (*init.args.args[1:], *init.args.kwonlyargs)]
-        same = {given: ours for ours, names in _NAMES.items() for given in names}
-        ours = [given if at < _CHANNELS else same.get(given, "") for at, given in enumerate(written)]
-        if len(written) >= _CHANNELS and init.args.vararg is None:
-            parameters = ("in_channels", "out_channels", *ours[_CHANNELS:])
-            defaults = dict(zip(reversed(written), reversed(_defaults(init.args)), strict=False))
-            bias = next((defaults.get(name) for name in written if same.get(name) == "bias"), None)
-            places = ((name, at) for at, name in enumerate(DEFAULTS) if name in WINDOW and name not in parameters)
-            fixed = {given: _argument(depthwise, given, at) or DEFAULTS[given] for given, at in places}
-            yield OwnClass(
-                name, parameters, tuple(written), fixed, isinstance(bias, ast.Constant) and bias.value is False
-            )
+def _after_block(edited: EditedCall, own: OwnClass) -> Iterator[Draft]:
+    """The draft with a block of the project as the depthwise convolution, and a pointwise one after it."""
+    call = edited.call
+    given = _arguments(call)
+    module, _, name = ast.unparse(call.node.func).rpartition(".")
+    channels = [ast.unparse(given[each]) for each in ("in_channels", "out_channels") if each in given]
+    simple = all(
+        isinstance(given.get(n), ast.Name | ast.Attribute | ast.Constant) for n in ("in_channels", "bias") if n in given
+    )
+    rest = {n: node for n, node in given.items() if n in WINDOW or n == "padding_mode"}
+    lost = [n for n in rest if n not in own.parameters and own.fixed.get(n, "") != ast.unparse(rest[n])]
+    if not module or len(channels) < _CHANNELS or not simple or set(lost) - {"padding"}:
+        return
+    names = dict(zip(own.parameters, own.written, strict=True))
+    first = [channels[0], channels[0]]
+    first += [f"{names[n]}={ast.unparse(node)}" for n, node in rest.items() if n in names]
+    first.append(f"{names['groups']}={channels[0]}")
+    second = [*channels, "1"] + ([f"bias={ast.unparse(given['bias'])}"] if "bias" in given else [])
+    text = f"{module}.Sequential({own.name}({', '.join(first)}), {module}.{name}({', '.join(second)}))"
+    yield Draft((Edit(call.site, text),))
+
+
+def _own_class(name: str, node: _Definition, conv: ast.Call | None) -> OwnClass | None:
+    """The class or function that builds a convolution first; None without one."""
+    init = _constructor(node)
+    if conv is None or init is None or init.args.vararg is not None:
+        return None
+    written = [argument.arg for argument in (*init.args.args, *init.args.kwonlyargs)][init is not node :]
+    if len(written) < _CHANNELS:
+        return None
+    same = {given: ours for ours, names in _NAMES.items() for given in names}
+    parameters = ("in_channels", "out_channels", *(same.get(given, "") for given in written[_CHANNELS:]))
+    defaults = dict(zip(reversed(written), reversed(_defaults(init.args)), strict=False))
+    bias = next((defaults.get(name) for name in written if same.get(name) == "bias"), None)
+    places = ((name, at) for at, name in enumerate(DEFAULTS) if name in WINDOW and name not in parameters)
+    fixed = {given: _argument(conv, given, at) or DEFAULTS[given] for given, at in places}
+    return OwnClass(name, parameters, tuple(written), fixed, isinstance(bias, ast.Constant) and bias.value is False)
+
+
+def _constructor(node: _Definition) -> ast.FunctionDef | None:
+    if isinstance(node, ast.FunctionDef):
+        return node
+    return next((n for n in node.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"), None)
 
 
 def _defaults(arguments: ast.arguments) -> list[ast.expr | None]:
@@ -112,12 +149,14 @@ def _defaults(arguments: ast.arguments) -> list[ast.expr | None]:
     return [*arguments.defaults, *arguments.kw_defaults]
 
 
-def _imported(call: WrittenCall, project: Project) -> Iterator[tuple[str, ast.ClassDef]]:
-    """The classes that a file imports from files of the project, by their names in it."""
+def _known(call: WrittenCall, project: Project) -> Iterator[tuple[str, _Definition]]:
+    """The classes and functions that a file defines or imports from the project, apart from that of the call."""
     for node in call.file.tree.body:
+        if isinstance(node, _Definition) and not any(part is call.node for part in ast.walk(node)):
+            yield node.name, node
         if isinstance(node, ast.ImportFrom) and (file := _file(node, call.site.path, project)) is not None:
-            classes = {each.name: each for each in file.tree.body if isinstance(each, ast.ClassDef)}
-            yield from ((a.asname or a.name, classes[a.name]) for a in node.names if a.name in classes)
+            there = {each.name: each for each in file.tree.body if isinstance(each, _Definition)}
+            yield from ((a.asname or a.name, there[a.name]) for a in node.names if a.name in there)
 
 
 def _file(node: ast.ImportFrom, path: str, project: Project) -> ParsedFile | None:
@@ -133,16 +172,38 @@ def _file(node: ast.ImportFrom, path: str, project: Project) -> ParsedFile | Non
     return None
 
 
-def _depthwise(init: ast.FunctionDef, base: str) -> ast.Call | None:
-    """The convolution with as many groups as input channels, if a constructor builds this and a 1x1 one."""
-    calls = [n for n in ast.walk(init) if isinstance(n, ast.Call)]
-    names = [ast.unparse(n.func) for n in calls]
-    if any("Norm" in name or "ReLU" in name for name in names):
-        return None  # it computes more
-    calls = [call for call, name in zip(calls, names, strict=True) if name.endswith(base)]
-    depthwise = [n for n in calls if _argument(n, "groups", 6) == _argument(n, "in_channels", 0)]
-    pointwise = [n for n in calls if _argument(n, "kernel_size", 2) in ("1", "(1, 1)")]
-    return depthwise[0] if len(calls) == 2 and len(depthwise) == len(pointwise) == 1 else None
+def _depthwise(node: _Definition, base: str, between: IntermediateLayers) -> ast.Call | None:
+    """The convolution with as many groups as input channels, if this and a 1x1 one are built, and those between."""
+    convs, norms = _built(node, base)
+    depthwise = [n for n in convs if _argument(n, "groups", 6) == _argument(n, "in_channels", 0)]
+    pointwise = [n for n in convs if _argument(n, "kernel_size", 2) in ("1", "(1, 1)")]
+    if len(convs) != 2 or not len(depthwise) == len(pointwise) == 1:
+        return None
+    places = [depthwise[0].lineno < n.lineno < pointwise[0].lineno for n in norms]
+    return depthwise[0] if places == [True] * (between != "none") and _activates(node) == _ACTIVATION[between] else None
+
+
+def _block(node: _Definition, base: str, between: IntermediateLayers) -> ast.Call | None:
+    """The only convolution, if its groups are a parameter, and what follows it is what belongs between two."""
+    convs, norms = _built(node, base)
+    fits = len(convs) == 1 and len(norms) == (between != "none") and _activates(node) == _ACTIVATION[between]
+    groups = _argument(convs[0], "groups", 6) if fits else ""
+    init = _constructor(node)
+    named = init is not None and groups in [each.arg for each in (*init.args.args, *init.args.kwonlyargs)]
+    return convs[0] if named and between != "none" and groups in _NAMES["groups"] else None
+
+
+def _built(node: _Definition, base: str) -> tuple[list[ast.Call], list[ast.Call]]:
+    """The convolutions and the norms that a class or function builds."""
+    init = _constructor(node)
+    calls = [(ast.unparse(n.func), n) for n in ast.walk(init) if isinstance(n, ast.Call)] if init else []
+    return [n for name, n in calls if name.endswith(base)], [n for name, n in calls if "Norm" in name]
+
+
+def _activates(node: _Definition) -> str:
+    """The activation that is named anywhere in a class or function."""
+    text = ast.unparse(node).lower()
+    return "prelu" if "prelu" in text else "relu" if "relu" in text else ""
 
 
 def _argument(call: ast.Call, name: str, position: int) -> str:

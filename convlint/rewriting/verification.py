@@ -7,6 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from convlint.analysis import cost
 from convlint.ir import Graph, LayerChange, OtherCall, Shape, Verification, VersionRun
 
+_BETWEEN: Mapping[str, tuple[str, ...]]  # the operators between a depthwise and a pointwise convolution
+_BETWEEN = {
+    "none": (),
+    "norm": ("batch_norm",),
+    "norm-relu": ("batch_norm", "relu"),
+    "norm-prelu": ("batch_norm", "prelu"),
+}
 CLOSE = 0.01  # relative error of saved bytes; the estimate leaves out small tensors that autograd saves
 
 
@@ -59,6 +66,8 @@ def _layers_differ(changes: Sequence[LayerChange], old: Graph, new: Graph) -> st
         for inside, estimate, what in measured:
             if (found := inside.get(name, 0)) != estimate:
                 return f"{name} has {found:,} {what}, not {estimate:,} as estimated"
+        if reason := _computes_more(change, new):
+            return reason
     old_macs = _macs(old)
     for layer in old.layers:
         if (name := layer.name) in changed:
@@ -72,6 +81,16 @@ def _layers_differ(changes: Sequence[LayerChange], old: Graph, new: Graph) -> st
     if before - saved != after:
         return f"the model has {after:,} parameters, not {before - saved:,} as estimated"
     return None
+
+
+def _computes_more(change: LayerChange, new: Graph) -> str | None:
+    """The operators of a depthwise separable layer, if they are not those of its form: the project may define it."""
+    if change.replacement.code not in ("CVL502", "CVL505"):
+        return None
+    inside = [n.op for n in new.nodes if f"{n.module or n.layer}.".startswith(f"{change.layer}.") and n.op != "pad"]
+    found = ["conv" if op.startswith("conv") else op.rstrip("_") for op in inside]
+    form = ["conv", *_BETWEEN[change.replacement.between], "conv"]
+    return None if found == form * (len(found) // len(form)) else f"{change.layer} computes {', '.join(found)}"
 
 
 def _with_submodules(amounts: Mapping[str, int]) -> dict[str, int]:

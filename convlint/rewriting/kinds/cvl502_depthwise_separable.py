@@ -133,7 +133,7 @@ class DepthwiseSeparable(Kind):
         base = form.base or self.base
         fits = [self.fits(other, form, kind_options) for other in edited.others]
         if form.pairs == 1:
-            yield from own_classes.drafts(edited, base, all_fit=all_fit, fits=fits)
+            yield from own_classes.drafts(edited, base, form.between, all_fit=all_fit, fits=fits)
         yield from conv_calls.drafts(
             edited,
             base,

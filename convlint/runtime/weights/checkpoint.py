@@ -163,8 +163,27 @@ def convert(
                 continue  # loading reports that it is missing
             weight, bias = found.pop(key), found.pop(_key(name, "bias"), None)
             parts, errors[layer] = convert_layer(weight, bias, form)
-            found |= {_key(name, part): tensor for part, tensor in parts.items()}
+            found |= {_key(name, part): tensor for part, tensor in _named(parts, (modules or {}).get(layer)).items()}
     return found, errors
+
+
+def _named(parts: State, module: nn.Module | None) -> State:
+    """The state of a rewritten layer with the names of ``module``, which a class of the project may have built."""
+    there = module.state_dict() if module is not None else {}
+    if not there or set(parts) <= set(there):
+        return parts
+    names = {}
+    for part in (part for part in parts if part.endswith("weight")):
+        same = [name for name, tensor in there.items() if name.endswith("weight") and tensor.shape == parts[part].shape]
+        if len(same) != 1:
+            return parts
+        names[part.removesuffix("weight")] = same[0].removesuffix("weight")
+    return {names[start] + end: parts[start + end] for start, end in (_split(part) for part in parts)}
+
+
+def _split(name: str) -> tuple[str, str]:
+    start, dot, end = name.rpartition(".")
+    return start + dot, end
 
 
 def _names(layer: str, modules: Mapping[str, nn.Module]) -> list[str]:
