@@ -245,6 +245,9 @@ from base import Base
 class Net(Base):
     features = 32
 
+    def __init__(self):
+        super().__init__()
+
     def make(self):
         return nn.Sequential(nn.Conv2d(1, 24, 5), nn.BatchNorm2d(24))
 """)
