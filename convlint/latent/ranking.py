@@ -15,6 +15,7 @@ from convlint.latent.contracts import may_be_mistaken
 from convlint.latent.expression_values import scope_of
 from convlint.latent.following import Followed, layer_of
 from convlint.repairs.unread_names import left_unread
+from convlint.repairs.usual_widths import is_unusual
 from convlint.source_text.bindings import assigned, parameters
 from convlint.source_text.call_sites import Function
 from convlint.static.domain.values import Tensor
@@ -37,6 +38,7 @@ def rank(works: Sequence[Followed], accepted: Sequence[tuple[ClassRepair, Sequen
                 repair.is_composed,
                 not repair.fits,
                 not reads_input_by_parameter(repair),
+                is_unusual(repair.written.place.file, repair.written.place.scope, repair.written.node, repair.text),
                 _ROLES.index(repair.number.role),
                 not _drops_arithmetic(repair),
                 repair.written.role != "argument",

@@ -31,7 +31,14 @@ def rivals(chosen: Candidate, candidates: Sequence[Candidate]) -> list[Candidate
     level = _level(chosen.number)
     inside = [each for each in candidates if each.generality and each.number and _level(each.number) < level]
     inside.sort(key=lambda each: -each.generality)
-    return [each for each in inside if not leaves_parameter_unused(each)][:_MOST_RIVALS]
+    return [each for each in inside if not leaves_parameter_unused(each) and not _swaps_ends(each)][:_MOST_RIVALS]
+
+
+def _swaps_ends(candidate: Candidate) -> bool:
+    """Return whether what a layer outputs would be the input's width, and no longer the output's: as only a caller that
+    has them equal means.
+    """
+    return candidate.number is not None and candidate.number.text[:3] == "out" and candidate.edit.text[:2] == "in"
 
 
 def _level(number: WrittenNumber) -> float:

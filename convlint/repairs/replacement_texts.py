@@ -19,6 +19,7 @@ from convlint.repairs.concatenated import sum_texts
 from convlint.repairs.conflict_ends import End
 from convlint.repairs.same_scope import near
 from convlint.repairs.slicer import Slicer
+from convlint.repairs.usual_widths import OTHER_END
 from convlint.repairs.written_number import WrittenNumber
 from convlint.source_text.bindings import assigned, parameters
 from convlint.source_text.call_sites import Function
@@ -105,8 +106,8 @@ def texts(
         yield named, SAME if named in _passed_names(scope) else SIMPLER
     if number.role == "argument":
         yield from ((text, SIMPLER) for text in _other_items(number.node))
-    if isinstance(number.node, ast.Attribute) and number.node.attr in _OTHER_END:
-        yield f"{ast.unparse(number.node.value)}.{_OTHER_END[number.node.attr]}", SIMPLER
+    if isinstance(number.node, ast.Attribute) and number.node.attr in OTHER_END:
+        yield f"{ast.unparse(number.node.value)}.{OTHER_END[number.node.attr]}", SIMPLER
     if isinstance(number.node, ast.Name) and number.role == "argument":
         passed = _passed_names(scope)
         yield from ((name, SIMPLER) for name in _computed_from(scope, number.node.id) if name not in passed)
@@ -114,14 +115,6 @@ def texts(
     if is_name and isinstance(scope, Function):  # another name was meant
         for name in _widths(scope, number.node)[:MOST_NAMES]:
             yield name, SAME if _is_named_for(name, end) and not _is_named_for(number.text, end) else NAME
-
-
-_OTHER_END = {
-    "in_channels": "out_channels",
-    "in_features": "out_features",
-    "out_channels": "in_channels",
-    "out_features": "in_features",
-}
 
 
 def _forgotten(graph: Graph, end: End, number: WrittenNumber, slicer: Slicer) -> Iterator[str]:

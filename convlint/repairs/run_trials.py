@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from fractions import Fraction
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from convlint.analysis.diagnosis import without_consequences
-from convlint.ir import Edit, Finding, Graph, Site
+from convlint.ir import Edit, Finding, Graph
 from convlint.repairs.candidate import Candidate
 from convlint.repairs.conflict import Conflict, Outcome, Place
 from convlint.repairs.findings import repaired
+from convlint.repairs.followed import followed_first
 from convlint.repairs.outcomes import conflicts, is_failing, outcome
 from convlint.repairs.proposals import proposed
 from convlint.repairs.search import Budget, Explanation, explain
@@ -134,10 +133,7 @@ def search(
     def propose(conflict: Conflict) -> list[Candidate]:
         if conflict.finding.severity != "error":
             return []
-        found = proposed(conflict, slicer, suspected)
-        first = list(_followed(conflict, found, followed))
-        known = [_key(each.edits) for each in first]
-        return [*first, *(each for each in found if _key(each.edits) not in known)]
+        return followed_first(conflict, proposed(conflict, slicer, suspected), followed)
 
     def expect(candidates: Sequence[Candidate]) -> None:
         trials.expected = [candidate.edits for candidate in candidates]
@@ -146,32 +142,6 @@ def search(
     edits = tuple(edit for cause in causes if cause.repair is not None for edit in cause.repair.edits)
     after = trials(edits) if edits else None
     return Repaired(tuple(causes), edits, after is not None and not after.failing, trials.graph(edits))
-
-
-def _followed(conflict: Conflict, proposals: Sequence[Candidate], findings: Sequence[Finding]) -> Iterator[Candidate]:
-    """The repairs of static analysis that are proposed for a conflict, or that are of a line which is part of it."""
-    path, line, *_ = conflict.operation
-    lines = {(os.path.abspath(path), line), *(_line(site) for site in conflict.frames)}
-    for finding in findings:
-        failing = [site for frames in finding.operations for site in frames]
-        own = [] if finding.site is None else [finding.site, *failing]
-        for repair in finding.repairs if own else ():
-            same = next((each for each in proposals if _key(each.edits) == _key(repair.edits)), None)
-            if same is not None:
-                yield replace(same, followed=True)
-            elif not lines.isdisjoint(_line(site) for site in (*own, *(e.site for e in repair.edits))):
-                first, *also = repair.edits
-                edit = Candidate(first, None, None, Fraction(0), (), (), call=finding.site, words=repair.title)
-                yield replace(edit, also=tuple(also), followed=True)
-
-
-def _line(site: Site) -> Place:
-    return os.path.abspath(site.path), site.line
-
-
-def _key(edits: Sequence[Edit]) -> list[tuple[Place, int, str]]:
-    """Edits as they compare, whichever way their path is written."""
-    return [(_line(edit.site), edit.site.column, edit.text) for edit in edits]
 
 
 def findings_of(graph: Graph, findings: Sequence[Finding], found: Repaired) -> list[Finding]:

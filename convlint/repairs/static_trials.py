@@ -12,6 +12,7 @@ from convlint.repairs.broken_classes import RepairedClasses, broken_classes, is_
 from convlint.repairs.candidate import Candidate
 from convlint.repairs.conflict import Conflict, Operation, Outcome
 from convlint.repairs.findings import repaired
+from convlint.repairs.followed import followed_first
 from convlint.repairs.outcomes import conflicts, position
 from convlint.repairs.proposals import proposed
 from convlint.repairs.search import Budget, Explanation, explain
@@ -57,7 +58,7 @@ class StaticTrials:
             if alone is not None and not all(map(self._known_before(edits)[1].may_fail, alone.failing)):
                 return alone
         checked = check_file(self._path, data, project, with_reached=True)
-        if not self._is_known(checked, settles):
+        if not self._is_known(checked, edits, settles):
             return None
         after = outcome(checked)
         self._known[tuple(edits)] = checked, after
@@ -69,7 +70,7 @@ class StaticTrials:
         if edited is None:
             return None
         checked = check_file(self._path, *edited, search=search, with_reached=True)
-        if not self._is_known(checked):
+        if not self._is_known(checked, edits):
             return None
         after = outcome(checked)
         self._known[tuple(edits)] = checked, after
@@ -104,7 +105,7 @@ class StaticTrials:
         execution = next((checked.executions[id(graph)] for graph in graphs if id(graph) in checked.executions), None)
         return None if execution is None else outcome(check_file(self._path, data, project, only=execution))
 
-    def _is_known(self, checked: CheckedFile, settled: Conflict | None = None) -> bool:
+    def _is_known(self, checked: CheckedFile, edits: Sequence[Edit], settled: Conflict | None = None) -> bool:
         """Return whether as much is known as before edits, and a conflict does not depend on parameters now.
 
         A width may become unknown in an execution that did not show the conflict, such as that of a class whose block
@@ -116,10 +117,10 @@ class StaticTrials:
         graph = 0 if settled is None else id(settled.graph)
         own = next((c.executions[graph] for c, _ in self._known.values() if graph in c.executions), None)
         of_images = {execution for execution, _, what in self._checked.unknown if what in _IMAGES}
-        for execution, place, what in checked.unknown - self._checked.unknown:
+        for execution, place, what in checked.unknown - self._checked.unknown - self._known_before(edits)[0].unknown:
             if what == _IMAGE or (what.startswith(INPUT_OF) and execution not in of_images):
                 continue
-            is_elsewhere = own is not None and what in WIDTHS and execution != own
+            is_elsewhere = own is not None and what in WIDTHS and execution[:2] != own[:2]
             if (what != EQUALITY or place in places) and not is_elsewhere:
                 return False
         return True
@@ -158,12 +159,17 @@ def explained(path: str, checked: CheckedFile, project: Project, seconds: float,
     broken = broken_classes(rest)
     if not start.conflicts and not broken:
         return rest
+    latent = [each for each in rest if each not in broken and each.claim is not None]
     suspected = {(f.site.path, f.site.line) for f in rest if f.claim is not None and f.site is not None}
     slicer = Slicer(project.texts, project.root, package_folder(path))
     trials = StaticTrials(path, checked, project)
 
     def propose(conflict: Conflict) -> list[Candidate]:
-        return [] if is_overruled(conflict.finding) else proposed(conflict, slicer, suspected)
+        return (
+            []
+            if is_overruled(conflict.finding)
+            else followed_first(conflict, proposed(conflict, slicer, suspected), latent)
+        )
 
     budget = Budget(max(_SHARE * seconds, _LEAST), time.process_time)
     with _garbage_collected():
@@ -178,8 +184,9 @@ def explained(path: str, checked: CheckedFile, project: Project, seconds: float,
             causes = [cause for cause in causes if cause.repair is not None]
         classes = tuple(broken) if is_refused else repaired_classes.causes
         made = [edit for cause in causes if cause.repair is not None for edit in cause.repair.edits]
-        unrepaired = [each for each in classes if is_refused or not each.repairs]  # these may follow from the causes
-        latent = [each for each in rest if each not in broken and each.claim is not None]  # and these
+        unrepaired = [
+            each for each in classes if is_refused or not each.repairs
+        ]  # these may follow from the causes, as a latent one
         after = trials.checked([*repaired_classes.edits, *made], search) if made and (unrepaired or latent) else None
         followed = [] if after is None else [e for e in (*unrepaired, *latent) if not is_found(e, after[1])]
     found = [repaired(cause, "static") for cause in _in_order(causes, checked, start)]

@@ -119,3 +119,43 @@ def net():
         (19, "replace `60` with `64`"),
         (22, "in_features=256 (replace `64` with `64 * block.expansion`)"),
     ]
+
+
+def test_what_a_class_has_hidden_may_require_equal_parameters() -> None:
+    found = said(f"""{HEAD}
+class Conv(nn.Module):
+    def __init__(self, inputs, outputs):
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, outputs, 3)
+
+    def forward(self, x):
+        return self.conv(x)
+
+
+class Block(nn.Module):
+    def __init__(self, inputs, outputs):
+        super().__init__()
+        hidden = 2 * outputs
+        self.first = Conv(inputs, hidden)
+        self.last = Conv(outputs, outputs)
+
+    def forward(self, x):
+        return self.last(self.first(x))
+
+
+class Net(nn.Module):
+    def __init__(self, widths, classes):
+        super().__init__()
+        self.blocks, last = nn.Sequential(), 3
+        for number, width in enumerate(widths):
+            self.blocks.add_module(str(number), Block(last, width))
+            last = width
+        self.head = nn.Sequential(Conv(last, 24), Conv(2 * 24, classes))
+
+    def forward(self, x):
+        return self.head(self.blocks(x))
+
+
+net = Net([8, 16], 10)
+""")
+    assert found == [(19, "replace `outputs` with `hidden`"), (32, "replace `2 * 24` with `24`")]

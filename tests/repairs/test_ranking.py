@@ -240,7 +240,113 @@ class Net(nn.Module):
         return self.body(self.stem(x))
 """
 
+A_PARAMETER_THAT_IS_ONLY_HALVED = f"""{HEAD}
+class Head(nn.Module):
+    def __init__(self, inputs, hidden, classes):
+        super().__init__()
+        self.first = nn.Conv2d(inputs, hidden // 2, 1)  # <- hidden
+        self.last = nn.Conv2d(hidden, classes, 1)
+
+    def forward(self, x):
+        return self.last(self.first(x))
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv2d(3, 16, 3), Head(16, 24, 5))
+
+    def forward(self, x):
+        return self.body(x)
+"""
+
+A_LAYER_THAT_KEEPS_ITS_WIDTH = f"""{HEAD}
+class Bottleneck(nn.Module):
+    def __init__(self, inputs, outputs):
+        super().__init__()
+        hidden = outputs // 4
+        self.first = nn.Conv2d(inputs, outputs, 1)  # <- hidden
+        self.middle = nn.Conv2d(hidden, hidden, 3, padding=1)
+        self.last = nn.Conv2d(hidden, outputs, 1)
+
+    def forward(self, x):
+        return self.last(self.middle(self.first(x)))
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv2d(3, 16, 3), Bottleneck(16, 32), Bottleneck(32, 64))
+
+    def forward(self, x):
+        return self.body(x)
+"""
+
+A_CALL_OF_A_RESIDUAL_BLOCK = f"""{HEAD}
+class Unit(nn.Module):
+    def __init__(self, in_channels, out_channels):
+        super().__init__()
+        hidden = out_channels // 2
+        self.first = nn.Conv2d(in_channels, hidden, 1)
+        self.last = nn.Conv2d(hidden, out_channels, 3, padding=1)
+
+    def forward(self, x):
+        return x + self.last(self.first(x))
+
+
+class Net(nn.Module):
+    def __init__(self, classes=10):
+        super().__init__()
+        layers, last = [], 3
+        for width in (16, 32):
+            layers += [nn.Conv2d(last, width, 3), Unit(width, classes)]  # <- width
+            last = width
+        self.body = nn.Sequential(*layers)
+
+    def forward(self, x):
+        return self.body(x)
+"""
+
+LAYERS_OF_A_HELPER_WITH_EQUAL_ARGUMENTS = f"""{HEAD}
+class Block(nn.Module):
+    def __init__(self, inputs, outputs):
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, outputs, 1)
+
+    def forward(self, x):
+        return self.conv(x).relu()
+
+
+def block(inputs, outputs):
+    return Block(inputs, outputs)
+
+
+class Unit(nn.Module):
+    def __init__(self, inputs, outputs):
+        super().__init__()
+        self.first = block(inputs, inputs // 4)
+        self.last = block(inputs // 4, outputs)
+        self.shortcut = block(inputs, outputs // 2)  # <- outputs
+
+    def forward(self, x):
+        shortcut = self.shortcut(x)
+        return self.last(self.first(x)) + shortcut
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv2d(3, 64, 3), Unit(64, 32), Unit(32, 16))
+
+    def forward(self, x):
+        return self.body(x)
+"""
+
 PROGRAMS = {
+    "a parameter that no layer would have": A_PARAMETER_THAT_IS_ONLY_HALVED,
+    "a layer that keeps its width": A_LAYER_THAT_KEEPS_ITS_WIDTH,
+    "the call of a residual block": A_CALL_OF_A_RESIDUAL_BLOCK,
+    "layers that a helper builds with equal arguments": LAYERS_OF_A_HELPER_WITH_EQUAL_ARGUMENTS,
     "a number in a progression": A_PROGRESSION,
     "an item of a list": ANOTHER_ITEM_OF_A_LIST,
     "the variable of a loop, whose widths are halved": A_VARIABLE_OF_A_LOOP_THAT_HALVES,

@@ -6,6 +6,7 @@ arguments is therefore built once, and a call of it on a shape that it had befor
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Collection, Hashable, Iterator
 from itertools import repeat
 
@@ -67,7 +68,17 @@ def constructor_key(cls: Class, call: Call) -> Hashable | None:
     if key is None:
         return None
     place = call.node if call.scope.called_from is None else call.scope.called_from[0]
-    return cls, call.node, place, len(call.args), *[name for name, _ in kwargs], key
+    return cls, call.node, place, *_calls_of_helpers(call), len(call.args), *[name for name, _ in kwargs], key
+
+
+def _calls_of_helpers(call: Call) -> Iterator[ast.expr]:
+    """Yield the calls around one in a function, up to the one that a constructor contains: it builds another layer."""
+    scope = call.scope
+    for frame in reversed(call.interpreter.frames):
+        if scope.qualname.endswith("__init__"):
+            return
+        yield frame.node
+        scope = frame.scope
 
 
 def _is_rate(name: str, value: Value) -> bool:

@@ -1,0 +1,53 @@
+"""Repairs that static analysis has verified in the classes of a program: of the candidates, these are tried first."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+
+from convlint.analysis import graph_queries
+from convlint.ir import Edit, Finding, Site
+from convlint.repairs.candidate import Candidate
+from convlint.repairs.conflict import Conflict, Place, construction_frames
+from convlint.support.dataclass import replace
+
+
+def followed_first(conflict: Conflict, proposals: Sequence[Candidate], findings: Sequence[Finding]) -> list[Candidate]:
+    """The candidates for a conflict, with the verified repairs of ``findings`` before all others."""
+    first = list(_followed(conflict, proposals, findings))
+    known = [_key(each.edits) for each in first]
+    return [*first, *(each for each in proposals if _key(each.edits) not in known)]
+
+
+def _followed(conflict: Conflict, proposals: Sequence[Candidate], findings: Sequence[Finding]) -> Iterator[Candidate]:
+    """The repairs of static analysis that are proposed for a conflict, or that are of a line which is part of it."""
+    path, line, *_ = conflict.operation
+    lines = {(os.path.abspath(path), line), *(_line(site) for site in (*conflict.frames, *_operands(conflict)))}
+    for finding in findings:
+        failing = [site for frames in finding.operations for site in frames]
+        own = [] if finding.site is None else [finding.site, *failing]
+        for repair in finding.repairs if own else ():
+            same = next((each for each in proposals if _key(each.edits) == _key(repair.edits)), None)
+            if same is not None:
+                yield replace(same, followed=True)
+            elif not lines.isdisjoint(_line(site) for site in (*own, *(e.site for e in repair.edits))):
+                first, *also = repair.edits
+                edit = Candidate(first, None, None, Fraction(0), (), (), call=finding.site, words=repair.title)
+                yield replace(edit, also=tuple(also), followed=True)
+
+
+def _operands(conflict: Conflict) -> Iterator[Site]:
+    """The constructor calls of the layers whose outputs a failing sum or concatenation reads, and those around them."""
+    graph = conflict.graph
+    for tensor in graph.nodes[conflict.node].inputs if conflict.node is not None and conflict.is_merge else ():
+        yield from construction_frames(graph.layer(graph_queries.maker_of_channels(graph, tensor).layer))
+
+
+def _line(site: Site) -> Place:
+    return os.path.abspath(site.path), site.line
+
+
+def _key(edits: Sequence[Edit]) -> list[tuple[Place, int, str]]:
+    """Edits as they compare, whichever way their path is written."""
+    return [(_line(edit.site), edit.site.column, edit.text) for edit in edits]
