@@ -20,6 +20,7 @@ _PARAMETERS: dict[str, tuple[str, ...]] = {
     "interpolate": ("size", "scale_factor"),
     "embedding": ("num_embeddings", "embedding_dim"),
     **dict.fromkeys(ops.RECURRENT, ("input_size", "hidden_size", "num_layers")),
+    ops.ATTENTION: ("embed_dim", "num_heads"),
 }
 """The first parameters of layers in their order, by operator without its dimensions."""
 
@@ -52,6 +53,8 @@ def parameter_of(op: str, label: str) -> str | None:
         return {"in": "in_features", "out": "out_features"}.get(label)
     if op in ops.RECURRENT:
         return "input_size" if label == "in" else None
+    if op == ops.ATTENTION:
+        return "embed_dim" if label == "in" else None
     if op == "embedding":
         return "embedding_dim" if label == "out" else None
     if label == "out" and family in _PARAMETERS and family not in ("pool", "interpolate"):

@@ -81,7 +81,9 @@ CHANNEL_PRESERVING = ACTIVATIONS | POOLS | POWER_POOLS | CHANNEL_NORMS | COPIES 
 CHANNELWISE = ACTIVATIONS | POOLS | PER_CHANNEL_NORMS | {"contiguous", "interpolate", "pad"}
 
 RECURRENT = frozenset({"lstm", "gru", "rnn_tanh", "rnn_relu"})
-SIZED_BY_INPUT = PROJECTIONS | RECURRENT  # built for a number of input channels or features
+ATTENTION = "multi_head_attention_forward"
+OF_FEATURES = RECURRENT | {"linear", "layer_norm", ATTENTION}  # read the last dimension
+SIZED_BY_INPUT = PROJECTIONS | RECURRENT | {ATTENTION}  # built for a number of input channels or features
 
 
 # --- sizes

@@ -6,12 +6,13 @@ import ast
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
+from convlint.analysis import ops
 from convlint.analysis.width_names import is_width_name
 from convlint.ir import Site
 from convlint.latent.arguments import NOT_WIDTHS
 from convlint.latent.expression_values import scope_of, value_of
 from convlint.latent.following import Followed
-from convlint.latent.numbers import ATTENTION, LayerNumber, numbers_of
+from convlint.latent.numbers import LayerNumber, numbers_of
 from convlint.latent.replacements import texts
 from convlint.latent.rewritten import reordered
 from convlint.latent.substitution import position
@@ -114,7 +115,7 @@ def _is_count(written: WrittenNumber, number: LayerNumber) -> bool:
 
 
 def _written(slicer: Slicer, number: LayerNumber, frames: Sequence[Site], change: Change) -> Sequence[WrittenNumber]:
-    if number.op == ATTENTION:
+    if number.op == ops.ATTENTION:
         return slicer.numbers_of(frames, "embed_dim", 0, change)
     return slicer.numbers(number.op, number.label, frames, change)
 

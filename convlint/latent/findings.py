@@ -88,7 +88,7 @@ def _code(defect: LatentDefect) -> str:
     if number.op in ops.PROJECTIONS:
         return ("CVL108" if number.op == "linear" else "CVL102") if is_error else "CVL203"
     about = rule_about(number.op)
-    return about.code if is_error and about is not None else "CVL201"
+    return ("CVL190" if about is None else about.code) if is_error else "CVL201"
 
 
 def _is_error(defect: LatentDefect) -> bool:

@@ -13,8 +13,7 @@ from convlint.static.domain.values import Tensor, Value
 from convlint.support.dataclass import dataclass
 
 Label = Literal["in", "out", "groups"]
-ATTENTION = "multi_head_attention_forward"
-READERS = ops.WITH_WEIGHTS | {ATTENTION}
+READERS = ops.WITH_WEIGHTS | {ops.ATTENTION}
 """Operations of layers that are sized by what they read."""
 _MOST_STEPS = 400  # that are searched for the layers that determine a tensor
 
@@ -147,7 +146,7 @@ _FACTORS = (2, 3, 4, 1)
 
 def declared_label(op: str) -> Label:
     """The label of the number with which a layer checks its input."""
-    return "in" if op in ops.PROJECTIONS or op == ATTENTION else "out"
+    return "in" if op in ops.SIZED_BY_INPUT else "out"
 
 
 def _received(execution: Execution, step: Step) -> int | None:
@@ -155,7 +154,7 @@ def _received(execution: Execution, step: Step) -> int | None:
     dimension = -1
     if step.op in ops.ALL_CONVS:
         dimension = -ops.spatial_dims(step.op) - 1
-    elif step.op not in ("linear", "layer_norm", ATTENTION):
+    elif step.op not in ops.OF_FEATURES:
         dimension = 1
     if not -len(shape) <= dimension < len(shape):
         return None
@@ -189,7 +188,7 @@ _NAMES: dict[tuple[str, Label], tuple[str, ...]] = {
 
 
 def _attribute(layer: Instance, op: str, label: Label) -> int | None:
-    if op == ATTENTION:
+    if op == ops.ATTENTION:
         width = layer.attrs.get("embed_dim")
         return width if type(width) is int else None
     names = _NAMES.get(("conv" if op.startswith("conv") else op, label))

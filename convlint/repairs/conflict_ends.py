@@ -232,13 +232,7 @@ def _declared(graph: Graph, node: Node) -> Iterator[tuple[Literal["in", "out"], 
     attrs = {**(layer.attrs if layer else {}), **node.attrs}
     label: Literal["in", "out"] = "in" if node.op in ops.SIZED_BY_INPUT else "out"
     name = None if node.op in ("layer_norm", "embedding") else parameter_of(node.op, label)
-    dim = (
-        -1
-        if node.op == "linear" or node.op in ops.RECURRENT
-        else -ops.spatial_dims(node.op) - 1
-        if node.op in ops.ALL_CONVS
-        else 1
-    )
+    dim = -1 if node.op in ops.OF_FEATURES else -ops.spatial_dims(node.op) - 1 if node.op in ops.ALL_CONVS else 1
     size = attrs.get(name) if name else None
     if isinstance(size, int) and -len(shape) <= dim < len(shape) and shape[dim] != size:
         yield label, size, shape[dim]

@@ -214,10 +214,10 @@ def _findings(project: Project, module: SourceModule, explorations: Sequence[Exp
         path.hooked = hooked
     for exploration in explorations:
         yield from as_warnings(exploration, report.findings(project, exploration), explorations)
-        for path in exploration.paths:
-            for gap in (*path.execution.gaps, *coverage.ends(path)):
-                if gap.site is not None and gap.site.path == module.path:
-                    gaps.setdefault((gap.site.line, gap.site.column), gap)
+        stops = [gap for path in exploration.paths for gap in (*path.execution.gaps, *coverage.ends(path))]
+        for gap in (*stops, *coverage.refusals(exploration.paths)):
+            if gap.site is not None and gap.site.path == module.path:
+                gaps.setdefault((gap.site.line, gap.site.column), gap)
     for gap in gaps.values():
         yield rule("CVL902").finding(f"analysis stopped: {coverage.message(gap)}", gap.site)
 

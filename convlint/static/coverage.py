@@ -74,6 +74,8 @@ def of(entry: EntryPoint, path: ExecutionPath, root: Value, calls: Calls) -> Cov
     """Return how far one execution followed a module ``root``; None if it has no layers."""
     modules = _modules(root) if type(root) is Instance else Counter()
     gaps = [gap for gap in ends(path) if gap.owner is None or root is path.instance or gap.owner in modules]
+    if path.raised is not None:
+        gaps.append(path.raised)
     layers = {layer: count for layer, count in modules.items() if layer.kind in WITH_PARAMETERS}
     unknown = len({gap.site for gap in gaps if gap.is_layer})
     is_built = type(root) is Instance and root.kind is not None
@@ -100,6 +102,12 @@ def ends(path: ExecutionPath) -> Iterator[Gap]:
     yield from path.execution.unfollowed
     if path.execution.lost:
         yield from _lost(path)
+
+
+def refusals(paths: Sequence[ExecutionPath]) -> Iterator[Gap]:
+    """Yield the exception that ends an entry point, if every execution of it ends with one."""
+    if all(path.raised is not None for path in paths):
+        yield from [path.raised for path in paths[:1] if path.raised is not None]
 
 
 def _lost(path: ExecutionPath) -> Iterator[Gap]:

@@ -375,3 +375,49 @@ def test_a_run_tries_the_repair_of_a_recurrent_layer() -> None:
     assert found.site is not None
     assert (found.site.line, [repair.title for repair in found.repairs][:1]) == (9, ["replace `32` with `24`"])
     assert found.repairs[0].verified == "run"
+
+
+ATTENTION = """\
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 24, 4, 4)
+        self.attention = LAYER
+        self.head = nn.Linear(24, 4)
+
+    def forward(self, x):
+        x = self.conv(x).flatten(2).transpose(1, 2)
+        return self.head(CALL)
+"""
+ATTENTION_LAYERS = {
+    "nn.MultiheadAttention(SIZE, 4, batch_first=True)": "self.attention(x, x, x)[0]",
+    "nn.TransformerEncoderLayer(SIZE, 4, 48, batch_first=True)": "self.attention(x)",
+}
+
+
+@pytest.mark.parametrize("layer", ATTENTION_LAYERS)
+def test_attention_is_reported_where_it_is_built(layer: str) -> None:
+    source = ATTENTION.replace("LAYER", layer).replace("CALL", ATTENTION_LAYERS[layer])
+    assert errors(source.replace("SIZE", "24")) == []
+    (found,) = errors(source.replace("SIZE", "32"))
+    assert found.site is not None
+    assert found.site.line == 7
+    assert "expects 32 input features but receives 24 from Conv2d `conv`" in found.message
+    assert found.repairs[0].title == "replace `32` with `24`"
+
+
+def test_a_class_whose_attention_fits_no_width() -> None:
+    source = ATTENTION.replace("LAYER", "nn.MultiheadAttention(2 * c, 4)").replace("CALL", "self.attention(x, x, x)[0]")
+    source = source.replace("(self)", "(self, c=24)", 1).replace("(3, 24,", "(3, c,").replace("(24, 4)", "(c, 4)")
+    assert errors(source.replace("2 * c, 4", "c, 4")) == []
+    (found,) = errors(source)
+    assert found.site is not None
+    assert (found.site.line, found.repairs[0].title) == (7, "replace `2 * c` with `c`")
+
+
+def test_a_run_goes_on_after_attention_of_another_width() -> None:
+    source = ATTENTION.replace("LAYER", "nn.MultiheadAttention(32, 4)").replace("CALL", "self.attention(x, x, x)[0]")
+    (found,) = errors(source.replace("(24, 4)", "(32, 4)"), "net.py:Net", input=(3, 32, 32))
+    assert "was expecting embedding dimension of 32, but got 24" in found.message or found.repairs

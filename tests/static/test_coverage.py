@@ -130,3 +130,32 @@ def test_a_layer_that_passes_its_numbers_on_is_followed(init: str) -> None:
     found = coverage(DERIVED.format(init=init))["Masked"]
     assert found.is_complete
     assert found.layers == 1
+
+
+def test_a_class_that_only_raises_was_not_followed() -> None:
+    found = net("if kind not in TABLE: raise KeyError(kind)", "return x", "TABLE = {}\nkind = 'wide'\n")
+    assert (found.layers, found.followed) == (0, 0)
+    assert [stop.reason for stop in found.stopped] == ["the program raises KeyError"]
+
+
+def test_a_class_that_others_are_derived_from_was_followed() -> None:
+    assert net("self.conv = nn.Conv2d(3, 8, 3)", "raise NotImplementedError").is_complete
+
+
+def test_a_model_of_torchscript_that_a_file_builds_is_followed_with_its_arguments() -> None:
+    text = """
+class Net(torch.jit.ScriptModule):
+    def __init__(self, a, b):
+        super().__init__()
+        self.one = nn.Conv2d(3, a, 3)
+        self.two = nn.Conv2d(b, 4, 3)
+
+    @torch.jit.script_method
+    def forward(self, x):
+        return self.two(self.one(x))
+
+net = Net(8, 9)
+"""
+    data = (HEAD + text).encode()
+    checked = check_file("net.py", data, Project(".", (), SourceTexts({"net.py": data})))
+    assert "CVL102" in [finding.code for finding in checked.findings]

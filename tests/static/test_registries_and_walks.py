@@ -47,6 +47,12 @@ REGISTRIES = {
         "@BLOCKS.register('b')",
         "BLOCKS['b'](<6|7>)",
     ),
+    "two of one statement": (
+        "class Registry(dict):\n    def register(self, cls):\n        self[cls.__name__] = cls\n        return cls\n"
+        "HEADS, BLOCKS = Registry(), Registry()",
+        "@BLOCKS.register",
+        "BLOCKS['Block'](<6|7>) if not HEADS else None",
+    ),
     "mmengine": (
         "from mmengine import Registry\nMODELS = Registry('models')",
         "@MODELS.register_module()",

@@ -111,7 +111,7 @@ def statement(graph: Graph, vote: Vote, others: str = "") -> str:
     node = graph.nodes[vote.node]
     if node.op == "reshape":
         return f"the view expects {vote.number} features"
-    unit = "features" if node.op in ops.RECURRENT | {"linear", "layer_norm"} else "channels"
+    unit = "features" if node.op in ops.OF_FEATURES else "channels"
     if vote.label == "groups":
         verb, unit = "has", "groups"
     elif node.op not in ops.SIZED_BY_INPUT:
@@ -158,10 +158,7 @@ def _input_size(node: Node, shape: tuple[int, ...]) -> int | None:
     """The number of channels or features that a call reads; None where it has no such dimension."""
     if node.op == "reshape":
         return prod(shape[1:])
-    if node.op in ops.ALL_CONVS:
-        dim = -ops.spatial_dims(node.op) - 1
-    else:
-        dim = -1 if node.op in ops.RECURRENT | {"linear", "layer_norm"} else 1
+    dim = -ops.spatial_dims(node.op) - 1 if node.op in ops.ALL_CONVS else -1 if node.op in ops.OF_FEATURES else 1
     return shape[dim] if -len(shape) <= dim < len(shape) else None
 
 

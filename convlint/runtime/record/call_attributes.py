@@ -36,6 +36,7 @@ _SIGNATURES: dict[str, tuple[str, ...]] = {
         (("group_norm",), "input num_groups weight bias"),
         (("layer_norm",), "input normalized_shape weight bias"),
         (("prelu",), "input weight"),
+        ((ops.ATTENTION,), "query key value embed_dim"),
         (("flatten",), "input start_dim end_dim"),
         (("split",), "input split_size_or_sections dim"),
         (("chunk",), "input chunks dim"),

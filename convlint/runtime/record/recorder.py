@@ -151,11 +151,7 @@ class Recorder(TorchFunctionMode):
         if self._operator_mode.running:
             return func(*args, **kwargs)
         if func in _COMPOSITES:
-            with self._operator_mode:
-                result = func(*args, **kwargs)
-            if not all(map(self._has, tensors_in(result))):
-                self.add_call(func, args, kwargs, result)
-            return result
+            return self._composite(func, args, kwargs)
         error = None
         try:
             result = func(*args, **kwargs)
@@ -164,6 +160,17 @@ class Recorder(TorchFunctionMode):
         if type(func) is MethodWrapperType and (not isinstance(result, Tensor) or nn.parameter.is_lazy(args[0])):
             return result  # a property such as x.shape, or a property of a lazy parameter
         self.add_call(func, args, kwargs, result, error)
+        return result
+
+    def _composite(self, func: Any, args: Args, kwargs: Kwargs) -> Any:
+        error = None
+        try:
+            with self._operator_mode:
+                result = func(*args, **kwargs)
+        except (RuntimeError, AssertionError) as raised:
+            result, error = self._recovered(func, args, kwargs, raised), one_line(raised)
+        if error is not None or not all(map(self._has, tensors_in(result))):
+            self.add_call(func, args, kwargs, result, error)
         return result
 
     def add_call(

@@ -196,6 +196,10 @@ def _matmul(left: Any, other: Any, **_: Any) -> Any:
     return left.new_zeros((*left.shape[:-1], other.shape[-1]))
 
 
+def _attention(query: Any, key: Any, value: Any, embed_dim_to_check: Any, *_: Any, **__: Any) -> Any:
+    return query.new_zeros((*query.shape[:-1], embed_dim_to_check)), None
+
+
 def _pixel_shuffle(x: Any, /, upscale_factor: Any = 1) -> Any:
     factor = int(upscale_factor)
     *batch, channels, height, width = x.shape
@@ -220,6 +224,7 @@ _STAND_INS: dict[str, Callable[..., Any]] = {
     **dict.fromkeys(ops.WINDOW_POOLS, _pool),
     **dict.fromkeys(("view", "reshape"), _reshape),
     **dict.fromkeys(("matmul", "bmm", "mm"), _matmul),
+    ops.ATTENTION: _attention,
     "pixel_shuffle": _pixel_shuffle,
     "pad": _pad,
 }

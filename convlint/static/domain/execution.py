@@ -26,7 +26,9 @@ class Stop(Exception):  # noqa: N818 - an outcome of the program, not an error o
 
 
 class Raised(Stop):
-    """The program raises an exception."""
+    """The program raises an exception; ``site`` is the statement, if it has one."""
+
+    site: Site | None = None
 
 
 @dataclass(slots=True, eq=False, repr=False)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from convlint.ir import Site
-from convlint.static.domain.execution import Execution, Stop
+from convlint.static.domain.execution import Execution, Gap, Stop
 from convlint.static.domain.objects import Class, Function, Instance
 from convlint.static.domain.values import UNKNOWN, Tensor, Value
 from convlint.static.exploration.ignored_parameters import ignored_parameters
@@ -50,6 +50,7 @@ class ExecutionPath:
     variant: dict[str, Value] = field(default_factory=dict)  # arguments other than the defaults
     complete: bool = True  # whether it ran to its end
     last: ast.stmt | None = None  # of the top level: the statement in which the steps were used up
+    raised: Gap | None = None  # the exception of the program that ended it
     failure: str | None = None  # the traceback of an error in convlint itself
     names: dict[str, Value] = field(default_factory=dict)  # of the top level, if that was executed
     instance: Instance | None = None  # of the class

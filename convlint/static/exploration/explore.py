@@ -9,7 +9,7 @@ from functools import cached_property
 
 from convlint.ir import Site
 from convlint.static.domain.budget import FileBudget, steps_of_a_path
-from convlint.static.domain.execution import Execution, Stop
+from convlint.static.domain.execution import Execution, Gap, Stop
 from convlint.static.domain.values import Num, Value
 from convlint.static.exploration.argument_variants import (
     argument_variants,
@@ -91,8 +91,9 @@ class Exploration:
         try:
             execute_entry_point(path)
             path.complete = True
-        except Raised:
-            pass  # the program raises: nothing after it is executed
+        except Raised as raised:  # nothing after it is executed
+            if "NotImplementedError" not in str(raised):  # of a class that others are derived from
+                path.raised = Gap(raised.site or interpreter.execution.site, str(raised))
         except Stop as stop:
             interpreter.execution.record_gap(str(stop))
         except RecursionError:

@@ -61,6 +61,8 @@ def _canonical(name: str) -> str:
     parts = name.split(".")
     is_class = parts[:3] == ["torch", "nn", "modules"] and parts[-1][:1].isupper()
     is_class |= parts[0] == "torch" and "quantized" in parts and parts[-1] in FLOAT_FUNCTIONAL
+    if parts[:2] == ["torch", "jit"] and parts[-1] == "ScriptModule":
+        return "torch.nn.Module"
     if parts[0] == "torch" and "quantization" in parts and parts[-1] in ("QuantStub", "DeQuantStub"):
         return "torch.nn.Identity"  # of a model that is not converted yet
     return f"torch.nn.{parts[-1]}" if is_class else name

@@ -12,7 +12,7 @@ from convlint.static.domain.values import UNKNOWN, Library, Partial, Unknown, Va
 from convlint.static.interpreter import classes, libraries, registries
 from convlint.static.interpreter.dispatch import execute
 from convlint.static.interpreter.pymodel import builtin_functions
-from convlint.static.program.source_module import SourceModule, is_main_guard
+from convlint.static.program.source_module import SourceModule, bound_names, is_main_guard
 from convlint.static.torch_shapes import function
 
 if TYPE_CHECKING:
@@ -32,12 +32,15 @@ def value_of(interpreter: Interpreter, module: SourceModule, name: str) -> Value
     frames, interpreter.frames = interpreter.frames, []
     constructing, interpreter.constructing = interpreter.constructing, []
     built, interpreter.top_modules = interpreter.top_modules, []
+    bound: dict[str, None] = {name: None}
     try:
         for statement in _statements_for(module, name):
             execute(interpreter, statement, scope)
+            bound.update(dict.fromkeys(bound_names(statement)))
         if name in module.fallbacks and type(module.values.get(name)) is Library:
             _fall_back(interpreter, module, name)
-        registries.file_definitions(interpreter, module, name)
+        for each in bound:  # one statement may create several
+            registries.file_definitions(interpreter, module, each)
     except Stop:
         module.values.setdefault(name, UNKNOWN)
         if interpreter.steps < 0:

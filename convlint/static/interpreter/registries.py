@@ -21,7 +21,7 @@ from convlint.static.interpreter.call import Call
 from convlint.static.interpreter.dispatch import evaluate, execute
 from convlint.static.interpreter.pymodel import containers
 from convlint.static.program.parse import cached
-from convlint.static.program.source_module import SourceModule, changed_names, root_name
+from convlint.static.program.source_module import SourceModule, bound_names, changed_names, root_name
 
 if TYPE_CHECKING:
     from convlint.static.interpreter.interpreter import Interpreter
@@ -47,10 +47,11 @@ def with_definitions(
     Returns whether the statement is to be executed.
     """
     match statement:
-        case ast.Assign(targets=[ast.Name(id=name)], value=ast.Call()) if name in _decorating(module):
-            value = interpreter.name_of_module(module, name)
-            if (module, name) in interpreter.project.registries and type(value) is Instance:
-                names[name] = value
+        case ast.Assign(value=ast.Call() | ast.Tuple()) if not _decorating(module).isdisjoint(bound_names(statement)):
+            values = {name: interpreter.name_of_module(module, name) for name in bound_names(statement)}
+            known = interpreter.project.registries
+            if all((module, name) in known and type(value) is Instance for name, value in values.items()):
+                names.update(values)
                 return False
         case ast.Expr(value=ast.Call(func=ast.Attribute() as method)):
             return (module, next(root_name(method), "")) not in interpreter.project.registries

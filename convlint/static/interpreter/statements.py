@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from convlint.static.domain.budget import ITERATIONS
 from convlint.static.domain.execution import Raised
-from convlint.static.domain.objects import Function, Instance, Scope
+from convlint.static.domain.objects import Function, Instance, Scope, site_of
 from convlint.static.domain.origins import unknown_from
 from convlint.static.domain.values import ANY_KEY, LONGEST, UNKNOWN, InputItems, Tensor, Unknown, Value, has_more
 from convlint.static.interpreter import conditionals, definitions, generators, input_mappings, matching, truth
@@ -96,7 +96,10 @@ def _return(interpreter: Interpreter, node: ast.Return, scope: Scope) -> BlockEn
 
 
 def _raise(interpreter: Interpreter, node: ast.Raise, scope: Scope) -> None:
-    raise Raised("the program raises an exception")
+    cls = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
+    raised = Raised(f"the program raises {getattr(cls, 'id', 'an exception')}")
+    raised.site = site_of(node, scope)
+    raise raised
 
 
 def _assert(interpreter: Interpreter, node: ast.Assert, scope: Scope) -> None:

@@ -94,7 +94,7 @@ def _forward_attention(run: Execution, layer: Instance, query: Value, key: Value
     if need_weights is True and arguments["average_attn_weights"] is True and type(key) is Tensor:
         weights = _weights_shape(shape, shape_of(run, key), layer.attrs["batch_first"])
     shapes = [shape] if need_weights is False else [shape, weights]
-    results = run.emit("multi_head_attention_forward", inputs, shapes, {}, error)
+    results = run.emit("multi_head_attention_forward", inputs, shapes, {"embed_dim": width}, error)
     return (results[0], None) if need_weights is False else results
 
 
