@@ -90,6 +90,7 @@ ATTRIBUTES: dict[str, tuple[Attribute, ...]] = {
         *(_WIDTH, _AFFINE),
     ),
     "layer_norm": (Attribute("normalized_shape", "tuple[int, ...]", "sizes of the last dimensions"), _AFFINE),
+    ops.ATTENTION: (Attribute("embed_dim", "int", "size of the last dimension that the weights accept"),),
     "rms_norm": _optional(Attribute("normalized_shape", "tuple[int, ...]", "sizes of the last dimensions"), _AFFINE),
     **dict.fromkeys(ops.WINDOW_POOLS, (*_WINDOW, _CEIL, _INDICES)),
     **dict.fromkeys(

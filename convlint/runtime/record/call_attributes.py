@@ -115,6 +115,8 @@ def attributes(op: str, named: Mapping[str, Any]) -> dict[str, Any]:
     if op == "linear" and isinstance(weight, Value):
         features = {"in_features": weight.shape[-1], "out_features": weight.shape[0]}
         return features | {"bias": named.get("bias") is not None}
+    if op == ops.ATTENTION:
+        return {"embed_dim": named.get("embed_dim", named.get("embed_dim_to_check"))}
     if op == "prelu" and isinstance(weight, Value):
         return {"num_parameters": weight.shape[0] if weight.shape else 1}
     found = plain_values({name: value for name, value in named.items() if name != "training" and name[0] != "_"})
