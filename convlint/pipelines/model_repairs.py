@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Collection, Sequence
 
 from convlint.analysis.diagnosis import without_consequences
-from convlint.ir import Finding, Graph, ModelVersion
+from convlint.ir import Finding, Graph, ModelVersion, Node
 from convlint.pipelines.model_files import ModelFiles
 from convlint.repairs.conflict import Outcome, Place
 from convlint.repairs.outcomes import outcome
@@ -57,7 +57,7 @@ class FailedRun:
         if self.job.device == "cpu" and self._is_large():
             found = self._without_values(start, run, lint, suspected, followed)
         if found is None:
-            found = self._search(_Versions(self._trial_job(), run), start, lint, suspected, followed)
+            found = self._search(self._versions(self._trial_job(), run), start, lint, suspected, followed)
         return findings_of(self.graph, findings, found), [found.graph] if found.graph else []
 
     def _search(
@@ -73,7 +73,7 @@ class FailedRun:
         self, start: Outcome, run: RunVersions, lint: Lint, suspected: Collection[Place], followed: Sequence[Finding]
     ) -> Repaired | None:
         """The repairs found on the meta device; None if the model fails differently there, or with real values."""
-        versions = _Versions(replace(self._trial_job(), device="meta"), run)
+        versions = self._versions(replace(self._trial_job(), device="meta"), run)
         (graph,) = versions([{}])
         if graph is None:
             return None
@@ -83,9 +83,14 @@ class FailedRun:
         found = self._search(versions, start, lint, suspected, followed)
         if not found.edits:
             return found
-        trials = RunTrials(SourceTexts(), _Versions(self._trial_job(), run), lint, 0.0)
+        trials = RunTrials(SourceTexts(), self._versions(self._trial_job(), run), lint, 0.0)
         after = trials(found.edits)
         return found if after is not None and bool(after.failing) != found.runs else None
+
+    def _versions(self, job: Job, run: RunVersions) -> _Versions:
+        """Versions of the model, judged as the run was: not by calls that may fail for the guessed input only."""
+        unjudged = (_place(node) for node in self.graph.nodes if node.op == "unseen")
+        return _Versions(job, run, frozenset(unjudged) if self.graph.input_is_guessed else frozenset())
 
     def _is_large(self) -> bool:
         parameters = sum(layer.params_bytes for layer in self.graph.layers)
@@ -102,12 +107,18 @@ class FailedRun:
         return replace(job, inputs=tuple(specs), batch_size=self.graph.batch_size)
 
 
+def _place(node: Node) -> tuple[str | None, str, int]:
+    """The layer and the line of a call, which are the same after an edit of a number."""
+    return (node.layer, "", 0) if node.site is None else (node.layer, node.site.path, node.site.line)
+
+
 @dataclass(frozen=True)
 class _Versions:
-    """Builds and runs a model with other contents of its files."""
+    """Builds and runs a model with other contents of its files. Failures of ``unjudged`` calls do not count."""
 
     job: Job
     run: RunVersions
+    unjudged: frozenset[tuple[str | None, str, int]] = frozenset()
 
     def __call__(self, texts: Sequence[Texts]) -> list[Graph | None]:
         versions = tuple(
@@ -117,4 +128,13 @@ class _Versions:
         answer = self.run(VersionsJob(self.job, versions))
         if len(answer.tried) != len(versions):  # one of them ended all
             return [None] if len(versions) == 1 else [graph for each in texts for graph in self([each])]
-        return [None if tried.problems else tried.graph for tried in answer.tried]
+        return [None if tried.problems or tried.graph is None else self._judged(tried.graph) for tried in answer.tried]
+
+    def _judged(self, graph: Graph) -> Graph:
+        if not self.unjudged:
+            return graph
+        nodes = [
+            replace(node, op="unseen", error=None, attrs={}) if node.error and _place(node) in self.unjudged else node
+            for node in graph.nodes
+        ]
+        return replace(graph, nodes=tuple(nodes))

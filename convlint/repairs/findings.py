@@ -13,6 +13,7 @@ from convlint.ir import SEVERITIES, Finding, Fix, Graph, Occurrence, Related, Re
 from convlint.repairs.candidate import Candidate
 from convlint.repairs.conflict_ends import declared_votes
 from convlint.repairs.search import Explanation
+from convlint.rules.cvl110_merge_shapes import MergeShapes, statement
 from convlint.rules.registry import rule_about
 from convlint.support.dataclass import replace
 
@@ -39,6 +40,9 @@ def repaired(cause: Explanation, verified: Verified, effect: str = "") -> Findin
     if candidate.vote is None:
         ends = finding.related if cause.conflict.is_merge else ()
         message = finding.message.partition("; use ")[0]
+        if cause.conflict.is_merge and cause.conflict.node is not None and finding.code != MergeShapes.code:
+            message = statement(graph, graph.nodes[cause.conflict.node])  # the finding is about a layer that reads it
+            found = found.with_(code=MergeShapes.code, name=MergeShapes.name, module=None, instances=())
         return found.with_(message=message, related=(*ends, *_first_failure(cause, site)))
     if cause.conflict.is_merge:
         titled = tuple([replace(r, title=e.title) for r, e in zip(repairs, cause.repairs, strict=True)])

@@ -12,8 +12,9 @@ from convlint.repairs.candidate import Candidate
 from convlint.repairs.class_candidates import class_candidates
 from convlint.repairs.conflict import Conflict, Place
 from convlint.repairs.conflict_ends import unpacked
+from convlint.repairs.joined_dimension import joined_dimension
 from convlint.repairs.parameter_candidates import parameter_candidates
-from convlint.repairs.reshape_candidates import reshape_candidates, view_candidates
+from convlint.repairs.reshape_candidates import kept_batch_candidates, reshape_candidates, view_candidates
 from convlint.repairs.shortcut_candidates import shortcut_candidates
 from convlint.repairs.size_candidates import size_candidates
 from convlint.repairs.slicer import Slicer
@@ -44,7 +45,8 @@ def proposed(conflict: Conflict, slicer: Slicer, suspected: Collection[Place] = 
             [*widths, *shortcuts] if merges.differs_in_channels(graph, graph.nodes[node]) else [*shortcuts, *widths]
         )
         others = [*size_candidates(graph, node, slicer), *parameter_candidates(graph, node, slicer)]
-        found = class_candidates(graph, node, slicer) or [*ordered, *others]
+        first = [*joined_dimension(graph, node, slicer), *kept_batch_candidates(graph, node, slicer)]
+        found = class_candidates(graph, node, slicer) or [*first, *ordered, *others]
     return found
 
 

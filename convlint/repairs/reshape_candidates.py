@@ -11,6 +11,7 @@ from convlint.analysis import graph_queries, ops
 from convlint.analysis.batch_merges import causes
 from convlint.ir import Edit, Graph, Node
 from convlint.repairs.candidate import Candidate
+from convlint.repairs.conflict_ends import declared_votes
 from convlint.repairs.slicer import Slicer
 from convlint.source_text import call_sites
 from convlint.source_text.call_sites import WrittenCall
@@ -45,6 +46,24 @@ def _texts(call: WrittenCall) -> Iterator[Candidate]:
     if text is not None:
         edit, cost = Edit(call.site, text), (0,)
         yield Candidate(edit, None, None, Fraction(0), cost, cost, call.site, f"use `{text}`")
+
+
+def kept_batch_candidates(graph: Graph, failed: int, slicer: Slicer) -> list[Candidate]:
+    """The edit after which a view in front of a failing layer returns the channels that this expects, and as many
+    samples as it got: it splits samples now.
+    """
+    node, expected = graph.nodes[failed], next((vote.number for vote, _ in declared_votes(graph, failed)), 0)
+    view = next((each for each in graph_queries.producers(graph, node) if each.op not in ops.CHANNEL_PRESERVING), node)
+    if view.op != "reshape" or view.error or view.site is None or not slicer.owns(view.site.path):
+        return []
+    before, after = graph.tensor(view.inputs[0]).shape, view.outputs[0].shape
+    is_split = len(before) > 1 and len(after) > len(("batch", "channels")) and before[0] not in (0, after[0])
+    call = call_sites.at(view.site, slicer.texts)
+    if call is None or not is_split or prod(before[1:]) != expected * prod(after[2:]):
+        return []
+    edits = [call.replacing(size, str(expected)) for size in _sizes(call)[1:2]]
+    words = f"use {expected} channels in the view, which keeps the batch"
+    return [Candidate(edit, None, None, Fraction(expected), (0,), (0,), call.site, words) for edit in edits]
 
 
 # --- sizes that do not fit

@@ -149,8 +149,9 @@ def findings_of(graph: Graph, findings: Sequence[Finding], found: Repaired) -> l
 
     What only follows from a cause is left out, and so is that a layer which is repaired might fail for other arguments.
     """
-    effect = "the model then runs" if found.runs else "this error is then gone"
-    if found.runs and sum(cause.repair is not None for cause in found.causes) > 1:
+    runs = found.runs and not any(node.op == "unseen" for node in graph.nodes)  # whether those work is not known
+    effect = "the model then runs" if runs else "this error is then gone"
+    if runs and sum(cause.repair is not None for cause in found.causes) > 1:
         effect = "with the other repairs, the model then runs"
     causes = [repaired(cause, "run", effect) for cause in found.causes]
     program = next((finding.program for finding in findings if finding.program), "")

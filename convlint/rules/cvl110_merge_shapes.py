@@ -67,7 +67,7 @@ class MergeShapes(Rule):
                 built = [(layer, place) for layer in block.failing if (place := layer.site) is not None]
                 related += tuple([Related(f"`{layer.name}` is built here", place) for layer, place in built])
         return self.finding(
-            f"{_statement(graph, node)}{_more(len(modules))}{_advice(graph, node, block)}",
+            f"{statement(graph, node)}{_more(len(modules))}{_advice(graph, node, block)}",
             site,
             module=module,
             related=tuple({each.site: each for each in reversed(related)}.values())[::-1],
@@ -81,7 +81,8 @@ def _alike(graph: Graph, node: Node) -> list[Node]:
     return [other for other in same if len(other.inputs) > 1 and merges.differing(graph, other)] or [node]
 
 
-def _statement(graph: Graph, node: Node) -> str:
+def statement(graph: Graph, node: Node) -> str:
+    """Name the operation, the shapes and what differs."""
     shapes = [graph_queries.shape_text(graph.tensor(id)) for id in node.inputs]
     verb = _VERBS.get(node.op, f"apply {node.op} to")
     return f"cannot {verb} {' and '.join(dict.fromkeys(shapes))}: {_why(graph, node)}"

@@ -378,3 +378,54 @@ class Net(nn.Module):
 """
     (finding,) = errors(program, "net.py:Net", input=(3, 32, 32))
     assert (finding.code, finding.repairs) == ("CVL110", ())
+
+
+def test_maps_that_are_joined_along_their_height_are_joined_along_their_channels() -> None:
+    program = f"""{HEAD}
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.colors = nn.Conv2d(3, 24, 3, padding=1)
+        self.edges = nn.Conv2d(3, 8, 3, padding=1)
+        self.mix = nn.Conv2d(32, 5, 1)
+
+    def forward(self, x):
+        return self.mix(torch.cat([self.colors(x), self.edges(x)], dim=2))
+"""
+    (finding,) = errors(program + CALL)
+    assert finding.code == "CVL110"
+    assert [edit.text for edit in finding.repairs[0].edits] == ["1"]
+    assert run(apply(program.encode(), finding.repairs[0].edits).decode()).shape == (2, 5, 32, 32)
+
+
+def test_a_view_that_splits_samples_is_repaired_and_not_the_layer_after_it() -> None:
+    program = f"""{HEAD}
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(3 * 32 * 32, 24 * 4 * 4)
+        self.up = nn.ConvTranspose2d(24, 1, 4, 2, 1)
+
+    def forward(self, x):
+        return self.up(self.fc(x.flatten(1)).view(-1, 8, 4, 4))
+"""
+    (finding,) = errors(program + CALL)
+    assert [edit.text for edit in finding.repairs[0].edits] == ["24"]
+    assert run(apply(program.encode(), finding.repairs[0].edits).decode()).shape == (2, 1, 8, 8)
+
+
+def test_with_a_guessed_input_no_repair_brings_errors_about_its_size() -> None:
+    program = f"""{HEAD}
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 24, 3, stride=2, padding=1)
+        self.next = nn.Conv2d(16, 32, 3, stride=2, padding=1)
+        self.fc = nn.Linear(32 * 10 * 10, 4)
+
+    def forward(self, x):
+        return self.fc(self.next(self.conv(x)).flatten(1))
+"""
+    (finding,) = errors(program, "net.py:Net")
+    assert finding.code == "CVL102"
+    assert {repair.effect for repair in finding.repairs} == {"this error is then gone"}
