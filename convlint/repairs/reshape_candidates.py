@@ -49,7 +49,7 @@ def _texts(call: WrittenCall) -> Iterator[Candidate]:
 
 
 def kept_batch_candidates(graph: Graph, failed: int, slicer: Slicer) -> list[Candidate]:
-    """The edit after which a view in front of a failing layer returns the channels that this expects, and as many
+    """The edit after which a view before a failing layer returns the channels that this expects, and as many
     samples as it got: it splits samples now.
     """
     node, expected = graph.nodes[failed], next((vote.number for vote, _ in declared_votes(graph, failed)), 0)
