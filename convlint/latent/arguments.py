@@ -227,7 +227,7 @@ _RATIO = re.compile(r"expan|ratio|mult|factor")
 _NOT_RATIOS = re.compile(r"drop|eps|momentum|slope|init|std|temp|prob|rate$|lr")
 _MODULE = re.compile(r"downsample|shortcut|skip|identity")
 _COUNTS = re.compile(
-    r"head|group|num_(?!\w*(features|channels|filters|classes|planes|chs))|(?<!hidden_)size|kernel|stride|resolution|block|layers|depth|ratio|expan|factor|mult|scale|times"
+    r"head|group|num_(?!\w*(features|channels|filters|classes|planes|chs))|(?<!hidden_)size|kernel|stride|resolution|block|layers|depth|levels?$|radius|ratio|expan|factor|mult|scale|times"
 )
 NOT_WIDTHS = re.compile(r"kernel|stride|dilation|pad|group|head|bias|eps|^n$|depth|ratio")
 """Names of numbers that do not count channels."""
@@ -246,7 +246,12 @@ _USUAL = (
     (re.compile(r"stride|dilation|group|^s$|^d$|^g$"), 1),
     (re.compile(r"head_?dim|key_?dim|dim_?head"), 32),
     (re.compile(r"window|resolution|feat_size|input_size"), 8),
-    (re.compile(r"heads|depth|layers|blocks|repeat|reps|num_|_num$|^n$|expan|scale|mult|factor|times"), 2),
+    (
+        re.compile(
+            r"heads|depth|levels?$|radius|layers|blocks|rep(eat|s)|num_|_num$|^n$|expan|scale|mult|factor|times"
+        ),
+        2,
+    ),
     (re.compile(r"ratio|reduction|squeeze|div"), 4),
 )
 

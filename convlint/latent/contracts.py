@@ -26,6 +26,8 @@ def is_indivisible(followed: Followed) -> bool:
 
     A layer with as many output as input channels is meant to have groups that divide both.
     """
+    if followed.step is not None and followed.step.op == "group_norm":
+        return "divisible" in (followed.step.error or "")
     layer = followed.layer
     if layer is None or not divides_wrongly(layer):
         return False

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from convlint.latent.arguments import DIFFERENT, LAST_PATTERNS
+from convlint.analysis import ops
+from convlint.latent.arguments import DIFFERENT, LAST_PATTERNS, ArgumentSpace
 from convlint.latent.contracts import breaks_contract, is_indivisible
 from convlint.latent.following import Followed, Operation, layer_of
 from convlint.latent.trials import ClassTrials
@@ -48,7 +49,9 @@ def tried_with(trials: ClassTrials, repair: ClassRepair, state: Sequence[Followe
                 again = replace(again, outcome="refused")  # an optional input that was left out
             elif each.outcome == "fails" and again.outcome == "refused":
                 pass  # no arguments that the class accepts
-            elif again.outcome != "works" or (each.outcome == "fails" and not _reaches(again, each)):
+            elif again.outcome != "works" or (
+                each.outcome == "fails" and not (_reaches(again, each) and _is_seen(again, trials.space))
+            ):
                 return None
             is_settled = is_settled or (each.outcome == "fails" and again.outcome != "refused")
             after.append(again)
@@ -104,6 +107,31 @@ def _reaches(again: Followed, before: Followed) -> bool:
     place = _place(before, before.step)
     known = (step for step in again.path.execution.steps if step.site == place[1] and _place(again, step) == place)
     return any(all(tensor.shape is not None for tensor in step.inputs) for step in known)
+
+
+def _is_seen(again: Followed, space: ArgumentSpace) -> bool:
+    """Return whether no sum reads what a layer gives for an input that is not followed, and no layer that a list of
+    widths sizes is left out: another input may be needed for it.
+    """
+    steps = again.path.execution.steps
+    producers = {output.id: step for step in steps for output in step.outputs}
+    if any(step.op in ("add", "sub") and _is_half_known(step, producers) for step in steps):
+        return False
+    called = {layer_of(step) for step in steps}
+    sites = {layer.site for layer in called if layer is not None} if space.width_lists else set()
+    layers = again.path.interpreter.creators
+    return all(layer in called for layer in layers if layer.site in sites and layer.site is not None)
+
+
+def _is_half_known(step: Step, producers: Mapping[int | None, Step]) -> bool:
+    unknown = [tensor for tensor in step.inputs if tensor.shape is None]
+    return 0 < len(unknown) < len(step.inputs) and any(_comes_from_layer(t.id, producers) for t in unknown)
+
+
+def _comes_from_layer(tensor: int | None, producers: Mapping[int | None, Step]) -> bool:
+    while (step := producers.get(tensor)) is not None and step.op not in ops.PROJECTIONS and len(step.inputs) == 1:
+        tensor = step.inputs[0].id
+    return step is not None and step.op in ops.PROJECTIONS
 
 
 def _place(followed: Followed, step: Step) -> tuple[str, Site | None, tuple[Site | None, ...]]:

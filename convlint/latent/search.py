@@ -172,6 +172,8 @@ class Search:
                 pointless = is_pointless(repair)
                 if repair.key in seen or (pointless and not fails_alone):
                     continue
+                if failed.layer is not None and repair.is_composed:
+                    continue  # a multiple that groups divide
                 seen.add(repair.key)
                 guesses += not repair.fits
                 after = tried_with(trials, repair, state)

@@ -141,6 +141,8 @@ class ClassTrials:
         if _fits(first):
             return possible[0], first
         equal = self.space.with_pattern(EQUAL)
+        if "BatchNorm1d" in {instance.kind for instance in first.path.interpreter.creators}:
+            possible.sort()  # one that only concrete arguments build
         works = (each for each in possible if _fits(self._follow(equal, {}, each)))
         ranks = next(works, ()) or self._furthest(arguments, possible)
         return ranks, self._follow(arguments, {}, ranks)

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 
 from convlint.analysis import contracts, graph_queries, ops
 from convlint.ir import Finding, Graph, Layer, Node, Related, Site
 from convlint.rules.base import Rule
+from convlint.symbolic import Dim
 
+_ITEM = re.compile(r"(\w+(?:\[\d+\]|\.\w+)*)(?:\[\d+\]|\.\w+)")
 _READS = {**dict.fromkeys(ops.ALL_CONVS, "in_channels"), "linear": "in_features"}
 
 
@@ -61,6 +64,10 @@ class LatentConvChannels(Rule):
         sources = [source for m in makers if (source := graph.layer(m.layer)) is not None]
         # A run does not show what the number of concatenated tensors depends on.
         counted = len(makers) > 1 and graph.traced_by == "recorder"
+        if _are_given(expected, received) or (
+            graph.traced_by != "recorder" and _is_of_part([layer, *sources], comparison)
+        ):
+            return
         needed = counted or any(end.scope != comparison.scope.id for end in (layer, *sources))
         claim = contracts.claim(comparison, contracts.differ, (site, *_sites_of_norms(graph, node)), needed=needed)
         if claim is None and needed:
@@ -78,6 +85,20 @@ class LatentConvChannels(Rule):
             ),
             fix=contracts.argument_fix(place, comparison.scope, expected, received, graph.texts),
         ).with_(claim=claim)
+
+
+def _is_of_part(ends: Sequence[Layer], comparison: contracts.Comparison) -> bool:
+    """Return whether all layers are built in another class, which is reported itself."""
+    builders = {end.site.function for end in ends if end.site is not None}
+    (builder,) = builders if len(builders) == 1 else ("",)
+    return builder.endswith(".__init__") and builder != f"{comparison.scope.kind}.__init__"
+
+
+def _are_given(*numbers: Dim) -> bool:
+    """Return whether a caller gives both numbers, as items of two containers: then it has to make them fit."""
+    found = [_ITEM.fullmatch(str(number)) for number in numbers]
+    containers = {item[1] for item in found if item is not None}
+    return len(containers) == len(numbers)
 
 
 def _place(layer: Layer, site: Site, comparison: contracts.Comparison) -> Site:

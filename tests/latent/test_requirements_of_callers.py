@@ -1,0 +1,124 @@
+"""Classes whose failures are the business of their caller, or that nothing shows to be repaired by one edit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from convlint import static
+from convlint.pipelines.file_linter import lint_text
+
+HEAD = "import torch\nfrom torch import nn\nfrom torch.nn import functional as F\nfrom elsewhere import Gate\n\n"
+
+CLASSES = {
+    "a sum behind a module that is not known": """
+class Projected(nn.Module):
+    def __init__(self, in_dim, out_dim, hidden_dim):
+        super().__init__()
+        self.norm = nn.LayerNorm(out_dim)
+        self.fc1 = nn.Linear(in_dim, hidden_dim)
+        self.gate = Gate()
+        self.fc2 = nn.Linear(hidden_dim, out_dim)
+    def forward(self, x):
+        return self.fc2(self.gate(self.fc1(self.norm(x)))) + x
+""",
+    "branches of a list, of which a call takes as many as it has inputs": """
+class Dense(nn.Module):
+    def __init__(self, in_channels: list[int], out_channels: int):
+        super().__init__()
+        self.skips = nn.ModuleList([nn.Conv1d(c, out_channels, 1) for c in in_channels])
+        self.body = nn.Conv1d(in_channels[-1], out_channels, 3, padding=1)
+    def forward(self, x, history=None):
+        history = [x] if history is None else [*history, x]
+        return self.body(x) + sum(skip(y) for skip, y in zip(self.skips, history))
+""",
+    "groups of a function": """
+class Normed(nn.Module):
+    def __init__(self, in_channels, out_channels, group_size=32):
+        super().__init__()
+        self.groups = out_channels // group_size
+        self.conv = nn.Conv2d(in_channels, out_channels, 3, padding=1)
+        self.last = nn.Conv2d(out_channels, in_channels, 3, padding=1)
+    def forward(self, x):
+        return F.group_norm(self.last(self.conv(x)), self.groups)
+""",
+    "a depthwise layer of another width": """
+class Fusion(nn.Module):
+    def __init__(self, high_channels, low_channels, out_channels):
+        super().__init__()
+        self.dw = nn.Conv2d(low_channels, out_channels, 3, padding=1, groups=out_channels)
+        self.low = nn.Conv2d(out_channels, out_channels, 1)
+        self.high = nn.Conv2d(high_channels, out_channels, 1)
+    def forward(self, x_high, x_low):
+        x_low = F.interpolate(x_low, scale_factor=4)
+        return F.relu(self.low(self.dw(x_low)) + self.high(x_high))
+""",
+    "vectors through a list of widths": """
+class Head(nn.Module):
+    def __init__(self, config, dims: list[int], num_clusters: list[int], use_norm: bool):
+        super().__init__()
+        layers = []
+        last = dims[0]
+        for dim in dims[1:]:
+            layers.append(nn.Linear(last, dim))
+            if use_norm:
+                layers.append(nn.BatchNorm1d(dim, eps=config.eps))
+            layers.append(nn.ReLU())
+            last = dim
+        self.head = nn.Sequential(*layers)
+        for i, k in enumerate(num_clusters):
+            self.add_module("prototypes" + str(i), nn.Linear(dims[-1], k))
+        self.count = len(num_clusters)
+    def forward(self, batch):
+        batch = F.normalize(self.head(batch), dim=1)
+        return [getattr(self, "prototypes" + str(i))(batch) for i in range(self.count)]
+""",
+    "pairs of widths": """
+class Separable(nn.Module):
+    def __init__(self, c1, c2, c3):
+        super().__init__()
+        c1_in, c1_out = c1
+        c2_in, c2_out = c2
+        c3_in, c3_out = c3
+        self.expand = nn.Conv2d(c1_in, c1_out, 1)
+        self.dw = nn.Conv2d(c2_in, c2_out, 3, groups=c2_in)
+        self.project = nn.Conv2d(c3_in, c3_out, 1)
+    def forward(self, x):
+        return self.project(self.dw(self.expand(x)))
+""",
+}
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_no_width_is_blamed(tmp_path: Path, name: str) -> None:
+    assert _messages(tmp_path, CLASSES[name]) == []
+
+
+def test_a_mistake_in_a_part_is_reported_at_the_part_alone(tmp_path: Path) -> None:
+    part = """
+class Encoder(nn.Module):
+    def __init__(self, dim):
+        super().__init__()
+        self.a = nn.Conv2d(2, dim + dim // 2, 3, padding=1)
+        self.b = nn.Conv2d(2, dim // 2, 3, padding=1)
+        self.out = nn.Conv2d(2 * dim, dim, 1)
+    def forward(self, x):
+        return self.out(torch.cat([self.a(x), self.b(x)], 1))
+
+class Update(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.encoder = Encoder(width)
+    def forward(self, x):
+        return self.encoder(x)
+"""
+    (message,) = _messages(tmp_path, part)
+    assert "Encoder fails unless they are equal" in message
+
+
+def _messages(tmp_path: Path, text: str) -> list[str]:
+    file = tmp_path / "net.py"
+    file.write_text(HEAD + text)
+    found = lint_text(str(file), file.read_bytes(), static.Project(str(tmp_path))).findings
+    return [finding.message for finding in found if finding.severity != "info"]
