@@ -41,6 +41,7 @@ def rank(works: Sequence[Followed], accepted: Sequence[tuple[ClassRepair, Sequen
                 is_unusual(repair.written.place.file, repair.written.place.scope, repair.written.node, repair.text),
                 _ROLES.index(repair.number.role),
                 not _drops_arithmetic(repair),
+                not _changes_factor(repair),
                 repair.written.role != "argument",
                 number,
             )
@@ -53,6 +54,13 @@ def _drops_arithmetic(repair: ClassRepair) -> bool:
     written = repair.written.node
     operands = (written.left, written.right) if isinstance(written, ast.BinOp) else ()
     return repair.written.role == "argument" and repair.text in map(ast.unparse, operands)
+
+
+def _changes_factor(repair: ClassRepair) -> bool:
+    """Return whether a repair changes only the number in a multiple of a name: ``width * 3`` to ``width * 4``."""
+    around, _ = repair.written.place.file.parents.get(repair.written.node, (None, ""))
+    is_factor = isinstance(around, ast.BinOp) and isinstance(around.op, ast.Mult)
+    return is_factor and repair.written.literal is not None and repair.text.isdecimal()
 
 
 def _drops_from_layers(repair: ClassRepair) -> bool:

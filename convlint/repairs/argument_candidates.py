@@ -13,7 +13,7 @@ from convlint.analysis import graph_queries, ops
 from convlint.ir import Edit, Graph, Layer, Node, Site
 from convlint.repairs.candidate import Candidate
 from convlint.repairs.changes import Change, simplified
-from convlint.repairs.replacement_texts import unread
+from convlint.repairs.names_in_scope import unread
 from convlint.repairs.slicer import Slicer
 from convlint.repairs.written_number import WrittenNumber
 from convlint.source_text import call_sites

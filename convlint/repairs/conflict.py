@@ -46,6 +46,12 @@ class Conflict:
         """True if the failing call is a sum, a product or a concatenation."""
         return self.node is not None and self.graph.nodes[self.node].op in merges.MERGES
 
+    @property
+    def is_of_sizes(self) -> bool:
+        """True if the operands of the failing call differ in the height, width, length or depth of their maps."""
+        node = None if self.node is None else self.graph.nodes[self.node]
+        return node is not None and self.is_merge and merges.differs_in_size(self.graph, node)
+
     @cached_property
     def readers(self) -> frozenset[Operation]:
         """The layers that read what a failing sum or concatenation returns: they fit one of its operands."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from fractions import Fraction
 from math import prod
@@ -12,7 +13,7 @@ from convlint.analysis import graph_queries, merges, ops
 from convlint.analysis.constructor_parameters import parameter_of
 from convlint.analysis.diagnosis import Disagreement, Vote
 from convlint.analysis.diagnosis.messages import disagreements_at
-from convlint.ir import Graph, Node, Site
+from convlint.ir import Graph, Node, Site, Tensor
 from convlint.repairs.changes import Change
 from convlint.repairs.slicer import Slicer
 from convlint.repairs.written_number import WrittenNumber
@@ -150,7 +151,7 @@ def _reshaped(graph: Graph, failed: Node) -> Iterator[tuple[Vote, Fraction]]:
     wanted = failed.attrs.get("shape", ())
     if failed.op != "reshape" or not failed.error or len(wanted) < 2 or not all(type(n) is int for n in wanted):
         return
-    if graph.tensor(failed.inputs[0]).unknown:
+    if _unknown_sizes(graph.tensor(failed.inputs[0])) != _unknown_sizes(failed.outputs[0]):
         return
     shape = graph.tensor(failed.inputs[0]).shape
     for vote, number in _scaled(graph, failed.inputs[0], Fraction(1)):
@@ -158,6 +159,11 @@ def _reshaped(graph: Graph, failed: Node) -> Iterator[tuple[Vote, Fraction]]:
         channels, fitting = Fraction(prod(shape[1:]), pixels), Fraction(prod(wanted[1:]), pixels)
         if min(wanted[1:]) > 0 and fitting.denominator == 1 and number + fitting - channels >= 1:
             yield vote, number + fitting - channels
+
+
+def _unknown_sizes(tensor: Tensor) -> Counter[int]:
+    """The sizes of a tensor that stand for unknown ones."""
+    return Counter(tensor.shape[dim] for dim, _ in tensor.unknown)
 
 
 def _operands(graph: Graph, failed: Node) -> Iterator[tuple[Vote, Fraction]]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import ast
-import builtins
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from functools import lru_cache
@@ -12,11 +10,19 @@ from itertools import combinations, islice, takewhile
 
 from convlint.analysis import ops
 from convlint.analysis.graph_queries import concatenation_before
-from convlint.analysis.width_names import is_width_name
 from convlint.ir import Graph
 from convlint.repairs.changes import simplified
 from convlint.repairs.concatenated import sum_texts
 from convlint.repairs.conflict_ends import End
+from convlint.repairs.names_in_scope import (
+    MOST_NAMES,
+    computed_from,
+    factors,
+    other_attributes,
+    passed_names,
+    unread,
+    widths,
+)
 from convlint.repairs.same_scope import near
 from convlint.repairs.slicer import Slicer
 from convlint.repairs.usual_widths import OTHER_END
@@ -24,8 +30,6 @@ from convlint.repairs.written_number import WrittenNumber
 from convlint.source_text.bindings import assigned, parameters
 from convlint.source_text.call_sites import Function
 
-MOST_NAMES = 6
-"""Names in scope that are tried without a reason of their own."""
 _MOST_PEERS = 32  # expressions of other ends of a conflict, which are added in pairs
 
 
@@ -44,7 +48,9 @@ def texts(
     if number.literal is not None:
         is_general = end.role != "other" and _takes_widths(number, ends)
         for literal in change.of_literal(number.literal):
-            if literal != 1 or not number.is_factor:  # it is dropped
+            if may_add and _is_times(number) and literal == _number_of_parts(graph, end):
+                yield str(literal), SIMPLER
+            elif literal != 1 or not number.is_factor:  # it is dropped
                 yield (str(literal), FIXED if is_general else LITERAL)
     if number.role in ("element", "unpacked") or (number.role in ("default", "attribute") and is_data):
         return
@@ -71,7 +77,7 @@ def texts(
                 yield text, FIXED if number.place.is_parameterized else LITERAL
         elif value == change.wanted:
             yield text, SAME
-        elif value and change.wanted % value == 0:
+        elif value and change.wanted >= value and change.wanted % value == 0:
             yield f"{change.wanted / value} * {_operand(text)}", COMPUTED
         elif change.wanted and value and value % change.wanted == 0:
             yield f"{_operand(text)} // {value / change.wanted}", COMPUTED
@@ -81,7 +87,9 @@ def texts(
             yield f"{one} + {other}", COMPUTED
     if may_add and wanted and number.role == "argument" and number.literal is None:
         forgotten = _forgotten(graph, end, number, slicer)
-        yield from ((f"{name} + {number.text}", SIMPLER) for name in forgotten if name != number.text)
+        is_multiple = isinstance(number.node, ast.BinOp) and isinstance(number.node.op, ast.Mult)
+        parts = [ast.unparse(part) for part in ast.walk(number.node)] if is_multiple else [number.text]
+        yield from ((f"{name} + {number.text}", SIMPLER) for name in forgotten if name not in parts)
     for text in simplified(number.node, change):  # a parameter has a factor for a reason more often than a variable
         is_parameter = isinstance(number.place.scope, Function) and text in parameters(number.place.scope)
         yield text, SIMPLER if number.role == "argument" and not is_parameter else SAME
@@ -93,28 +101,53 @@ def texts(
             yield f"{_operand(text)} // {1 / change.ratio}", COMPUTED
         if change.wanted is not None and change.wanted.denominator == 1 and change.wanted >= 1:
             yield str(change.wanted), FIXED if number.place.is_parameterized else LITERAL
+    yield from ((text, SIMPLER) for text in _other_totals(number.node))
     scope = number.place.scope
     if isinstance(scope, Function) and number.role == "argument":
         yield from ((name, SIMPLER) for name in unread(scope))
         if change.shift is not None and change.shift > 0 and number.literal is None:
             yield from ((f"{name} + {number.text}", SIMPLER) for name in unread(scope))
         if change.ratio is not None and change.ratio > 1:
-            yield from ((f"{_operand(number.text)} * {factor}", SAME) for factor in _factors(number, scope))
+            yield from ((f"{_operand(number.text)} * {factor}", SAME) for factor in factors(number, scope))
     keyword, _ = number.place.file.parents.get(number.node, (None, ""))
     named = keyword.arg if isinstance(keyword, ast.keyword) and isinstance(scope, Function) else None
     if named and isinstance(scope, Function) and (named in parameters(scope) or assigned(scope, named)):
-        yield named, SAME if named in _passed_names(scope) else SIMPLER
+        yield named, SAME if named in passed_names(scope) else SIMPLER
     if number.role == "argument":
         yield from ((text, SIMPLER) for text in _other_items(number.node))
     if isinstance(number.node, ast.Attribute) and number.node.attr in OTHER_END:
         yield f"{ast.unparse(number.node.value)}.{OTHER_END[number.node.attr]}", SIMPLER
     if isinstance(number.node, ast.Name) and number.role == "argument":
-        passed = _passed_names(scope)
-        yield from ((name, SIMPLER) for name in _computed_from(scope, number.node.id) if name not in passed)
+        passed = passed_names(scope)
+        yield from ((name, SIMPLER) for name in computed_from(scope, number.node.id) if name not in passed)
     is_name = isinstance(number.node, ast.Name) and number.role in ("argument", "operand")
     if is_name and isinstance(scope, Function):  # another name was meant
-        for name in _widths(scope, number.node)[:MOST_NAMES]:
+        for name in widths(scope, number.node)[:MOST_NAMES]:
             yield name, SAME if _is_named_for(name, end) and not _is_named_for(number.text, end) else NAME
+    if isinstance(number.node, ast.Attribute) and number.role in ("argument", "operand"):
+        yield from ((name, NAME) for name in other_attributes(number.place.file.scope(scope), number.node))
+
+
+def _is_times(number: WrittenNumber) -> bool:
+    """Return whether a literal says how many times a width is taken: ``4 * width``."""
+    around, _ = number.place.file.parents.get(number.node, (None, ""))
+    return isinstance(around, ast.BinOp) and isinstance(around.op, ast.Mult)
+
+
+def _number_of_parts(graph: Graph, end: End) -> int:
+    """The number of tensors whose concatenation a layer reads; 0 if it reads none, or they have different channels."""
+    joined = concatenation_before(graph, graph.nodes[end.vote.node])
+    parts = [] if joined is None else [graph.tensor(id).shape[joined.attrs["dim"]] for id in joined.inputs]
+    return len(parts) if len(set(parts)) == 1 else 0
+
+
+def _other_totals(node: ast.expr) -> Iterator[str]:
+    """The sum of numbers of which the largest is taken, or the largest of those that are added."""
+    match node:
+        case ast.Call(func=ast.Name(id="sum" | "max" as total), args=[numbers]):
+            written = ast.unparse(numbers)
+            inside = written if isinstance(numbers, ast.GeneratorExp) else f"({written})"
+            yield f"{'max' if total == 'sum' else 'sum'}{inside}"
 
 
 def _forgotten(graph: Graph, end: End, number: WrittenNumber, slicer: Slicer) -> Iterator[str]:
@@ -173,85 +206,6 @@ def _other_items(node: ast.expr) -> Iterator[str]:
                     written.value = index
                     if other >= 0 or other == -1:
                         yield text
-
-
-def _passed_names(scope: ast.AST) -> set[str]:
-    """The names that a function passes to calls."""
-    calls = (node for node in ast.walk(scope) if isinstance(node, ast.Call))
-    passed = (each for call in calls for each in (*call.args, *(keyword.value for keyword in call.keywords)))
-    return {each.id for each in passed if isinstance(each, ast.Name)}
-
-
-def _computed_from(scope: ast.AST, name: str) -> Iterator[str]:
-    """The names in the arithmetic that a function assigns to a name: ``width`` of ``hidden = 4 * width``."""
-    for value, holds in assigned(scope, name):
-        if isinstance(value, ast.BinOp) and not holds:
-            names = dict.fromkeys(n.id for n in ast.walk(value) if isinstance(n, ast.Name))
-            yield from (each for each in names if each != "self") if name not in names else ()
-
-
-def _factors(number: WrittenNumber, scope: Function) -> list[str]:
-    """The attributes that the file multiplies by, ``block.expansion``: of a function's parameters, and of the modules
-    that it has built where another class multiplies by its own.
-    """
-    file = number.place.file
-    names, modules, own = parameters(scope), list(_built(scope, number.node)), file.scope(scope)
-    products = (n for n in file.nodes if isinstance(n, ast.BinOp) and isinstance(n.op, ast.Mult))
-    factors: dict[str, None] = {}
-    for factor in (factor for product in products for factor in (product.left, product.right)):
-        if isinstance(factor, ast.Attribute) and isinstance(factor.value, ast.Name):
-            if factor.value.id in names and factor.value.id != "self":
-                factors[ast.unparse(factor)] = None
-            elif factor.value.id == "self" and file.scope(file.scope(factor)) is not own:
-                factors |= dict.fromkeys(f"{module}.{factor.attr}" for module in modules)
-    return list(factors)
-
-
-def _built(scope: Function, node: ast.expr) -> Iterator[str]:
-    """The modules that a constructor builds before a number, the last first: ``self.block``. No layers of PyTorch."""
-    built = [s for s in ast.walk(scope) if isinstance(s, ast.Assign) and isinstance(s.value, ast.Call)]
-    built = [s for s in built if not ast.unparse(s.value).startswith(("nn.", "torch."))]
-    for statement in sorted(built, key=lambda statement: -statement.lineno):
-        if statement.lineno < node.lineno and isinstance(statement.targets[0], ast.Attribute):
-            yield ast.unparse(statement.targets[0])
-
-
-def unread(scope: Function) -> list[str]:
-    """The parameters that a function never reads: where it has a number instead, one of them was meant."""
-    read = {node.id for node in ast.walk(scope) if isinstance(node, ast.Name)}
-    return [name for name in parameters(scope) if name not in read]
-
-
-def _widths(scope: Function, node: ast.expr) -> list[str]:
-    """The names that a function passes as one of the first two arguments of calls, or as channels: widths, mostly.
-
-    Those come first that other calls get where ``node`` is passed.
-    """
-    passed = [each for call in ast.walk(scope) if isinstance(call, ast.Call) for each in _passed_widths(call)]
-    own_place = next((place for place, argument in passed if argument is node), None)
-    same: Counter[str] = Counter()
-    for place, argument in passed:
-        if isinstance(argument, ast.Name) and not hasattr(builtins, argument.id):
-            same[argument.id] += place == own_place
-    own = {
-        *parameters(scope),
-        *(n.id for n in ast.walk(scope) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)),
-    }
-    own -= {n.func.id for n in ast.walk(scope) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)}
-    own -= {"self", "cls"}
-    others = (name for name in parameters(scope) if is_width_name(name) and name not in same)
-    return [*(name for name, _ in same.most_common() if name in own), *others]
-
-
-_WIDTHS = ("channels", "features", "planes", "filters", "width")
-
-
-def _passed_widths(call: ast.Call) -> Iterator[tuple[int | str, ast.expr]]:
-    """The arguments of a call that may be widths, with their positions or names."""
-    yield from enumerate(call.args[:2])
-    for keyword in call.keywords:
-        if keyword.arg is not None and keyword.arg.endswith(_WIDTHS):
-            yield keyword.arg, keyword.value
 
 
 def _nearest_first(graph: Graph, end: End, ends: Sequence[End]) -> list[End]:

@@ -229,8 +229,13 @@ def _is_progress(first: Conflict, before: Outcome, after: Outcome) -> bool:
 
 
 def _shows_others(first: Conflict, before: Outcome, after: Outcome) -> bool:
-    """Return whether a trial settles a conflict, and what fails now reads what failed before, or was not built."""
+    """Return whether a trial settles a conflict, and what fails now reads what failed before, or was not built.
+
+    The sizes of maps hide nothing: where they differ, the channels are known.
+    """
     path, line, _ = first.operation
+    if first.is_of_sizes:
+        return False
     if (path, line) not in after.reached or first.operation in after.failing:
         return False
     if first.node is None:

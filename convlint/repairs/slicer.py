@@ -18,6 +18,7 @@ from convlint.repairs.changes import Change, operand_changes
 from convlint.repairs.written_number import Place, WrittenNumber, imported
 from convlint.source_text import call_sites
 from convlint.source_text.bindings import (
+    appended,
     argument_for,
     arguments,
     assigned,
@@ -138,7 +139,7 @@ class _Walk:
                 self._follow(place, element, change, "element")
         elif holds:
             self._follow_inside(place, node, change)
-        elif _may_be_number(node):
+        elif _may_be_number(node) and not (role == "element" and _is_negative(node)):
             frame = self._frames[min(place.depth, len(self._frames) - 1)]
             callers = tuple(self._frames[place.depth + 1 :])
             self.numbers.append(WrittenNumber(node, place, change, role, frame, callers))
@@ -228,6 +229,8 @@ class _Walk:
             values = assigned(scope, name)
             for value, is_inside in values:
                 self._follow(here, value, change, "assignment", holds or is_inside)
+            for value in appended(scope, name) if holds and not isinstance(scope, ast.Module) else ():
+                self._follow(here, value, change, "assignment")
             if values or is_parameter:
                 return
             scope = None if isinstance(scope, ast.Module) else place.file.scope(scope)
@@ -306,6 +309,11 @@ def _is_computed_in(scope: Function, node: ast.expr) -> bool:
     passed_on = scope.args.kwarg.arg if scope.args.kwarg else ""
     names = {each.id for each in ast.walk(node) if isinstance(each, ast.Name)} - {"dict", passed_on}
     return bool(names) and all(assigned(scope, name) for name in names)
+
+
+def _is_negative(node: ast.expr) -> bool:
+    """Return whether an item of a list is a negative literal: a place in another list, and no size."""
+    return isinstance(node, ast.UnaryOp) and isinstance(node.operand, ast.Constant)
 
 
 def _may_be_number(node: ast.expr) -> bool:

@@ -121,6 +121,17 @@ def _assignments(scope: ast.AST) -> dict[str, list[tuple[ast.expr, bool]]]:
     return found
 
 
+@lru_cache(maxsize=256)
+def appended(scope: ast.AST, name: str) -> Sequence[ast.expr]:
+    """The expressions that a scope appends to the list of a name."""
+    calls = (node for node in ast.walk(scope) if isinstance(node, ast.Call) and len(node.args) == 1)
+    return [
+        call.args[0]
+        for call in calls
+        if isinstance(call.func, ast.Attribute) and call.func.attr == "append" and ast.unparse(call.func.value) == name
+    ]
+
+
 def _bound_by(node: ast.AST) -> Iterator[Bound]:
     match node:
         case ast.Assign(targets=targets, value=value):

@@ -180,7 +180,22 @@ def _findings_of(project: Project, path: ExecutionPath, rules: Sequence[Rule]) -
             at_input = _at_the_input(graph, finding).with_(graph=graph)
             moved = _at_the_call(project, path, graph, at_input)
             placed.append(moved.with_(calls=failing_calls(path, graph, moved)))
-    return {(f.code, _place(f.site)): with_occurrences(f, graph) for f in placed if f.site is not None}
+    found_at: dict[tuple[str, Place], Finding] = {}
+    for finding in placed:
+        if finding.site is not None:
+            key = finding.code, _place(finding.site)
+            is_joined = key in found_at and _family(finding) == "invalid"
+            found_at[key] = _joined(found_at[key], finding) if is_joined else finding
+    return {key: with_occurrences(finding, graph) for key, finding in found_at.items()}
+
+
+def _joined(one: Finding, other: Finding) -> Finding:
+    """The finding of the two that fails first, for the layers and operations of both: one call may build them all."""
+    first, second = sorted((one, other), key=lambda finding: finding.nodes[:1])
+    return first.with_(
+        instances=tuple(dict.fromkeys([*first.instances, *second.instances])),
+        nodes=tuple(dict.fromkeys([*first.nodes, *second.nodes])),
+    )
 
 
 def _has_literal_numbers(path: ExecutionPath, graph: Graph, finding: Finding) -> bool:
