@@ -139,7 +139,7 @@ class _Walk:
                 self._follow(place, element, change, "element")
         elif holds:
             self._follow_inside(place, node, change)
-        elif _may_be_number(node) and not (role == "element" and _is_negative(node)):
+        elif _may_be_number(node, role):
             frame = self._frames[min(place.depth, len(self._frames) - 1)]
             callers = tuple(self._frames[place.depth + 1 :])
             self.numbers.append(WrittenNumber(node, place, change, role, frame, callers))
@@ -311,13 +311,10 @@ def _is_computed_in(scope: Function, node: ast.expr) -> bool:
     return bool(names) and all(assigned(scope, name) for name in names)
 
 
-def _is_negative(node: ast.expr) -> bool:
-    """Return whether an item of a list is a negative literal: a place in another list, and no size."""
-    return isinstance(node, ast.UnaryOp) and isinstance(node.operand, ast.Constant)
-
-
-def _may_be_number(node: ast.expr) -> bool:
+def _may_be_number(node: ast.expr, role: str) -> bool:
     match node:
+        case ast.UnaryOp(operand=ast.Constant()):
+            return role != "element"  # of a list: a place in another one
         case ast.Constant(value=value):
             return type(value) is int
         case ast.Name(id=name):
