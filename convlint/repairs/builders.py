@@ -28,6 +28,13 @@ def numbers(call: WrittenCall) -> list[ast.expr]:
     return [node for node in arguments(call) if not _holds_mapping(call, node)]
 
 
+def is_computed_in(scope: Function, node: ast.expr) -> bool:
+    """Return whether what a call unpacks is written in the function around it: a dict, or a variable with one."""
+    passed_on = scope.args.kwarg.arg if scope.args.kwarg else ""
+    names = {each.id for each in ast.walk(node) if isinstance(each, ast.Name)} - {"dict", passed_on}
+    return bool(names) and all(assigned(scope, name) for name in names)
+
+
 def _holds_mapping(call: WrittenCall, node: ast.expr) -> bool:
     values = [node]
     if isinstance(node, ast.Name):

@@ -276,7 +276,7 @@ class _Walk:
         here = Place(call.site.path, call.file, call.scope, depth)
         for value in (keyword.value for keyword in call.node.keywords if keyword.arg is None):
             scope = here.scope
-            if not isinstance(scope, Function) or not _is_computed_in(scope, value):
+            if not isinstance(scope, Function) or not builders.is_computed_in(scope, value):
                 for place in defining_files.origins(self._slicer.texts, here, value):
                     self._follow_all(place, keyed(place.file, name), change, holds)
             elif values := list(keyed(here.file, name, scope)):
@@ -302,13 +302,6 @@ class _Walk:
                 if values := list(keyed(place.file, name)):
                     self._follow_all(place, values, change, holds)
                     return
-
-
-def _is_computed_in(scope: Function, node: ast.expr) -> bool:
-    """Return whether what a call unpacks is written in the function around it: a dict, or a variable with one."""
-    passed_on = scope.args.kwarg.arg if scope.args.kwarg else ""
-    names = {each.id for each in ast.walk(node) if isinstance(each, ast.Name)} - {"dict", passed_on}
-    return bool(names) and all(assigned(scope, name) for name in names)
 
 
 def _may_be_number(node: ast.expr, role: str) -> bool:
