@@ -22,12 +22,30 @@ from convlint.static.exploration.execute import descendants
 
 def completed(findings: Sequence[Finding], defects: Sequence[LatentDefect]) -> Sequence[Finding]:
     """Add latent defects to the findings of a file. One that a rule found as well is reported once."""
-    found = [(defect, finding(defect)) for defect in defects]
+    claimed = [each.site for each in findings if each.claim is not None and each.code in ("CVL201", "CVL203")]
+    places = [*(site for site in claimed if site is not None), *(_site(defect.repair) for defect in defects)]
+    found = [(defect, finding(defect)) for defect in defects if not _uses_another(defect, places)]
     claims = {(f.code, f.site): f.claim for f in findings if f.claim is not None}
     new = {(each.code, each.site): each for _, each in found}
     added = [each.with_(claim=each.claim or claims.get(key)) for key, each in new.items()]
     settled = [defect for defect, _ in found]
     return [*(each for each in findings if not any(_explains(defect, each) for defect in settled)), *added]
+
+
+def _uses_another(defect: LatentDefect, places: Sequence[Site]) -> bool:
+    """Return whether all that fails in a class is a layer of another class that is found to be wrong itself."""
+    cls, path = defect.entry_point.value.node, defect.entry_point.module.path
+    if cls is None:
+        return False
+    own = _site(defect.repair)
+    others = {
+        (site.path, site.line)
+        for site in places
+        if site.path != path or not cls.lineno <= site.line <= (cls.end_lineno or 0)
+    } - {(own.path, own.line)}
+    layers = [each.failing_layer for each in defect.fails]
+    built = [(layer.site.path, layer.site.line) for layer in layers if layer is not None and layer.site is not None]
+    return len(built) == len(layers) > 0 and others.issuperset(built)
 
 
 def _explains(defect: LatentDefect, finding: Finding) -> bool:
