@@ -457,3 +457,21 @@ class Net(nn.Module):
     (finding,) = errors(program, "net.py:Net")
     assert finding.code == "CVL102"
     assert {repair.effect for repair in finding.repairs} == {"this error is then gone"}
+
+
+def test_a_run_finds_the_features_of_a_recurrent_layer_and_what_fails_after_it() -> None:
+    program = f"""{HEAD}
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Sequential(nn.Conv1d(3, 20, 5), nn.BatchNorm1d(20))
+        self.lstm = nn.LSTM(24, 16, batch_first=True, bidirectional=True)
+        self.fc = nn.Linear(16, 4)
+
+    def forward(self, x):
+        return self.fc(self.lstm(self.conv(x.flatten(2)).transpose(1, 2))[0][:, -1])
+"""
+    found = errors(program, "net.py:Net", input=(3, 32, 32))
+    assert [finding.repairs[0].edits[0].text for finding in found] == ["20", "32"]
+    edits = [edit for finding in found for edit in finding.repairs[0].edits]
+    assert run(apply(program.encode(), edits).decode()).shape == (2, 4)

@@ -1,4 +1,4 @@
-"""The checks with which norms refuse a tensor of another dimension or width, before any function of torch is called."""
+"""The checks with which norms and recurrent layers refuse a tensor, before any function of torch is called."""
 
 from __future__ import annotations
 
@@ -18,11 +18,16 @@ _CHECK = "_check_input_dim"
 
 @contextmanager
 def recorded(refuse: Refuse) -> Iterator[None]:
-    """Context in which a norm of the wrong dimension runs, after ``refuse`` was called with it and its error."""
+    """Context in which a norm of the wrong dimension runs, and a recurrent layer that expects other features.
+
+    ``refuse`` is called with each and its error before.
+    """
     with ExitStack() as stack:
         for cls in (*vars(batchnorm).values(), *vars(instancenorm).values()):
             if isinstance(cls, type) and issubclass(cls, nn.Module) and _CHECK in vars(cls):
                 stack.enter_context(patched(cls, _CHECK, _recording(vars(cls)[_CHECK], refuse)))
+        layer = nn.RNNBase
+        stack.enter_context(patched(layer, "check_input", _of_other_features(layer.check_input, refuse)))
         norm = instancenorm._InstanceNorm
         stack.enter_context(patched(norm, "forward", _left_to_the_function(norm.forward)))
         yield
@@ -43,6 +48,18 @@ def _left_to_the_function(forward: Callable[..., Tensor]) -> Callable[..., Tenso
         return cast("Tensor", module._apply_instance_norm(input))
 
     return without_check
+
+
+def _of_other_features(check: Callable[..., None], refuse: Refuse) -> Callable[..., None]:
+    def recording(module: Any, input: Tensor, batch_sizes: Tensor | None) -> None:
+        try:
+            check(module, input, batch_sizes)
+        except (RuntimeError, ValueError) as error:
+            if not in_run() or input.dim() < 2 or input.size(-1) == module.input_size:
+                raise
+            refuse(module, one_line(error))
+
+    return recording
 
 
 def _recording(check: Callable[..., None], refuse: Refuse) -> Callable[..., None]:

@@ -200,6 +200,14 @@ def _attention(query: Any, key: Any, value: Any, embed_dim_to_check: Any, *_: An
     return query.new_zeros((*query.shape[:-1], embed_dim_to_check)), None
 
 
+def _recurrent(
+    input: Any, state: Any, weights: Any, bias: bool, layers: int, dropout: float, train: bool, both: bool, first: bool
+) -> Any:
+    states = state if isinstance(state, tuple) else (state,)
+    directions = 2 if both else 1
+    return input.new_zeros((*input.shape[:-1], directions * states[0].shape[-1])), *states
+
+
 def _pixel_shuffle(x: Any, /, upscale_factor: Any = 1) -> Any:
     factor = int(upscale_factor)
     *batch, channels, height, width = x.shape
@@ -225,6 +233,7 @@ _STAND_INS: dict[str, Callable[..., Any]] = {
     **dict.fromkeys(("view", "reshape"), _reshape),
     **dict.fromkeys(("matmul", "bmm", "mm"), _matmul),
     ops.ATTENTION: _attention,
+    **dict.fromkeys(ops.RECURRENT, _recurrent),
     "pixel_shuffle": _pixel_shuffle,
     "pad": _pad,
 }
