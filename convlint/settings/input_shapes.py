@@ -97,9 +97,11 @@ def nested(values: Mapping[str, Any], kind: type[dict[str, Any]] = dict) -> dict
 
 
 def _with_lists(value: Any) -> Any:
-    """Turn dicts whose keys count from 0 into lists."""
+    """Turn dicts whose keys count from 0 into lists. Raises UsageError where one of these is missing."""
     if not isinstance(value, dict):
         return value
     items = {key: _with_lists(item) for key, item in value.items()}
     keys = [str(position) for position in range(len(items))]
+    if "0" in items and (missing := [key for key in keys if key not in items]):
+        raise UsageError(f"the inputs {', '.join(items)} of a list have no {missing[0]}; items count from 0")
     return [items[key] for key in keys] if items.keys() == set(keys) else type(value)(items)

@@ -109,7 +109,8 @@ UNCERTAIN = {
     "a kernel larger than usual images": ("nn.Conv2d(8, 4, 601)", "return self.next(self.conv(x))", "3,H,W"),
     "a norm of a single value": ("nn.InstanceNorm2d(8)", "return self.next(self.conv(x)[:, :, :1, :1])", "3,H,W"),
     "a dict": ("nn.ReLU()", "return self.next(self.conv(x['image']) + x['mask'])", "x.image=C,H,W --input x.mask"),
-    "a tuple": ("nn.ReLU()", "x, y, z = x; return self.next(self.conv(x))", "3,H,W"),
+    "a tuple": ("nn.ReLU()", "x, y = x; return self.next(self.conv(x))", "x.0=C,H,W --input x.1=C,H,W"),
+    "a dict in a dict": ("nn.ReLU()", "return self.conv(x['a']['b'])", "x.a.b=C,H,W"),
     "a size that is demanded": ("nn.ReLU()", "assert x.shape[-1] == 100; return self.conv(x)", "3,H,W"),
 }
 
@@ -219,3 +220,11 @@ def test_a_class_states_the_size_of_its_images(run: Run) -> None:
     answer = run(SIZED)
     assert answer.graph is not None
     assert answer.graph.inputs == ("x: 1x3x40x40 float32",)
+
+
+def test_an_item_that_the_inputs_lack_is_a_problem(run: Run) -> None:
+    (problem,) = run(
+        IN_FORWARD.format(layer="nn.ReLU()", forward="return self.conv(x.a + x['b'])"), "x.a=3,8,8"
+    ).problems
+    assert problem.kind == "input"
+    assert problem.message == ("forward reads item 'b' of an input that has 'a'; pass it with --input NAME.b=C,H,W")

@@ -89,6 +89,8 @@ def test_dotted_names_are_parts_of_dicts_and_lists() -> None:
     for clash in ({"batch": 1, "batch.image": 2}, {"batch.image": 1, "batch": 2}):
         with pytest.raises(UsageError, match="given twice"):
             nested(clash)
+    with pytest.raises(UsageError, match="have no 1"):
+        nested({"maps.0": 1, "maps.2": 2})
 
 
 @pytest.mark.parametrize(

@@ -159,3 +159,29 @@ net = Net(8, 9)
     data = (HEAD + text).encode()
     checked = check_file("net.py", data, Project(".", (), SourceTexts({"net.py": data})))
     assert "CVL102" in [finding.code for finding in checked.findings]
+
+
+GUARDS = {
+    "shapes of two inputs": "if x.shape != y.shape:\n            raise ValueError(x.shape)",
+    "an option that is looked up": "x = find(x, options())",
+}
+
+
+@pytest.mark.parametrize("guard", GUARDS)
+def test_a_guard_on_what_is_not_known_is_passed(guard: str) -> None:
+    text = f"""
+def find(key, table):
+    if key in table:
+        return key
+    raise ValueError(key)
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 8, 3)
+
+    def forward(self, x, y):
+        {GUARDS[guard]}
+        return self.conv(x)
+"""
+    assert coverage("from elsewhere import options\n" + text)["Net"].is_complete

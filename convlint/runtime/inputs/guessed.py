@@ -185,16 +185,34 @@ def _place(graph: Graph, failed: Sequence[Node]) -> Site | None:
 
 
 def _keys_of_dict(model: nn.Module) -> list[str]:
-    """The keys by which ``forward`` reads its input, as in ``batch["image"]``: ``batch.image``."""
+    """The parts by which ``forward`` reads its input, as in ``batch["image"]``: ``batch.image``."""
     names = required(model)
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(type(model).forward)))
     except (OSError, TypeError, SyntaxError):
         return []
-    found = [
-        (node.lineno, node.col_offset, f"{node.value.id}.{node.slice.value}")
+    found = {
+        name: (node.lineno, node.col_offset)
         for node in ast.walk(tree)
-        if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and node.value.id in names
-        if isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, str)
-    ]
-    return list(dict.fromkeys(name for _, _, name in sorted(found)))
+        for name in _parts(node)
+        if name.partition(".")[0] in names
+    }
+    if all(name.endswith(".0") for name in found):  # a tensor has a first item as well
+        return []
+    return [name for name in sorted(found, key=found.__getitem__) if not any(n.startswith(f"{name}.") for n in found)]
+
+
+def _parts(node: ast.AST) -> Iterator[str]:
+    """The parts of an input that an expression or an assignment reads: ``batch.image``, ``pair.0``."""
+    if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Tuple) and isinstance(node.value, ast.Name):
+        yield from [f"{node.value.id}.{position}" for position in range(len(node.targets[0].elts))]
+    path: list[str] = []
+    inner = node
+    while isinstance(inner, ast.Subscript | ast.Attribute):
+        key = inner.attr if isinstance(inner, ast.Attribute) else getattr(inner.slice, "value", None)
+        if not isinstance(key, str | int) or hasattr(Tensor, str(key)):
+            return
+        path.append(str(key))
+        inner = inner.value
+    if path and isinstance(inner, ast.Name):
+        yield ".".join([inner.id, *reversed(path)])

@@ -100,14 +100,23 @@ def _example(model: nn.Module) -> tuple[Any, str] | None:
     return None if traced is None else (traced, "the inputs of torch.jit.trace")
 
 
+class MissingInputError(KeyError, AttributeError):
+    """The model reads an item that an input does not have."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
 class Fields(dict[str, Any]):
     """An input that is a dict, whose items are attributes as well."""
 
+    def __missing__(self, name: str) -> Any:
+        given = ", ".join(map(repr, self))
+        option = f"--input NAME.{name}=C,H,W"
+        raise MissingInputError(f"forward reads item {name!r} of an input that has {given}; pass it with {option}")
+
     def __getattr__(self, name: str) -> Any:
-        try:
-            return self[name]
-        except KeyError:
-            raise AttributeError(name) from None
+        return self[name]
 
 
 def _by_keyword(tensors: Mapping[str, Tensor]) -> dict[str, Any]:

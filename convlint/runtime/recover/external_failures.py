@@ -31,6 +31,8 @@ def raise_if_environment(failure: Failure | None, job: Job) -> None:
     if failure.type in ("ModuleNotFoundError", "ImportError"):
         text = f"the {failure.phase} imports a module that is not available: {message}"
         raise ProblemError("import-error", text, failure.site)
+    if failure.type == "MissingInputError":
+        raise ProblemError("input", failure.message, failure.site)
     if job.device == "meta" and "meta" in failure.message.lower():
         text = f"the model needs tensor values, which the meta device does not have: {message}; drop --device meta"
         raise ProblemError("device", text, failure.site)

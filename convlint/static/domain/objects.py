@@ -68,6 +68,7 @@ class Scope:
     qualname: str = ""
     names: dict[str, Value] = field(default_factory=dict)
     function: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | None = None  # whose names they are
+    skipped: ast.Return | None = None  # of a branch on an unknown condition, which was not taken
     called_from: tuple[ast.expr, Scope] | None = None  # in the text of a library: the call in the program
 
 

@@ -45,6 +45,7 @@ def _both_branches(interpreter: Interpreter, node: ast.If, scope: Scope) -> Bloc
     if node.orelse and isinstance(node.body[-1], ast.Return) and isinstance(node.orelse[-1], ast.Return):
         return _either_return(interpreter, node, scope)
     if isinstance(node.body[-1], _LEAVING):
+        scope.skipped = node.body[0] if isinstance(node.body[0], ast.Return) else scope.skipped
         return execute_block(interpreter, node.orelse, scope)
     if node.orelse and isinstance(node.orelse[-1], _LEAVING):
         return execute_block(interpreter, node.body, scope)

@@ -21,6 +21,7 @@ from convlint.static.domain.values import (
     FilePath,
     Library,
     Real,
+    Sizes,
     Tensor,
     Unknown,
     Value,
@@ -260,7 +261,7 @@ def _equal(interpreter: Interpreter, left: Value, right: Value) -> Value:
         if False in parts:
             return False
         return True if all(part is True for part in parts) else UNKNOWN
-    if isinstance(left, Instance | Vector) or isinstance(right, Instance | Vector):
+    if isinstance(left, Instance | Vector | Sizes) or isinstance(right, Instance | Vector | Sizes):
         return left is right or UNKNOWN
     if isinstance(left, dict) and not (is_small(left) and is_small(right)):
         return UNKNOWN

@@ -43,7 +43,12 @@ def run_function(interpreter: Interpreter, function: Function, scope: Scope) -> 
     scope.names["__class__"] = function.owner
     if function.scope.module.text.yields and is_generator(node):
         return generators.run(interpreter, node, scope)
-    end = execute_block(interpreter, node.body, scope)
+    try:
+        end = execute_block(interpreter, node.body, scope)
+    except Raised:
+        if scope.skipped is None or node is interpreter.entry_code:
+            raise
+        end = _return(interpreter, scope.skipped, scope)  # a program that works returned there
     return None if end is None else end.value
 
 
