@@ -194,6 +194,7 @@ def _keys_of_dict(model: nn.Module) -> list[str]:
     found = {
         name: (node.lineno, node.col_offset)
         for node in ast.walk(tree)
+        if isinstance(node, ast.expr | ast.Assign)
         for name in _parts(node)
         if name.partition(".")[0] in names
     }
@@ -202,12 +203,12 @@ def _keys_of_dict(model: nn.Module) -> list[str]:
     return [name for name in sorted(found, key=found.__getitem__) if not any(n.startswith(f"{name}.") for n in found)]
 
 
-def _parts(node: ast.AST) -> Iterator[str]:
+def _parts(node: ast.expr | ast.Assign) -> Iterator[str]:
     """The parts of an input that an expression or an assignment reads: ``batch.image``, ``pair.0``."""
     if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Tuple) and isinstance(node.value, ast.Name):
         yield from [f"{node.value.id}.{position}" for position in range(len(node.targets[0].elts))]
     path: list[str] = []
-    inner = node
+    inner: ast.AST = node
     while isinstance(inner, ast.Subscript | ast.Attribute):
         key = inner.attr if isinstance(inner, ast.Attribute) else getattr(inner.slice, "value", None)
         if not isinstance(key, str | int) or hasattr(Tensor, str(key)):
