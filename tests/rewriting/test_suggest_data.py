@@ -19,7 +19,7 @@ from convlint.runtime.data.calibrate import recalibrate
 from convlint.runtime.data.convert import convert_on_data
 from convlint.runtime.data.fit import fit
 from convlint.runtime.data.loader import Batch, Data
-from convlint.runtime.data.measure import outputs_of, relative_error
+from convlint.runtime.data.measure import metric_of, outputs_of, relative_error
 from convlint.runtime.data.moments import Moments
 from convlint.runtime.failures import ProblemError
 from convlint.runtime.inputs.make_inputs import Inputs
@@ -184,6 +184,7 @@ BAD = {
         "def loader():\n    yield torch.randn(2, 3, 8, 8)\n    yield torch.randn(2, 3, 2, 2)",
         "does not accept the batch 2x3x2x2",
     ),
+    "nan": ("def loader():\n    yield torch.full((2, 3, 8, 8), torch.nan)", "values that are nan or infinite"),
     "text": ("def loader():\n    yield 'text'", "yields str"),
     "number": ("def loader():\n    return 3", "returns an object of type int"),
     "absent": ("", "has no"),
@@ -220,6 +221,18 @@ def test_an_endless_loader_is_cut_off(loaded: Callable[[str], Data]) -> None:
 
 
 @pytest.mark.slow
+def test_small_batches_are_joined(loaded: Callable[[str], Data]) -> None:
+    data = loaded("def loader():\n    for _ in range(5):\n        yield torch.randn(30, 3, 8, 8), torch.arange(30)")
+    assert [batch.samples for batch in data.batches] == [60, 60, 30]
+    assert [len(batch.target) for batch in data.batches if batch.target is not None] == [60, 60, 30]
+
+
+def test_targets_of_another_number_of_samples_are_a_problem() -> None:
+    model = nn.Sequential(nn.Flatten(), nn.Linear(4, 3))
+    with pytest.raises(ProblemError, match="targets of 3 for outputs of 2"):
+        metric_of(model, [Batch(Inputs((torch.rand(2, 4),), {}, ""), torch.arange(3))])
+
+
 def test_suggestions_are_printed_without_evidence_if_the_loader_fails(folder: Path) -> None:
     (folder / "data.py").write_text("def loader():\n    return []\n")
     report = suggest(folder, "--data", "data.py:loader", "--kind", "tucker")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -18,6 +18,7 @@ from convlint.settings.targets import parse_target
 from convlint.support.dataclass import dataclass
 
 MAX_SAMPLES = 2048
+_JOINED = 64, 1 << 20  # samples and values of a batch that smaller ones are joined to
 _SECONDS_SHARE = 0.25  # of the time limit, after which no further batch is taken
 
 
@@ -94,7 +95,49 @@ def load(text: str, root: str, model: nn.Module, timeout: float) -> Data:
         raise ProblemError("data", text) from error
     if not batches:
         raise ProblemError("data", f"--data {text} yields no batch")
-    return Data(tuple(batches), complete)
+    joined = list(_joined(batches))
+    try:
+        _check(model, joined[0], text)
+    except ProblemError:  # it has been written for batches of this size
+        joined = batches
+    return Data(tuple(joined), complete)
+
+
+def _joined(batches: Sequence[Batch]) -> Iterator[Batch]:
+    """The same samples in fewer batches, which takes less time. Batches of other than tensors stay as they are."""
+    parts: list[Batch] = []
+    for batch in batches:
+        samples = sum(part.samples for part in (*parts, batch))
+        values = sum(tensor.numel() for part in (*parts, batch) for tensor in tensors_in(_tensors(part)))
+        if parts and (samples > _JOINED[0] or values > _JOINED[1] or not _is_like(parts[0], batch)):
+            yield _one_of(parts)
+            parts = []
+        parts.append(batch)
+    yield _one_of(parts)
+
+
+def _tensors(batch: Batch) -> tuple[Any, ...]:
+    return (*batch.inputs.args, *([] if batch.target is None else [batch.target]))
+
+
+def _is_like(first: Batch, second: Batch) -> bool:
+    """Return whether two batches have one sample in each row of each tensor, and nothing else."""
+    one, two = (
+        [(t.shape[1:], t.dtype) if _rows(t) == b.samples else None for t in _tensors(b)] for b in (first, second)
+    )
+    return one == two and None not in one and not first.inputs.kwargs and not second.inputs.kwargs
+
+
+def _rows(value: Any) -> int:
+    return len(value) if isinstance(value, Tensor) and value.dim() else 0
+
+
+def _one_of(parts: Sequence[Batch]) -> Batch:
+    if len(parts) == 1:
+        return parts[0]
+    joined = [torch.cat(each) for each in zip(*map(_tensors, parts), strict=True)]
+    target = None if parts[0].target is None else joined.pop()
+    return Batch(Inputs(tuple(joined), {}, "--data"), target)
 
 
 def _iterated(value: Any, text: str) -> Iterator[Any]:
@@ -119,6 +162,8 @@ def _batch(value: Any, text: str) -> Batch:
     if not any(isinstance(each, Tensor) for each in args):
         kind = type(args[0]).__name__ if args else "an empty tuple"
         raise ProblemError("data", f"--data {text} yields {kind}; expected a tensor, or (input, target)")
+    if not all(bool(tensor.isfinite().all()) for tensor in tensors_in(args)):
+        raise ProblemError("data", f"--data {text} yields a batch with values that are nan or infinite")
     return Batch(Inputs(args, {}, "--data"), target)
 
 

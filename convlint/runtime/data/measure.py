@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from convlint.runtime.data.loader import Batch
+from convlint.runtime.failures import ProblemError
 from convlint.runtime.record.steps import tensors_in
 
 
@@ -50,6 +51,9 @@ def metric_of(model: nn.Module, batches: Sequence[Batch]) -> tuple[str, float] |
             target = batch.target
             if not target.is_floating_point() and result.dim() == target.dim() + 1:
                 name = "accuracy"
+                if (classified := (*result.shape[:1], *result.shape[2:])) != target.shape:
+                    sizes = ["x".join(map(str, shape)) for shape in (target.shape, classified)]
+                    raise ProblemError("data", f"--data yields targets of {sizes[0]} for outputs of {sizes[1]}")
                 right += int((result.argmax(1) == target).sum())
                 total += target.numel()
             elif target.is_floating_point() and result.shape == target.shape:

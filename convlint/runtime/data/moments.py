@@ -44,12 +44,12 @@ class Moments:
 
     def add(self, inputs: Tensor, outputs: Tensor) -> None:
         """Add a batch: the input of the layer, and the outputs to fit."""
-        x, y = _patches(self.layer, inputs.detach()), outputs.detach()
+        y = outputs.detach()
         y = y.flatten(0, -2) if isinstance(self.layer, nn.Linear) else y.movedim(1, -1).flatten(0, -2)
-        if len(x) > _ROWS:
-            rows = torch.randperm(len(x), generator=self._draw)[:_ROWS]
-            x, y = x[rows], y[rows]
-        x, y = x.float(), y.float()
+        rows = torch.arange(len(y))
+        if len(y) > _ROWS:
+            rows = torch.randperm(len(y), generator=self._draw)[:_ROWS]
+        x, y = _patches(self.layer, inputs.detach(), rows).float(), y[rows].float()
         self.count += len(x)
         self._x += x.sum(0)
         self._y += y.sum(0)
@@ -72,10 +72,10 @@ class Moments:
         return self._y / n - dense.double() @ (self._x / n)
 
 
-def _patches(layer: nn.Module, x: Tensor) -> Tensor:
-    """The patches (positions, P) that a layer reads."""
+def _patches(layer: nn.Module, x: Tensor, rows: Tensor) -> Tensor:
+    """The patches (rows, P) that a layer reads at some of its positions in all samples."""
     if isinstance(layer, nn.Linear):
-        return x.flatten(0, -2)
+        return x.flatten(0, -2)[rows]
     assert isinstance(layer, nn.Conv1d | nn.Conv2d | nn.Conv3d)
     sizes = len(layer.kernel_size)
     if x.dim() == sizes + 1:
@@ -83,9 +83,9 @@ def _patches(layer: nn.Module, x: Tensor) -> Tensor:
     x = _padded(layer, x)
     for axis, (kernel, step, spread) in enumerate(zip(layer.kernel_size, layer.stride, layer.dilation, strict=True)):
         x = x.unfold(axis + 2, (kernel - 1) * spread + 1, step)[..., ::spread]
-    # (N, C, *positions, *kernel) to (N, *positions, C, *kernel)
+    # (N, C, *positions, *kernel) to (N, *positions, C, *kernel), of which only the rows are copied
     x = x.movedim(1, 1 + sizes)
-    return x.flatten(0, sizes).flatten(1)
+    return x[torch.unravel_index(rows, x.shape[: 1 + sizes])].flatten(1)
 
 
 def _padded(layer: nn.Conv1d | nn.Conv2d | nn.Conv3d, x: Tensor) -> Tensor:
