@@ -162,6 +162,8 @@ net = Net(8, 9)
 
 
 GUARDS = {
+    "a shape unpacked with a number": "b, c, h, w, n = *x.shape, 2; x = x.reshape(b, c, h // n, w * n)",
+    "a shape unpacked from its end": "b, *_, n = *x.shape, 2; x = torch.cat([x] * n, 1)[:, ::n]",
     "shapes of two inputs": "if x.shape != y.shape:\n            raise ValueError(x.shape)",
     "an option that is looked up": "x = find(x, options())",
 }

@@ -6,7 +6,7 @@ import ast
 from typing import TYPE_CHECKING
 
 from convlint.static.domain.objects import Class, Instance, Scope, site_of
-from convlint.static.domain.values import UNKNOWN, Tensor, Unknown, Value
+from convlint.static.domain.values import UNKNOWN, Sizes, Tensor, Unknown, Value
 from convlint.static.interpreter import special_methods
 from convlint.static.interpreter.call import tensors_in
 from convlint.static.interpreter.dispatch import evaluate
@@ -81,3 +81,21 @@ def _unpack(interpreter: Interpreter, targets: list[ast.expr], value: Value, sco
         execution.emit("unpack", items, [], error=f"{count} values to unpack (expected {len(targets)})")
     for target, part in zip(targets, parts, strict=True):
         assign(interpreter, target, part, scope)
+
+
+def unpacked_shape(
+    interpreter: Interpreter, target: ast.Tuple, display: ast.Tuple, scope: Scope
+) -> tuple[Value, ...] | None:
+    """Return the items of ``*x.shape, self.heads`` where the rank of ``x`` is not known, as the targets count them."""
+    stars = [n for n, item in enumerate(display.elts) if isinstance(item, ast.Starred)]
+    values = [
+        evaluate(interpreter, item.value if isinstance(item, ast.Starred) else item, scope) for item in display.elts
+    ]
+    if len(stars) != 1 or type(values[stars[0]]) is not Sizes:
+        return None
+    first, last = values[: stars[0]], values[stars[0] + 1 :]
+    rest = len(target.elts) - len(first) - len(last)
+    if not any(isinstance(item, ast.Starred) for item in target.elts):
+        items = containers.iterate(interpreter, values[stars[0]], rest) if rest >= 0 else None
+        return None if items is None else (*first, *items, *last)
+    return (*first, *[UNKNOWN] * max(rest, 0), *last)

@@ -11,7 +11,7 @@ from convlint.static.domain.objects import Function, Instance, Scope, site_of
 from convlint.static.domain.origins import unknown_from
 from convlint.static.domain.values import ANY_KEY, LONGEST, UNKNOWN, InputItems, Tensor, Unknown, Value, has_more
 from convlint.static.interpreter import conditionals, definitions, generators, input_mappings, matching, truth
-from convlint.static.interpreter.assignment import assign
+from convlint.static.interpreter.assignment import assign, unpacked_shape
 from convlint.static.interpreter.call import Call
 from convlint.static.interpreter.dispatch import (
     BREAK,
@@ -69,6 +69,8 @@ def _assign(interpreter: Interpreter, node: ast.Assign, scope: Scope) -> None:
         if type(target) is ast.Name:
             scope.names[target.id] = value
         else:
+            if type(value) is Unknown and isinstance(node.value, ast.Tuple) and isinstance(target, ast.Tuple):
+                value = unpacked_shape(interpreter, target, node.value, scope) or value
             assign(interpreter, target, value, scope)
 
 
