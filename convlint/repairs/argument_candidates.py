@@ -220,8 +220,11 @@ def _of_norm_groups(graph: Graph, attrs: Mapping[str, Any], calls: tuple[Node, .
     if type(groups) is not int or type(channels) is not int or (groups >= 1 and channels % groups == 0):
         return
     received = _received(graph, calls)
+    expected = _expected(graph, calls)
     if groups >= 1 and received not in (None, channels) and received % groups == 0:
         yield _Argument("num_channels", 1, channels, received)
+    if groups >= 1 and expected not in (None, channels, received) and expected % groups == 0:
+        yield _Argument("num_channels", 1, channels, expected)
     others = Counter(
         layer.attrs["num_groups"] for layer in graph.layers if layer.error is None and "num_groups" in layer.attrs
     )

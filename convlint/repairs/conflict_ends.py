@@ -85,7 +85,7 @@ def _before(graph: Graph, failed: int) -> Iterator[tuple[Vote, Fraction]]:
     """
     declared = next(iter(declared_votes(graph, failed)), None)
     node = graph.nodes[failed]
-    if declared is not None and node.inputs and (len(node.inputs) == 1 or node.op in ops.ELEMENTWISE):
+    if declared is not None and node.inputs and (len(node.inputs) == 1 or node.op in ops.ELEMENTWISE | ops.OF_FEATURES):
         yield from _scaled(graph, node.inputs[0], Fraction(declared[0].number) / declared[1])
 
 

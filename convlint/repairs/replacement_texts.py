@@ -11,7 +11,7 @@ from itertools import combinations, islice, takewhile
 from convlint.analysis import ops
 from convlint.analysis.graph_queries import concatenation_before
 from convlint.ir import Graph
-from convlint.repairs.changes import simplified
+from convlint.repairs.changes import literal_value, simplified
 from convlint.repairs.concatenated import sum_texts
 from convlint.repairs.conflict_ends import End
 from convlint.repairs.names_in_scope import (
@@ -27,7 +27,7 @@ from convlint.repairs.same_scope import near
 from convlint.repairs.slicer import Slicer
 from convlint.repairs.usual_widths import OTHER_END
 from convlint.repairs.written_number import WrittenNumber
-from convlint.source_text.bindings import assigned, parameters
+from convlint.source_text.bindings import assigned, default_of, parameters
 from convlint.source_text.call_sites import Function
 
 _MOST_PEERS = 32  # expressions of other ends of a conflict, which are added in pairs
@@ -108,7 +108,7 @@ def texts(
         if change.shift is not None and change.shift > 0 and number.literal is None:
             yield from ((f"{name} + {number.text}", SIMPLER) for name in unread(scope))
         if change.ratio is not None and change.ratio > 1:
-            yield from ((f"{_operand(number.text)} * {factor}", SAME) for factor in factors(number, scope))
+            yield from ((f"{_factor(number.node)} * {factor}", SAME) for factor in factors(number, scope))
     keyword, _ = number.place.file.parents.get(number.node, (None, ""))
     named = keyword.arg if isinstance(keyword, ast.keyword) and isinstance(scope, Function) else None
     if named and isinstance(scope, Function) and (named in parameters(scope) or assigned(scope, named)):
@@ -157,6 +157,11 @@ def _forgotten(graph: Graph, end: End, number: WrittenNumber, slicer: Slicer) ->
     parts = [] if joined is None else [graph.tensor(id).shape[joined.attrs["dim"]] for id in joined.inputs]
     if lacks is not None and lacks in parts and number.change.value == end.vote.number:
         yield from near(graph, end.vote.node, int(lacks), number, slicer)
+        scope = number.place.scope
+        for name in parameters(scope) if isinstance(scope, Function) else ():
+            default = default_of(scope, name) if isinstance(scope, Function) else None
+            if default is not None and literal_value(default) == lacks:
+                yield name
 
 
 def _is_alias(number: WrittenNumber) -> bool:
@@ -189,7 +194,9 @@ def _product(graph: Graph, end: End) -> Iterator[str]:
     node = graph.nodes[end.vote.node]
     if node.op == "linear" and end.vote.label == "in" and node.inputs:
         before = graph.producer(node.inputs[0])
-        if before is not None and before.op in ops.FLATTENING and before.inputs:
+        while before.op in ops.ACTIVATIONS and before.inputs:
+            before = graph.producer(before.inputs[0])
+        if before.op in ops.FLATTENING and before.inputs:
             shape = graph.tensor(before.inputs[0]).shape[1:]
             if len(shape) > 1 and min(shape) > 0 and max(shape[1:]) > 1:
                 yield " * ".join(map(str, shape))
@@ -253,6 +260,12 @@ def _loops(scope: ast.AST) -> list[tuple[frozenset[str], frozenset[ast.AST]]]:
         for node in ast.walk(scope)
         if isinstance(node, ast.For)
     ]
+
+
+def _factor(node: ast.expr) -> str:
+    """An expression that can stand before ``*``."""
+    is_product = isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult)
+    return ast.unparse(node) if is_product else _operand(ast.unparse(node))
 
 
 def _operand(text: str) -> str:

@@ -11,7 +11,7 @@ from convlint.ir import Edit, Graph, Site
 from convlint.repairs.candidate import Candidate
 from convlint.repairs.changes import Change, oddity, regularity
 from convlint.repairs.conflict_ends import End, Role, ends_of, inside
-from convlint.repairs.replacement_texts import COMPUTED, FIXED, GENERALITY, NAME, SIMPLER, texts
+from convlint.repairs.replacement_texts import COMPUTED, FIXED, GENERALITY, NAME, SAME, SIMPLER, texts
 from convlint.repairs.slicer import Slicer
 from convlint.repairs.unread_names import leaves_attribute_unread, left_unread
 from convlint.repairs.usual_widths import is_unusual
@@ -52,7 +52,8 @@ def width_candidates(
                 shared = _is_shared(number) and (number.place.path, number.frame.line) not in own
                 is_likely = not _is_unlikely(number, text, end)
                 is_guess = kind == COMPUTED and not joined
-                own_rank = _rank(number, kind, text not in known, shared != in_class, is_guess)
+                size_kind = SAME if is_part and kind == SIMPLER else kind
+                own_rank = _rank(number, size_kind, text not in known, shared != in_class, is_guess)
                 rank = (not is_likely, *own_rank)
                 odd = _oddity(number, text)
                 is_first = (in_class or is_guess) and end.vote.node == failed

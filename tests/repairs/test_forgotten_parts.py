@@ -200,3 +200,33 @@ class Net(nn.Module):
     (edit,) = finding.repairs[0].edits
     assert edit.text == "inputs"
     assert run(apply(source.encode(), [edit]).decode()) is not None
+
+
+@pytest.mark.parametrize(
+    ("layers", "forward", "text"),
+    [
+        (
+            "self.c, self.drop, self.fc = nn.Conv2d(3, 24, 4, 4), nn.Dropout(), nn.Linear(24 * 6 * 6, 5)",
+            "self.fc(self.drop(self.c(x).view(x.size(0), 24 * 8 * 8)))",
+            "24 * 8 * 8",
+        ),
+        ("self.one = block(3, 44)\n        self.two = block(40, 16)", "self.two(self.one(x))", "40"),
+    ],
+    ids=["before dropout", "the next layer says how many channels the groups divide"],
+)
+def test_the_text_of_a_repair_is_that_of_what_is_written_around_it(layers: str, forward: str, text: str) -> None:
+    program = f"""{HEAD}
+def block(inputs, outputs):
+    return nn.Sequential(nn.Conv2d(inputs, outputs, 3), nn.GroupNorm(8, outputs))
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        {layers}
+
+    def forward(self, x):
+        return {forward}
+"""
+    found = errors(program + "\n\nif __name__ == '__main__':\n    Net()(torch.zeros(2, 3, 32, 32))\n")
+    assert text in [edit.text for finding in found for edit in finding.repairs[0].edits]
