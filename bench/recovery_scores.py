@@ -119,7 +119,8 @@ Written by `python -m bench.recovery --write{options}`, seed {seed}. The files t
 models of {packages} need are copied into a
 folder, so that they are the project's own, and one or two numbers are changed there: in a layer's constructor, in the
 call of a block, in a sum of widths. PyTorch refuses each of the models. `check FILE` reads the model's file and the
-edited one. It is given no input: that the first layer expects other channels than an image has is not reported.
+edited one. It is given no input: {left_out} mistakes after which PyTorch runs the model on an image of other channels,
+or of another width, are not counted for it.
 
 - *reported*: there are as many errors as mistakes, or more
 - *edited line first*: the first error, or the first two for two mistakes, is at the edited call
@@ -139,8 +140,11 @@ edited one. It is given no input: that the first layer expects other channels th
 """
 
 
-def section(scored: Sequence[tuple[Case, str, Score]], seed: int, options: str = "") -> str:
-    """Return the section of the page; ``options`` are those of the command that wrote it."""
+def section(scored: Sequence[tuple[Case, str, Score]], seed: int, options: str = "", left_out: int = 0) -> str:
+    """Return the section of the page; ``options`` are those of the command that wrote it.
+
+    ``left_out`` is the number of mistakes that static mode cannot know.
+    """
     families = {case.family for case, _, _ in scored}
     packages = sorted({family.package for family in families})
 
@@ -155,6 +159,7 @@ def section(scored: Sequence[tuple[Case, str, Score]], seed: int, options: str =
     return TEXT.format(
         seed=seed,
         options=options,
+        left_out=left_out,
         families=len(families),
         packages=", ".join(packages),
         totals=table(
