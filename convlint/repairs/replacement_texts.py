@@ -63,7 +63,7 @@ def texts(
     if is_read and number.role in ("argument", "assignment") and change.value == end.vote.number:
         kind = SAME if number.place.is_parameterized and number.has_callers else SIMPLER
         for text in sum_texts(graph, end.vote.node, number, slicer):
-            is_rest = text.startswith(f"{number.text} + ")  # which was forgotten: where the number is computed
+            is_rest = f" + {number.text} + " in f" + {text} + "  # which was forgotten: where the number is computed
             yield text, SIMPLER if is_rest and not _is_alias(number) else kind
     peers = list(islice(_peers(number, _nearest_first(graph, end, ends)), _MOST_PEERS))
     wanted = None if change.value is None else change.wanted
@@ -89,7 +89,8 @@ def texts(
         forgotten = _forgotten(graph, end, number, slicer)
         is_multiple = isinstance(number.node, ast.BinOp) and isinstance(number.node.op, ast.Mult)
         parts = [ast.unparse(part) for part in ast.walk(number.node)] if is_multiple else [number.text]
-        yield from ((f"{name} + {number.text}", SIMPLER) for name in forgotten if name not in parts)
+        kind = SAME if isinstance(_last_value(number), ast.BinOp) else SIMPLER  # which is added where that is computed
+        yield from ((f"{name} + {number.text}", kind) for name in forgotten if name not in parts)
     for text in simplified(number.node, change):  # a parameter has a factor for a reason more often than a variable
         is_parameter = isinstance(number.place.scope, Function) and text in parameters(number.place.scope)
         yield text, SIMPLER if number.role == "argument" and not is_parameter else SAME
@@ -166,11 +167,16 @@ def _forgotten(graph: Graph, end: End, number: WrittenNumber, slicer: Slicer) ->
 
 def _is_alias(number: WrittenNumber) -> bool:
     """Return whether an argument is a variable that was another name last: ``width`` after ``width = inputs``."""
+    return isinstance(_last_value(number), ast.Name)
+
+
+def _last_value(number: WrittenNumber) -> ast.expr | None:
+    """What a variable that is an argument was assigned last."""
     node, scope = number.node, number.place.scope
     if number.role != "argument" or not isinstance(node, ast.Name) or not isinstance(scope, Function):
-        return False
+        return None
     before = [value for value, holds in assigned(scope, node.id) if not holds and value.lineno < node.lineno]
-    return isinstance(max(before, key=lambda value: value.lineno, default=None), ast.Name)
+    return max(before, key=lambda value: value.lineno, default=None)
 
 
 def _is_named_for(name: str, end: End) -> bool:

@@ -12,6 +12,8 @@ from convlint.ir import Graph, Node
 from convlint.repairs.changes import Change
 from convlint.repairs.slicer import Slicer
 from convlint.repairs.written_number import WrittenNumber
+from convlint.source_text.bindings import assigned, parameters
+from convlint.source_text.call_sites import Function
 
 _MOST_LAYERS = 16  # of one number, those nearest to the layer that fails
 
@@ -33,7 +35,21 @@ def expressions(
         is_call = any(isinstance(part, ast.Call) for part in ast.walk(other.node))  # which may return another one again
         is_here = not is_call and other.place.scope is number.place.scope and other.callers == number.callers
         if is_here and other.role == "argument" and other.literal is None and other.change.value == value:
-            yield other.text
+            text = _there(other, number.node)
+            if text is not None:
+                yield text
+
+
+def _there(number: WrittenNumber, place: ast.expr) -> str | None:
+    """The text of an argument at another place of the function: of a variable that is assigned in between, the
+    parameter that it was assigned last.
+    """
+    node, scope = number.node, number.place.scope
+    values = [value for value, _ in assigned(scope, node.id)] if isinstance(node, ast.Name) else []
+    if not isinstance(scope, Function) or not any(node.lineno <= each.lineno < place.lineno for each in values):
+        return number.text
+    last = max((each for each in values if each.lineno < node.lineno), key=lambda each: each.lineno, default=None)
+    return last.id if isinstance(last, ast.Name) and last.id in parameters(scope) else None
 
 
 def near(graph: Graph, id: int, value: int, number: WrittenNumber, slicer: Slicer) -> Iterator[str]:

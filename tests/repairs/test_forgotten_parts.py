@@ -96,6 +96,34 @@ class Net(nn.Module):
         return self.head(self.body(x))
 """
 
+A_VARIABLE_THAT_WAS_THE_INPUT = f"""{HEAD}
+class Block(nn.Module):
+    def __init__(self, inputs, hidden, outputs, count):
+        super().__init__()
+        self.convs = nn.ModuleList()
+        width = inputs
+        for _ in range(count):
+            self.convs.append(nn.Conv2d(width, hidden, 3, padding=1))
+            width = hidden
+        width = count * hidden  # <- inputs + count * hidden
+        self.join = nn.Conv2d(width, outputs, 1)
+
+    def forward(self, x):
+        parts = [x]
+        for conv in self.convs:
+            parts.append(conv(parts[-1]))
+        return self.join(torch.cat(parts, 1))
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv2d(3, 16, 3), Block(16, 16, 32, 3), Block(32, 20, 48, 3))
+
+    def forward(self, x):
+        return self.body(x)
+"""
+
 A_STACK_OF_WIDTHS = f"""{HEAD}
 class Step(nn.Module):
     def __init__(self, inputs, outputs):
@@ -135,7 +163,13 @@ class Net(nn.Module):
 """
 
 
-@pytest.mark.parametrize("source", [A_LOOP_OF_PARTS, A_TERM_OF_AN_UNREAD_NAME, THE_ITEM_OF_A_LOOP, A_STACK_OF_WIDTHS])
+@pytest.mark.parametrize(
+    "source",
+    [
+        *(A_LOOP_OF_PARTS, A_TERM_OF_AN_UNREAD_NAME, THE_ITEM_OF_A_LOOP, A_STACK_OF_WIDTHS),
+        A_VARIABLE_THAT_WAS_THE_INPUT,
+    ],
+)
 def test_the_expression_that_was_meant_is_proposed(source: str) -> None:
     (finding,) = errors(source)
     (edit,) = finding.repairs[0].edits
