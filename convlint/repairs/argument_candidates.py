@@ -16,7 +16,6 @@ from convlint.repairs.changes import Change, simplified
 from convlint.repairs.names_in_scope import unread
 from convlint.repairs.slicer import Slicer
 from convlint.repairs.written_number import WrittenNumber
-from convlint.source_text import call_sites
 from convlint.source_text.call_sites import Function
 from convlint.support.dataclass import dataclass
 
@@ -70,7 +69,7 @@ def _without_groups(graph: Graph, layer: Layer, slicer: Slicer) -> Iterator[Cand
     """The edit that removes a literal ``groups`` from a constructor call: not where its channels are wrong as well, or
     other layers have such groups.
     """
-    call = None if layer.site is None else call_sites.at(layer.site, slicer.texts)
+    call = None if layer.site is None else slicer.call(layer.site)
     into, out = layer.attrs.get("in_channels"), layer.attrs.get("out_channels")
     if call is None or not slicer.owns(call.site.path) or type(into) is not int:
         return

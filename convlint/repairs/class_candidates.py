@@ -9,7 +9,6 @@ from convlint.analysis import norm_dimensions
 from convlint.ir import Graph
 from convlint.repairs.candidate import Candidate
 from convlint.repairs.slicer import Slicer
-from convlint.source_text import call_sites
 from convlint.source_text.call_sites import WrittenCall
 
 
@@ -20,7 +19,7 @@ def class_candidates(graph: Graph, failed: int, slicer: Slicer) -> list[Candidat
     if norm_dimensions.accepted(node) is None or layer is None or layer.site is None:
         return []
     fitting = norm_dimensions.fitting_class(graph, node)
-    call = call_sites.at(layer.site, slicer.texts) if slicer.owns(layer.site.path) else None
+    call = slicer.call(layer.site) if slicer.owns(layer.site.path) else None
     if fitting is None or call is None:
         return []
     written = ast.unparse(call.node.func)

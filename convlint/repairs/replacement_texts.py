@@ -171,7 +171,7 @@ def _is_alias(number: WrittenNumber) -> bool:
 
 
 def _last_value(number: WrittenNumber) -> ast.expr | None:
-    """What a variable that is an argument was assigned last."""
+    """The value that a variable which is an argument was assigned last."""
     node, scope = number.node, number.place.scope
     if number.role != "argument" or not isinstance(node, ast.Name) or not isinstance(scope, Function):
         return None

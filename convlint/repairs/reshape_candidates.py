@@ -13,7 +13,6 @@ from convlint.ir import Edit, Graph, Node
 from convlint.repairs.candidate import Candidate
 from convlint.repairs.conflict_ends import declared_votes
 from convlint.repairs.slicer import Slicer
-from convlint.source_text import call_sites
 from convlint.source_text.call_sites import WrittenCall
 
 _METHODS = frozenset({"view", "reshape", "flatten", "ravel"})
@@ -26,7 +25,7 @@ def reshape_candidates(graph: Graph, failed: int, slicer: Slicer) -> list[Candid
         layer = graph.layer(cause.reshape.layer)
         site = layer.site if layer is not None and layer.site is not None else cause.reshape.site
         if cause.failing.id == failed and site is not None and slicer.owns(site.path):
-            call = call_sites.at(site, slicer.texts)
+            call = slicer.call(site)
             found += [] if call is None else list(_texts(call))
     return found
 
@@ -58,7 +57,7 @@ def kept_batch_candidates(graph: Graph, failed: int, slicer: Slicer) -> list[Can
         return []
     before, after = graph.tensor(view.inputs[0]).shape, view.outputs[0].shape
     is_split = len(before) > 1 and len(after) > len(("batch", "channels")) and before[0] not in (0, after[0])
-    call = call_sites.at(view.site, slicer.texts)
+    call = slicer.call(view.site) if view.site else None
     if call is None or not is_split or prod(before[1:]) != expected * prod(after[2:]):
         return []
     edits = [call.replacing(size, str(expected)) for size in _sizes(call)[1:2]]
@@ -86,7 +85,7 @@ def view_candidates(graph: Graph, failed: int, slicer: Slicer) -> list[Candidate
 
 def _by_view(graph: Graph, view: Node, features: int, image: Sequence[int], slicer: Slicer) -> Iterator[Candidate]:
     """Write the features of the map in the view, and in the linear layer that expects those of the view."""
-    call = None if view.site is None else call_sites.at(view.site, slicer.texts)
+    call = None if view.site is None else slicer.call(view.site)
     reader = _linear_after(graph, view)
     if call is None or not slicer.owns(call.site.path):
         return

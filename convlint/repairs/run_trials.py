@@ -130,10 +130,10 @@ def search(
             other calls, and other arguments of a class.
     """
 
-    def propose(conflict: Conflict) -> list[Candidate]:
+    def propose(conflict: Conflict, edits: Sequence[Edit]) -> list[Candidate]:
         if conflict.finding.severity != "error":
             return []
-        return followed_first(conflict, proposed(conflict, slicer, suspected), followed)
+        return followed_first(conflict, proposed(conflict, slicer.after(edits), suspected), followed)
 
     def expect(candidates: Sequence[Candidate]) -> None:
         trials.expected = [candidate.edits for candidate in candidates]

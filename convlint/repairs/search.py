@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
+from itertools import islice
 from math import inf
 from typing import Protocol
 
@@ -39,6 +40,10 @@ class Explanation:
         return next(iter(self.repairs), None)
 
 
+Propose = Callable[[Conflict, Sequence[Edit]], Iterable[Candidate]]
+"""The candidates for a conflict of the program after edits."""
+
+
 class Trial(Protocol):
     """Applies edits to the program and analyzes it again; None where the trial itself failed.
 
@@ -71,7 +76,7 @@ class Budget:
 
 def explain(
     start: Outcome,
-    propose: Callable[[Conflict], Iterable[Candidate]],
+    propose: Propose,
     trial: Trial,
     budget: Budget,
     made: Iterable[Edit] = (),
@@ -92,7 +97,8 @@ def explain(
     while left := [c for c in state.conflicts if c.operation not in given_up]:
         edited = {(edit.site.path, edit.site.line) for edit in edits}
         first = originals.get(left[0].operation, left[0]) if left[0].is_on(edited) else left[0]
-        proposals = list(propose(first)) if budget.is_left else []
+        made = edits if first is left[0] else []
+        proposals = list(propose(first, made)) if budget.is_left else []
         expect(proposals)
         found = _repair(first, state, proposals, trial, budget, edits, propose)
         if found is None:
@@ -114,7 +120,7 @@ def _repair(
     trial: Trial,
     budget: Budget,
     edits: Sequence[Edit],
-    propose: Callable[[Conflict], Iterable[Candidate]],
+    propose: Propose,
 ) -> tuple[tuple[Candidate, ...], Outcome] | None:
     """The candidate that settles a conflict, brings no new one and leaves the fewest, and those that are equal to it.
 
@@ -125,7 +131,7 @@ def _repair(
     common: frozenset[Site] = frozenset()
     edited = {edit.site for edit in edits}
     best: list[Candidate] = []
-    moving: list[Candidate] = []
+    moving: list[tuple[int, Candidate]] = []  # with the number of operations that fail after it
     least: Outcome | None = None
     tried, most = 0, MOST_TRIALS
     for candidate in proposals:
@@ -139,17 +145,19 @@ def _repair(
         if after is None or not _is_progress(first, before, after) or _is_partial(first, candidate, before, after):
             if after is not None and _shows_others(first, before, after):
                 limit = limit if moving else budget.half
-                moving.append(candidate)
+                moving.append((len(after.failing), candidate))
             continue
         if least is None or len(after.failing) < len(least.failing):
             limit = limit if least else budget.half
             most = min(most, tried + _MOST_BETTER)
             best, least = [candidate], after
-            common = frozenset(each.edit.site for left in after.conflicts[:1] for each in propose(left))
+            made = [*edits, *candidate.edits]
+            common = frozenset(each.edit.site for left in after.conflicts[:1] for each in propose(left, made))
         elif is_equal and len(after.failing) == len(least.failing):
             best.append(candidate)
     if least is None or len(least.failing) > 1:
-        others = _with_others_left(first, before, least, moving, trial, budget, edits)
+        fewest = [candidate for _, candidate in sorted(moving, key=lambda each: each[0])]
+        others = _with_others_left(first, before, least, fewest, trial, budget, edits, propose)
         if others is not None or least is None:
             return others
     rest = budget.half if least.failing else budget
@@ -158,6 +166,7 @@ def _repair(
 
 
 _MOST_MOVING = 4  # candidates that settle a conflict, after which others appear
+_MOST_SECOND = 3  # candidates for the first of these others
 
 
 def _with_others_left(
@@ -168,9 +177,10 @@ def _with_others_left(
     trial: Trial,
     budget: Budget,
     edits: Sequence[Edit],
+    propose: Propose,
 ) -> tuple[tuple[Candidate, ...], Outcome] | None:
     """The candidate that settles a conflict and leaves the fewest, although others appear after it; None if it leaves
-    no fewer than a ``known`` repair.
+    no fewer than a ``known`` repair, and no second repair does.
 
     Two mistakes can hide each other: a layer fits what the one before it returns only because both are wrong.
     """
@@ -185,7 +195,21 @@ def _with_others_left(
             continue
         if len(after.failing) < least:
             best, least = ((candidate,), after), len(after.failing)
+        elif best is None and known is None and _is_followed_by_another(candidate, after, least, trial, edits, propose):
+            return (candidate,), after
     return best
+
+
+def _is_followed_by_another(
+    candidate: Candidate, after: Outcome, least: float, trial: Trial, edits: Sequence[Edit], propose: Propose
+) -> bool:
+    """Return whether a second repair settles the first of the conflicts that a candidate leaves, and most others."""
+    made, left = [*edits, *candidate.edits], after.conflicts[0]
+    for second in islice(propose(left, made), _MOST_SECOND):
+        both = trial([*made, *second.edits], left)
+        if both is not None and _is_progress(left, after, both) and len(both.failing) < least:
+            return True
+    return False
 
 
 def _inside_the_callee(

@@ -48,7 +48,7 @@ def _functions(graph: Graph, node: Node, slicer: Slicer) -> Iterator[tuple[str, 
                 yield node.site.path, file, function
     owning = graph.layer(node.module)
     for site in () if owning is None or owning.site is None else (owning.site, *owning.chain):
-        call = call_sites.at(site, slicer.texts) if slicer.owns(site.path) else None
+        call = slicer.call(site) if slicer.owns(site.path) else None
         if call is not None and isinstance(call.scope, ast.FunctionDef):
             yield site.path, call.file, call.scope
 

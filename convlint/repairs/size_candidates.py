@@ -18,7 +18,6 @@ from convlint.repairs.candidate import Candidate
 from convlint.repairs.changes import Change
 from convlint.repairs.slicer import Slicer
 from convlint.repairs.written_number import WrittenNumber
-from convlint.source_text import call_sites
 from convlint.source_text.bindings import parameters
 from convlint.source_text.call_sites import Function
 from convlint.support.dataclass import dataclass
@@ -160,7 +159,7 @@ def _written(graph: Graph, change: _Change, slicer: Slicer) -> Iterator[Candidat
         frames, at = (node.site,), _OF_FUNCTIONS.get(change.name)
     else:
         return
-    call = call_sites.at(frames[0], slicer.texts)
+    call = slicer.call(frames[0])
     if at is None or call is None or not slicer.owns(frames[0].path):
         return
     known = [*_computed(change, slicer, frames), *_names_in_scope(graph, change, slicer, frames), _text(value)]
@@ -222,7 +221,7 @@ def _computed(change: _Change, slicer: Slicer, frames: tuple[Site, ...]) -> list
 
 def _names_in_scope(graph: Graph, change: _Change, slicer: Slicer, frames: tuple[Site, ...]) -> list[str]:
     """Texts of other layers in the same function for an argument of this value: a parameter ``stride``, mostly."""
-    call, texts = call_sites.at(frames[0], slicer.texts), []
+    call, texts = slicer.call(frames[0]), []
     for other in graph.layers:
         if other.site is None or call is None or other.site.path != frames[0].path or other.chain != frames[1:]:
             continue

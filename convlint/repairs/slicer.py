@@ -7,15 +7,16 @@ and the calls that pass them, attributes, defaults and elements of lists, in eve
 from __future__ import annotations
 
 import ast
-import builtins
+import copy
 import os
 from collections.abc import Iterable, Iterator, Sequence
 
 from convlint.analysis.constructor_parameters import parameter_of, position
-from convlint.ir import Site
+from convlint.ir import Edit, Site
 from convlint.repairs import builders, defining_files
 from convlint.repairs.changes import Change, operand_changes
-from convlint.repairs.written_number import Place, WrittenNumber, imported
+from convlint.repairs.moved import before
+from convlint.repairs.written_number import Place, WrittenNumber, imported, may_be_number
 from convlint.source_text import call_sites
 from convlint.source_text.bindings import (
     appended,
@@ -35,6 +36,7 @@ from convlint.source_text.texts import SourceTexts
 from convlint.support.dataclass import replace
 
 _PASSING_ELEMENTS = ("enumerate", "zip", "reversed", "list", "tuple", "sorted")
+_Parameter = tuple[str, int]
 _MAX_STEPS = 400  # expressions that are followed for one number
 
 
@@ -45,6 +47,17 @@ class Slicer:
         self.texts = texts
         self._roots = tuple(os.path.join(os.path.abspath(root), "") for root in roots)
         self._known: dict[object, list[WrittenNumber]] = {}
+        self.edits: tuple[Edit, ...] = ()
+
+    def after(self, edits: Sequence[Edit]) -> Slicer:
+        """The same for a program with ``edits``, whose numbers are followed in the texts without them."""
+        other = copy.copy(self)
+        other.edits = tuple(edits)
+        return other
+
+    def call(self, site: Site) -> WrittenCall | None:
+        """The call at a place of the program."""
+        return call_sites.at(before(site, self.edits), self.texts)
 
     def numbers(self, op: str, label: str, frames: Sequence[Site], change: Change) -> list[WrittenNumber]:
         """The written numbers that one number of a layer comes from and the project may edit, innermost first.
@@ -56,12 +69,12 @@ class Slicer:
             change: the change of the number.
         """
         name = parameter_of(op, label)
-        at = None if name is None else position(op, name)
-        return self._numbers(frames, None if name is None or at is None else (name, at), change)
+        at = position(op, name) if name else None
+        return self._numbers(frames, (name, at) if name and at is not None else None, change)
 
     def numbers_of(self, frames: Sequence[Site], parameter: str, position: int, change: Change) -> list[WrittenNumber]:
         """The written numbers that one argument of a constructor call comes from; see ``numbers``."""
-        call = call_sites.at(frames[0], self.texts)
+        call = self.call(frames[0])
         passed = call is not None and (call.argument(parameter, position) is not None or call.unpacks)
         return self._numbers(frames, (parameter, position), change) if passed else []
 
@@ -70,17 +83,14 @@ class Slicer:
         numbers = self.numbers_of(frames, parameter, position, Change())
         return next((number for number in numbers if number.place.depth == 0 and number.role == "argument"), None)
 
-    def _numbers(
-        self, frames: Sequence[Site], parameter: tuple[str, int] | None, change: Change
-    ) -> list[WrittenNumber]:
+    def _numbers(self, frames: Sequence[Site], parameter: _Parameter | None, change: Change) -> list[WrittenNumber]:
+        frames = [before(frame, self.edits) for frame in frames]
         key = tuple(frames), parameter, change
         if key not in self._known:
             self._known[key] = self._followed([*_calls(frames)], parameter, change)
         return self._known[key]
 
-    def _followed(
-        self, frames: Sequence[Site], parameter: tuple[str, int] | None, change: Change
-    ) -> list[WrittenNumber]:
+    def _followed(self, frames: Sequence[Site], parameter: _Parameter | None, change: Change) -> list[WrittenNumber]:
         call = call_sites.at(frames[0], self.texts) if frames else None
         if call is None:
             return []
@@ -139,7 +149,7 @@ class _Walk:
                 self._follow(place, element, change, "element")
         elif holds:
             self._follow_inside(place, node, change)
-        elif _may_be_number(node, role):
+        elif may_be_number(node, role):
             frame = self._frames[min(place.depth, len(self._frames) - 1)]
             callers = tuple(self._frames[place.depth + 1 :])
             self.numbers.append(WrittenNumber(node, place, change, role, frame, callers))
@@ -302,14 +312,3 @@ class _Walk:
                 if values := list(keyed(place.file, name)):
                     self._follow_all(place, values, change, holds)
                     return
-
-
-def _may_be_number(node: ast.expr, role: str) -> bool:
-    match node:
-        case ast.UnaryOp(operand=ast.Constant()):
-            return role != "element"  # of a list: a place in another one
-        case ast.Constant(value=value):
-            return type(value) is int
-        case ast.Name(id=name):
-            return not hasattr(builtins, name)
-    return not isinstance(node, ast.Dict | ast.Set | ast.JoinedStr | ast.ListComp | ast.DictComp | ast.Compare)

@@ -164,11 +164,11 @@ def explained(path: str, checked: CheckedFile, project: Project, seconds: float,
     slicer = Slicer(project.texts, project.root, package_folder(path))
     trials = StaticTrials(path, checked, project)
 
-    def propose(conflict: Conflict) -> list[Candidate]:
+    def propose(conflict: Conflict, edits: Sequence[Edit]) -> list[Candidate]:
         return (
             []
             if is_overruled(conflict.finding)
-            else followed_first(conflict, proposed(conflict, slicer, suspected), latent)
+            else followed_first(conflict, proposed(conflict, slicer.after(edits), suspected), latent)
         )
 
     budget = Budget(max(_SHARE * seconds, _LEAST), time.process_time)

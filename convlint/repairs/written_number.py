@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import os
 from functools import cached_property
 
@@ -95,3 +96,15 @@ def imported(texts: SourceTexts, importer: str, statement: ast.ImportFrom, name:
         if statement.level or folder == os.path.dirname(folder):
             return None
         folder = os.path.dirname(folder)
+
+
+def may_be_number(node: ast.expr, role: str) -> bool:
+    """Return whether an expression may be a number."""
+    match node:
+        case ast.UnaryOp(operand=ast.Constant()):
+            return role != "element"  # of a list: a place in another one
+        case ast.Constant(value=value):
+            return type(value) is int
+        case ast.Name(id=name):
+            return not hasattr(builtins, name)
+    return not isinstance(node, ast.Dict | ast.Set | ast.JoinedStr | ast.ListComp | ast.DictComp | ast.Compare)

@@ -159,3 +159,28 @@ class Net(nn.Module):
 net = Net([8, 16], 10)
 """)
     assert found == [(19, "replace `outputs` with `hidden`"), (32, "replace `2 * 24` with `24`")]
+
+
+def test_a_line_with_a_repair_is_still_found_for_the_next_mistake() -> None:
+    found = said(f"""{HEAD}
+class Fire(nn.Module):
+    def __init__(self, inputs, squeeze, one, three):
+        super().__init__()
+        self.squeeze = nn.Conv2d(inputs, squeeze, 1)
+        self.one, self.three = nn.Conv2d(squeeze, one, 1, groups=5), nn.Conv2d(squeeze, three, 3, padding=1)
+
+    def forward(self, x):
+        x = self.squeeze(x)
+        return torch.cat([self.one(x), self.three(x)], 1)
+
+
+net = nn.Sequential(
+    nn.Conv2d(3, 32, 3),
+    Fire(32, 8, 32, 32),
+    Fire(64, 8, 48, 48),
+    Fire(96, 8, 64, 64),
+    Fire(128, 16, 40, 80),
+    Fire(160, 16, 96, 96),
+)
+""")
+    assert found == [(9, "remove `groups=5`"), (21, "replace `40` with `80`")]
