@@ -8,7 +8,6 @@ from convlint.analysis import merges
 from convlint.ir import Graph
 from convlint.repairs.candidate import Candidate
 from convlint.repairs.slicer import Slicer
-from convlint.source_text import call_sites
 
 _NAMES = ("dim", "axis")
 
@@ -19,7 +18,7 @@ def joined_dimension(graph: Graph, failed: int, slicer: Slicer) -> list[Candidat
     channels = merges.channel_dim(graph, node)
     if node.op != "cat" or channels is None or not merges.differs_in_channels(graph, node) or node.site is None:
         return []
-    call = call_sites.at(node.site, slicer.texts) if slicer.owns(node.site.path) else None
+    call = slicer.call(node.site) if slicer.owns(node.site.path) else None
     if call is None or call.callee not in ("torch.cat", "torch.concat", "torch.concatenate"):
         return []
     written = next((each for name in _NAMES if (each := call.argument(name, 1)) is not None), None)

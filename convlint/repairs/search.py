@@ -11,7 +11,8 @@ from typing import Protocol
 from convlint.ir import Edit, Site
 from convlint.repairs import luck
 from convlint.repairs.candidate import Candidate
-from convlint.repairs.conflict import Conflict, Operation, Outcome, Place
+from convlint.repairs.conflict import Conflict, Operation, Outcome, Place, operation
+from convlint.repairs.conflict_ends import declared_votes
 from convlint.support.dataclass import dataclass
 
 MOST_TRIALS = 150
@@ -195,16 +196,32 @@ def _with_others_left(
             continue
         if len(after.failing) < least:
             best, least = ((candidate,), after), len(after.failing)
-        elif best is None and known is None and _is_followed_by_another(candidate, after, least, trial, edits, propose):
+        elif (
+            best is None
+            and known is None
+            and _is_followed_by_another(first, candidate, after, least, trial, edits, propose)
+        ):
             return (candidate,), after
     return best
 
 
 def _is_followed_by_another(
-    candidate: Candidate, after: Outcome, least: float, trial: Trial, edits: Sequence[Edit], propose: Propose
+    first: Conflict,
+    candidate: Candidate,
+    after: Outcome,
+    least: float,
+    trial: Trial,
+    edits: Sequence[Edit],
+    propose: Propose,
 ) -> bool:
-    """Return whether a second repair settles the first of the conflicts that a candidate leaves, and most others."""
+    """Return whether a second repair settles the first of the conflicts that a candidate leaves, and most others.
+
+    A layer that fitted what the failing one declares contradicts the candidate: both are hardly wrong.
+    """
     made, left = [*edits, *candidate.edits], after.conflicts[0]
+    calls = [node.id for node in first.graph.nodes if operation(node) == left.operation]
+    if not any(True for call in calls for _ in declared_votes(first.graph, call)):
+        return False
     for second in islice(propose(left, made), _MOST_SECOND):
         both = trial([*made, *second.edits], left)
         if both is not None and _is_progress(left, after, both) and len(both.failing) < least:
