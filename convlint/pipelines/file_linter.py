@@ -131,6 +131,10 @@ def lint_text(path: str, data: bytes, project: Project) -> LintedFile:
             same = project.with_texts(project.texts.with_overlays({path: data}))
             findings = explained(path, checked, same, time.process_time() - start, _with_latent_defects)
         findings = [_with_condition(finding) for finding in _without_echoes(findings)]
+        if any(finding.severity == "error" for finding in findings) and (files := project.imports.read_files()):
+            from convlint.repairs.data_lines import with_data_lines
+
+            findings = [with_data_lines(f, files, project.texts) if f.severity == "error" else f for f in findings]
     except Exception as error:  # noqa: BLE001 - whatever it is, the other files are still checked
         import traceback
 

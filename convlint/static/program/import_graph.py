@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 
+from convlint.settings.data_files import SUFFIXES
 from convlint.source_text.texts import SourceTexts
 from convlint.static.program.import_scan import Name, scanned_imports
 from convlint.static.program.parse import Text, UnreadableError, decoded, parse
@@ -130,6 +131,10 @@ class ImportGraph:
         if not uses.issuperset(paths):
             uses.update(paths)
             self._changed.add(importer)
+
+    def read_files(self) -> list[str]:
+        """Return the data files that the files of the program read."""
+        return sorted({path for uses in self._uses.values() for path in uses if path.endswith(SUFFIXES)})
 
     def new_uses(self) -> dict[str, tuple[str, ...]]:
         """Return the files on which files depend directly, for those where that changed since the last call."""
