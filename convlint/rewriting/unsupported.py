@@ -17,7 +17,8 @@ def matches_pattern(name: str, patterns: Sequence[str]) -> bool:
 
 def unsupported(graph: Graph, kinds: Iterable[Kind], patterns: Sequence[str]) -> list[Refusal]:
     """A refusal of each kind for the dense convolutions of classes that it is not defined for, by their calls."""
-    kinds = [kind for kind in kinds if kind.base != "Linear"]
+    kinds = list(kinds)
+    kinds = [kind for kind in kinds if kind.base != "Linear"] or kinds
     groups: dict[tuple[str, str, Site | None], list[str]] = {}
     for layer in graph.layers:
         if not layer.base.startswith("Conv") or not matches_pattern(layer.name, patterns):

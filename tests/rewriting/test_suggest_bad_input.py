@@ -143,6 +143,11 @@ STAYS = {
         (*INPUT, *GROUPED, "--groups", "7"),
         "1 layer: 32 and 64 channels are not divisible by 7 groups",
     ),
+    "a kind for linear layers": (
+        "net.py:Net",
+        (*INPUT, "--kind", "global-depthwise"),
+        "1 layer: not supported for Conv2d",
+    ),
     "maps of another size": (
         "net.py:Same",
         ("--input", "32,22,16", "--kind", "factorised"),
