@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations
 
 from convlint.ir import Edit, Site
-from convlint.rewriting import layer_reads
+from convlint.rewriting import layer_reads, partial_calls
 from convlint.rewriting.base import Draft, EditedCall, Helper, NamedEdit, callee_edit, is_class_call, wrapping_edits
 from convlint.rewriting.layer_class import LINE, OUTPUT_PADDING, TUPLES, attribute, parameters_of
 from convlint.rewriting.layer_use import STEM_CHANNELS, LayerArguments
@@ -52,6 +52,8 @@ def drafts(
                 narrow = layer_class(passed | (more - _STATE))
                 yield replace(draft, edits=(*draft.edits, *reads), helpers=(narrow,))
             yield draft
+    if passed is None and all_fit:
+        yield from partial_calls.drafts(edited, base, layer_class)
     used = _used(edited)
     for more in dict.fromkeys((frozenset(), read, state)):
         helper = layer_class(used | more | {TUPLES})

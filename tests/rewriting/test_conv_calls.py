@@ -22,9 +22,9 @@ POINTWISE = LayerArguments(32, 64, (1, 1))
 DEPTHWISE = LayerArguments(32, 32, (3, 3), groups=32)
 
 
-def rewritten(text: str, *others: LayerArguments, code: str = "CVL502", number: int = 0) -> str:
+def rewritten(text: str, *others: LayerArguments, code: str = "CVL502", number: int = 0, name: str = "Conv2d") -> str:
     """The file after its first call of Conv2d was rewritten for DENSE, and not for ``others``, by one of the drafts."""
-    calls = [n for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Call) and "Conv2d" in ast.unparse(n.func)]
+    calls = [n for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Call) and name in ast.unparse(n.func)]
     texts = SourceTexts({"net.py": text.encode()})
     call = call_sites.at(lines.span("net.py", calls[0], lines.split(text)), texts)
     assert call is not None
@@ -41,6 +41,23 @@ def added(before: str, after: str) -> list[str]:
 
 
 HEAD = "from torch import nn\n\n\n"
+PARTIAL = "import functools\nfrom torch import nn\nconv3 = functools.partial(nn.Conv2d, kernel_size=3, {})\n"
+
+
+@pytest.mark.parametrize(
+    ("given", "call", "expected"),
+    [
+        ("bias=False", "conv3(32, 64)", "DepthwiseSeparableConv2d(32, 64, kernel_size=3, bias=False)"),
+        ("stride=1", "conv3(32, 64, stride=2)", "DepthwiseSeparableConv2d(32, 64, stride=2, kernel_size=3)"),
+        ("groups=2", "conv3(32, 64)", "separable(conv3(32, 64))"),
+        ("bias=BIAS", "conv3(32, 64)", "separable(conv3(32, 64))"),
+    ],
+)
+def test_a_partial_of_the_class_is_not_called(given: str, call: str, expected: str) -> None:
+    text = f"{PARTIAL.format(given)}layer = {call}\n"
+    assert rewritten(text, name="conv3").splitlines()[-1] == f"layer = {expected}"
+
+
 HELPER = HEAD + "def conv3x3(i, o, k=3, g=1):\n    return nn.Conv2d(i, o, k, padding=1, bias=False{})\n"
 CLASS = "conv = DepthwiseSeparableConv2d if {} else nn.Conv2d"
 
