@@ -22,8 +22,7 @@ from convlint.static.exploration.execute import descendants
 
 def completed(findings: Sequence[Finding], defects: Sequence[LatentDefect]) -> Sequence[Finding]:
     """Add latent defects to the findings of a file. One that a rule found as well is reported once."""
-    claimed = [each.site for each in findings if each.claim is not None and each.code in ("CVL201", "CVL203")]
-    places = [*(site for site in claimed if site is not None), *(_site(defect.repair) for defect in defects)]
+    places = [_site(defect.repair) for defect in defects]
     found = [(defect, finding(defect)) for defect in defects if not _uses_another(defect, places)]
     claims = {(f.code, f.site): f.claim for f in findings if f.claim is not None}
     new = {(each.code, each.site): each for _, each in found}

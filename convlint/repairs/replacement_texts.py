@@ -110,6 +110,7 @@ def texts(
             yield from ((f"{name} + {number.text}", SIMPLER) for name in unread(scope))
         if change.ratio is not None and change.ratio > 1:
             yield from ((f"{_factor(number.node)} * {factor}", SAME) for factor in factors(number, scope))
+            yield from ((text, SAME) for text in _squared(number.node))
     keyword, _ = number.place.file.parents.get(number.node, (None, ""))
     named = keyword.arg if isinstance(keyword, ast.keyword) and isinstance(scope, Function) else None
     if named and isinstance(scope, Function) and (named in parameters(scope) or assigned(scope, named)):
@@ -266,6 +267,14 @@ def _loops(scope: ast.AST) -> list[tuple[frozenset[str], frozenset[ast.AST]]]:
         for node in ast.walk(scope)
         if isinstance(node, ast.For)
     ]
+
+
+def _squared(node: ast.expr) -> Iterator[str]:
+    """A product of two names with either of them twice: ``channels * scale ** 2``."""
+    match node:
+        case ast.BinOp(left=ast.Name(id=left), op=ast.Mult(), right=ast.Name(id=right)):
+            yield f"{left} * {right} ** 2"
+            yield f"{right} * {left} ** 2"
 
 
 def _factor(node: ast.expr) -> str:

@@ -26,6 +26,7 @@ def shortcut_candidates(graph: Graph, failed: int, slicer: Slicer) -> list[Candi
     if not (merges.differs_in_channels(graph, node) or merges.differs_in_size(graph, node)):
         return []
     found: dict[ast.expr, Candidate] = {}
+    flags = list(_usual_flags(graph, node, slicer))
     for path, file, function in _functions(graph, node, slicer):
         for choice in ast.walk(function):
             if isinstance(choice, ast.If | ast.IfExp) and choice.test not in found:
@@ -34,7 +35,25 @@ def shortcut_candidates(graph: Graph, failed: int, slicer: Slicer) -> list[Candi
                     site = lines.span(path, choice.test, file.lines, getattr(function, "name", ""))
                     words = f"replace `{ast.unparse(choice.test)}` with `{text}`"
                     found[choice.test] = Candidate(Edit(site, text), None, None, Fraction(0), (0,), (0,), site, words)
-    return list(found.values())
+    return [*flags, *found.values()]
+
+
+def _usual_flags(graph: Graph, node: Node, slicer: Slicer) -> Iterator[Candidate]:
+    """The argument that makes a block project its shortcut, if other calls of the block pass it: ``project=True``."""
+    block = graph.layer(node.module)
+    site = None if block is None else block.site
+    call = call_sites.at(site, slicer.texts) if site is not None and slicer.owns(site.path) else None
+    if call is None or call.unpacks:
+        return
+    passed = {keyword.arg for keyword in call.node.keywords}
+    callee = ast.dump(call.node.func)
+    for other in (each for each in call.file.nodes if isinstance(each, ast.Call) and ast.dump(each.func) == callee):
+        for keyword in other.keywords:
+            is_on = isinstance(keyword.value, ast.Constant) and keyword.value.value is True
+            if is_on and keyword.arg not in passed:
+                passed.add(keyword.arg)
+                text = f"{keyword.arg}=True"
+                yield Candidate(call.adding(text), None, None, Fraction(0), (0,), (0,), call.site, f"add {text}")
 
 
 def _functions(graph: Graph, node: Node, slicer: Slicer) -> Iterator[tuple[str, ParsedFile, Function]]:

@@ -256,3 +256,39 @@ class Net(Base):
     assert finding.site.path == "model.py"
     assert "features = 32" in Path("model.py").read_text().splitlines()[finding.site.line - 1]
     assert [edit.text for edit in finding.repairs[0].edits] == ["24"]
+
+
+def test_a_class_that_fails_only_by_a_part_that_is_wrong_itself_is_not_reported() -> None:
+    (finding,) = errors(f"""{HEAD}
+class Unit(nn.Module):
+    def __init__(self, inputs, outputs):
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, outputs, 3, padding=1)
+        self.norm = nn.BatchNorm2d(inputs)
+
+    def forward(self, x):
+        return self.norm(self.conv(x)).relu()
+
+
+class Up(nn.Module):
+    def __init__(self, inputs, skip, outputs):
+        super().__init__()
+        self.up = nn.ConvTranspose2d(inputs, outputs, 2, 2)
+        self.unit = Unit(outputs + skip, outputs)
+
+    def forward(self, x, y):
+        return self.unit(torch.cat([self.up(x), y], 1))
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = Unit(3, 15), Unit(15, 30)
+        self.up = Up(30, 15, 15)
+
+    def forward(self, x):
+        y = self.first(x)
+        return self.up(self.second(nn.functional.max_pool2d(y, 2)), y)
+""")
+    assert finding.site is not None
+    assert (finding.site.line, [edit.text for edit in finding.repairs[0].edits]) == (9, ["outputs"])

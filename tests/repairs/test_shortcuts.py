@@ -94,3 +94,31 @@ def test_a_width_that_is_wrong_alone_is_repaired_and_not_the_condition() -> None
     )
     (finding,) = errors(source)
     assert "!=" not in finding.repairs[0].title
+
+
+def test_a_call_asks_for_the_projection_as_other_calls_of_the_block_do() -> None:
+    program = f"""{HEAD}
+class Block(nn.Module):
+    def __init__(self, cin, cout, project=False):
+        super().__init__()
+        self.body = nn.Conv2d(cin, cout, 3, padding=1)
+        self.project = nn.Conv2d(cin, cout, 1) if project else None
+
+    def forward(self, x):
+        return self.body(x) + (x if self.project is None else self.project(x))
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(Block(3, 16, project=True), Block(16, 32), nn.Conv2d(32, 5, 1))
+
+    def forward(self, x):
+        return self.body(x)
+
+
+Net()(torch.zeros(2, 3, 32, 32))
+"""
+    (finding,) = errors(program)
+    assert finding.repairs[0].title == "add project=True"
+    assert "Block(16, 32, project=True), nn" in apply(program.encode(), finding.repairs[0].edits).decode()
