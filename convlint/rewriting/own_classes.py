@@ -54,12 +54,12 @@ def drafts(
 ) -> Iterator[Draft]:
     """Drafts that call a class of the project instead of one of torch.nn."""
     if is_class_call(edited.call, base) and not edited.through and not edited.call.unpacks:
-        known = list(_known(edited.call, edited.project))
-        for name, node in known:
-            if (own := _own_class(name, node, _depthwise(node, base, between))) is not None:
+        known = list(_known(edited.call, edited.project, base))
+        for name, node, convs in known:
+            if (own := _own_class(name, node, _depthwise(node, convs, between))) is not None:
                 yield from _drafts(edited, own, all_fit=all_fit, fits=fits)
-        for name, node in known if all_fit and "Transpose" not in base else ():
-            if (own := _own_class(name, node, _block(node, base, between))) is not None:
+        for name, node, convs in known if all_fit and "Transpose" not in base else ():
+            if (own := _own_class(name, node, _block(node, convs, between))) is not None:
                 yield from _after_block(edited, own)
 
 
@@ -149,14 +149,25 @@ def _defaults(arguments: ast.arguments) -> list[ast.expr | None]:
     return [*arguments.defaults, *arguments.kw_defaults]
 
 
-def _known(call: WrittenCall, project: Project) -> Iterator[tuple[str, _Definition]]:
-    """The classes and functions that a file defines or imports from the project, apart from that of the call."""
+def _known(call: WrittenCall, project: Project, base: str) -> Iterator[tuple[str, _Definition, list[ast.Call]]]:
+    """The classes and functions that a file defines or imports from the project, apart from that of the call.
+
+    Each with the convolutions that it builds.
+    """
     for node in call.file.tree.body:
         if isinstance(node, _Definition) and not any(part is call.node for part in ast.walk(node)):
-            yield node.name, node
+            yield node.name, node, _convolutions(node, call.file, base)
         if isinstance(node, ast.ImportFrom) and (file := _file(node, call.site.path, project)) is not None:
             there = {each.name: each for each in file.tree.body if isinstance(each, _Definition)}
-            yield from ((a.asname or a.name, there[a.name]) for a in node.names if a.name in there)
+            named = [(a.asname or a.name, there[a.name]) for a in node.names if a.name in there]
+            yield from ((name, each, _convolutions(each, file, base)) for name, each in named)
+
+
+def _convolutions(node: _Definition, file: ParsedFile, base: str) -> list[ast.Call]:
+    """The calls of a class of torch.nn by any of its names in a file."""
+    imports = [alias for each in file.tree.body if isinstance(each, ast.ImportFrom) for alias in each.names]
+    names = {base, *(alias.asname for alias in imports if alias.name == base)}
+    return [each for each in _calls(node) if ast.unparse(each.func).rpartition(".")[2] in names]
 
 
 def _file(node: ast.ImportFrom, path: str, project: Project) -> ParsedFile | None:
@@ -172,9 +183,9 @@ def _file(node: ast.ImportFrom, path: str, project: Project) -> ParsedFile | Non
     return None
 
 
-def _depthwise(node: _Definition, base: str, between: IntermediateLayers) -> ast.Call | None:
+def _depthwise(node: _Definition, convs: Sequence[ast.Call], between: IntermediateLayers) -> ast.Call | None:
     """The convolution with as many groups as input channels, if this and a 1x1 one are built, and those between."""
-    convs, norms = _built(node, base)
+    norms = [each for each in _calls(node) if "Norm" in ast.unparse(each.func)]
     depthwise = [n for n in convs if _argument(n, "groups", 6) == _argument(n, "in_channels", 0)]
     pointwise = [n for n in convs if _argument(n, "kernel_size", 2) in ("1", "(1, 1)")]
     if len(convs) != 2 or not len(depthwise) == len(pointwise) == 1:
@@ -183,9 +194,9 @@ def _depthwise(node: _Definition, base: str, between: IntermediateLayers) -> ast
     return depthwise[0] if places == [True] * (between != "none") and _activates(node) == _ACTIVATION[between] else None
 
 
-def _block(node: _Definition, base: str, between: IntermediateLayers) -> ast.Call | None:
+def _block(node: _Definition, convs: Sequence[ast.Call], between: IntermediateLayers) -> ast.Call | None:
     """The only convolution, if its groups are a parameter, and what follows it is what belongs between two."""
-    convs, norms = _built(node, base)
+    norms = [each for each in _calls(node) if "Norm" in ast.unparse(each.func)]
     fits = len(convs) == 1 and len(norms) == (between != "none") and _activates(node) == _ACTIVATION[between]
     groups = _argument(convs[0], "groups", 6) if fits else ""
     init = _constructor(node)
@@ -193,11 +204,10 @@ def _block(node: _Definition, base: str, between: IntermediateLayers) -> ast.Cal
     return convs[0] if named and between != "none" and groups in _NAMES["groups"] else None
 
 
-def _built(node: _Definition, base: str) -> tuple[list[ast.Call], list[ast.Call]]:
-    """The convolutions and the norms that a class or function builds."""
+def _calls(node: _Definition) -> list[ast.Call]:
+    """The calls in the constructor of a class, or in a function."""
     init = _constructor(node)
-    calls = [(ast.unparse(n.func), n) for n in ast.walk(init) if isinstance(n, ast.Call)] if init else []
-    return [n for name, n in calls if name.endswith(base)], [n for name, n in calls if "Norm" in name]
+    return [each for each in ast.walk(init) if isinstance(each, ast.Call)] if init else []
 
 
 def _activates(node: _Definition) -> str:

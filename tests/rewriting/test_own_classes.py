@@ -77,6 +77,14 @@ def test_a_class_that_the_file_imports_is_called(tmp_path: Path, own: dict[str, 
     assert first_draft(tmp_path, own, call) == expected
 
 
+def test_a_convolution_may_have_another_name_in_the_file_of_the_class(tmp_path: Path) -> None:
+    own = OWN.format(**PLAIN, more="").replace(
+        "from torch import nn", "from torch import nn\nfrom torch.nn import Conv2d as C"
+    )
+    own = own.replace("nn.Conv2d(", "C(")
+    assert first_draft(tmp_path, own, "nn.Conv2d(32, 64, 3)") == "DSConv(32, 64, 3)"
+
+
 def test_a_class_that_the_file_does_not_know_is_not_called(tmp_path: Path) -> None:
     assert first_draft(tmp_path, PLAIN, "nn.Conv2d(32, 64, 3)", head="").startswith("DepthwiseSeparableConv2d")
 
