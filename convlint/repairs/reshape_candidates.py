@@ -48,16 +48,18 @@ def _texts(call: WrittenCall) -> Iterator[Candidate]:
 
 
 def kept_batch_candidates(graph: Graph, failed: int, slicer: Slicer) -> list[Candidate]:
-    """The edit after which a view before a failing layer returns the channels that this expects, and as many
-    samples as it got: it splits samples now.
+    """The edit after which a view before a failing layer returns what this expects of each sample: it splits samples
+    now, or leaves dimensions that a linear layer expects flattened.
     """
     node, expected = graph.nodes[failed], next((vote.number for vote, _ in declared_votes(graph, failed)), 0)
     view = next((each for each in graph_queries.producers(graph, node) if each.op not in ops.CHANNEL_PRESERVING), node)
-    if view.op != "reshape" or view.error or view.site is None or not slicer.owns(view.site.path):
+    if view.op not in ops.FLATTENING or view.error or view.site is None or not slicer.owns(view.site.path):
         return []
     before, after = graph.tensor(view.inputs[0]).shape, view.outputs[0].shape
     is_split = len(before) > 1 and len(after) > len(("batch", "channels")) and before[0] not in (0, after[0])
     call = slicer.call(view.site) if view.site else None
+    if call is not None and node.op == "linear" and before[2:] and after[2:]:
+        return list(_texts(call)) if prod(before[1:]) == expected else []  # all of a sample is expected
     if call is None or not is_split or prod(before[1:]) != expected * prod(after[2:]):
         return []
     edits = [call.replacing(size, str(expected)) for size in _sizes(call)[1:2]]

@@ -475,3 +475,19 @@ class Net(nn.Module):
     assert [finding.repairs[0].edits[0].text for finding in found] == ["20", "32"]
     edits = [edit for finding in found for edit in finding.repairs[0].edits]
     assert run(apply(program.encode(), edits).decode()).shape == (2, 4)
+
+
+def test_a_flatten_that_leaves_channels_is_repaired_and_not_the_layer_after_it() -> None:
+    program = f"""{HEAD}
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 24, 4, 4)
+        self.fc = nn.Linear(24 * 8 * 8, 5)
+
+    def forward(self, x):
+        return self.fc(torch.flatten(self.conv(x), 2))
+"""
+    (finding,) = errors(program + CALL)
+    assert [edit.text for edit in finding.repairs[0].edits] == ["torch.flatten(self.conv(x), 1)"]
+    assert run(apply(program.encode(), finding.repairs[0].edits).decode()).shape == (2, 5)
