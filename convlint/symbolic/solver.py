@@ -96,7 +96,7 @@ class Facts:
         free = sorted({s for dim in reduced for s in dim.symbols() if not s.opaque}, key=lambda s: (s.scope, s.name))
         start = dict(values)
         for quotient, meaning in self.quotients.items():
-            start[quotient] = meaning.evaluate(values)
+            start[quotient] = meaning.evaluate(start)  # which may be about another quotient
         tried = 0
         for count in (1, 2):
             for chosen in combinations([s for s in free if s in start], count):
