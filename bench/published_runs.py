@@ -101,7 +101,7 @@ class Call:
 
     def is_of(self, file: Path, cls: str) -> bool:
         texts = (self.same or self.fails, "CLASS")
-        return str(file) in self.files and any(re.search(rf"\b({cls}|CLASS)\(", text) for text in texts)
+        return str(file) in self.files and any(re.search(rf"\b({cls}|CLASS)\b", text) for text in texts)
 
     def proof(self, names: dict[str, Any], cls: str) -> Proof:
         """Run both calls. What the calls themselves need must be there, or an error proves nothing."""
@@ -141,7 +141,7 @@ def _run(model: str, inputs: str, names: dict[str, Any]) -> None:
 
     with torch.no_grad():
         built = eval(model, names).eval()  # noqa: S307  the calls of this file
-        built(*eval(f"({inputs.removesuffix(',')},)", names))  # noqa: S307
+        built(*(eval(f"({inputs.removesuffix(',')},)", names) if inputs else ()))  # noqa: S307
 
 
 def _calls() -> list[Call]:
