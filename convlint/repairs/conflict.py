@@ -35,6 +35,11 @@ class Conflict:
         return _operation(self.finding.site, self.finding.code) if layer is None else construction(layer)
 
     @property
+    def place(self) -> Site | None:
+        """The failing call."""
+        return None if self.node is None else self.graph.nodes[self.node].site
+
+    @property
     def frames(self) -> tuple[Site, ...]:
         """The failing call and the calls that built its layer, or the module around it; innermost first."""
         if self.node is None:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from convlint.ir import Edit, Finding
+from convlint.ir import Edit, Finding, Site
 from convlint.repairs.broken_classes import RepairedClasses, broken_classes, is_found, one_after_the_other
 from convlint.repairs.candidate import Candidate
 from convlint.repairs.conflict import Conflict, Operation, Outcome
@@ -165,11 +165,10 @@ def explained(path: str, checked: CheckedFile, project: Project, seconds: float,
     trials = StaticTrials(path, checked, project)
 
     def propose(conflict: Conflict, edits: Sequence[Edit]) -> list[Candidate]:
-        return (
-            []
-            if is_overruled(conflict.finding)
-            else followed_first(conflict, proposed(conflict, slicer.after(edits), suspected), latent)
-        )
+        if is_overruled(conflict.finding):
+            return []
+        own = [each for each in latent if _class_of(each.site) == _class_of(conflict.place)]
+        return followed_first(conflict, proposed(conflict, slicer.after(edits), suspected), own)
 
     budget = Budget(max(_SHARE * seconds, _LEAST), time.process_time)
     with _garbage_collected():
@@ -196,6 +195,11 @@ def explained(path: str, checked: CheckedFile, project: Project, seconds: float,
         others, errors = [*errors, *others], []
     numbered = [each.with_(program=path, step=step) for step, each in enumerate([*errors, *found])]
     return [*numbered, *others]
+
+
+def _class_of(site: Site | None) -> tuple[str, str] | None:
+    """The file and class in which a line is."""
+    return None if site is None else (site.path, site.function.rpartition(".")[0])
 
 
 def _in_order(causes: Sequence[Explanation], checked: CheckedFile, start: Outcome) -> list[Explanation]:

@@ -20,7 +20,7 @@ def is_unusual(file: ParsedFile, scope: ast.AST, node: ast.expr, text: str) -> b
     """Return whether an edit makes a layer change its width that did not, or leaves a parameter that is never a width
     itself.
     """
-    return _splits_widths(file, scope, node, text) or _scales_all(scope, node, text)
+    return _splits_widths(file, scope, node, text) or scales_all(scope, node, text)
 
 
 def _splits_widths(file: ParsedFile, scope: ast.AST, node: ast.expr, text: str) -> bool:
@@ -29,6 +29,8 @@ def _splits_widths(file: ParsedFile, scope: ast.AST, node: ast.expr, text: str) 
     """
     if not isinstance(node, ast.Name) or not text.isidentifier() or node.id == text:
         return False
+    if not any(isinstance(n, ast.Name) and n.id == text and isinstance(n.ctx, ast.Load) for n in ast.walk(scope)):
+        return False  # nothing else reads it: it was meant
     computed = [value for value, holds in assigned(scope, text) if not holds]
     if any(isinstance(each, ast.Name) and each.id == node.id for value in computed for each in ast.walk(value)):
         return False
@@ -44,7 +46,7 @@ def _splits_widths(file: ParsedFile, scope: ast.AST, node: ast.expr, text: str) 
     return any(isinstance(other, ast.Name) and other.id == node.id for other in others)
 
 
-def _scales_all(scope: ast.AST, node: ast.expr, text: str) -> bool:
+def scales_all(scope: ast.AST, node: ast.expr, text: str) -> bool:
     """Return whether a parameter would only be read in products or quotients, so that it is the width of no layer, or
     a variable would become a multiple of another one.
     """

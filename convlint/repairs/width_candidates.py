@@ -14,7 +14,7 @@ from convlint.repairs.conflict_ends import End, Role, ends_of, inside
 from convlint.repairs.replacement_texts import COMPUTED, FIXED, GENERALITY, NAME, SAME, SIMPLER, texts
 from convlint.repairs.slicer import Slicer
 from convlint.repairs.unread_names import leaves_attribute_unread, left_unread
-from convlint.repairs.usual_widths import is_unusual
+from convlint.repairs.usual_widths import scales_all
 from convlint.repairs.written_number import WrittenNumber
 from convlint.source_text.bindings import is_bound_at
 from convlint.source_text.call_sites import Function
@@ -114,7 +114,7 @@ def _oddity(number: WrittenNumber, text: str) -> int:
     """Say how odd a new literal is there; a progression says more than other numbers, and a name is usual."""
     if number.literal is not None and text.isidentifier():
         return -1
-    if is_unusual(number.place.file, number.place.scope, number.node, text):
+    if scales_all(number.place.scope, number.node, text):
         return 1
     return oddity(number.place.scope, number.node, text) - 3 * regularity(number.place.file, number.node, text)
 
