@@ -1,7 +1,7 @@
 """Run the latent defects that are reported in published packages: ``python -m bench.published_runs --folder FOLDER``.
 
 Each class is built with the arguments that should fail and with those that should work, and run. Libraries that its
-package needs and that are missing become stubs (``stubs.py``); some small ones are installed below the folder. An
+package needs and that are missing become stubs (``stubs.py``); some small ones are installed next to the folder. An
 argument that should have no effect is changed: the parameters of all layers must stay as they are.
 """
 
@@ -75,7 +75,7 @@ def _proof(folder: str, file: str, finding: Finding) -> Proof:
 
     os.chdir(folder)
     own = Path(folder, finding.claim.path if finding.claim is not None else file)
-    sys.path.insert(0, os.path.join(folder, ".needs"))
+    sys.path.insert(0, f"{folder}-needs")
     stubs.install(Path(folder), own)
     cls = finding.claim.cls if finding.claim is not None else (_IGNORED.search(finding.message) or ["", "", ""])[2]
     by_hand = next((call for call in _calls() if call.is_of(own.relative_to(folder), cls)), None)
@@ -231,8 +231,8 @@ def _code(text: str) -> str:
 
 
 def _needs(folder: Path) -> None:
-    """Install what stubs cannot replace below the folder."""
-    target = folder / ".needs"
+    """Install what stubs cannot replace next to the folder."""
+    target = folder.with_name(f"{folder.name}-needs")
     if not target.exists():
         pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", str(target), "-r", str(NEEDS)]
         subprocess.run(pip, check=True)
