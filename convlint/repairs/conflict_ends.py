@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterator
 from fractions import Fraction
 from math import prod
@@ -147,23 +146,30 @@ def _split(graph: Graph, failed: Node) -> Iterator[tuple[Vote, Fraction]]:
 
 
 def _reshaped(graph: Graph, failed: Node) -> Iterator[tuple[Vote, Fraction]]:
-    """The layer whose output a view cannot hold, with the channels that it can. Some may be cut off before."""
+    """The layer whose output a view cannot hold, with the channels that it can. Some may be cut off before, or it is
+    one of several equal parts.
+    """
     wanted = failed.attrs.get("shape", ())
     if failed.op != "reshape" or not failed.error or len(wanted) < 2 or not all(type(n) is int for n in wanted):
         return
-    if _unknown_sizes(graph.tensor(failed.inputs[0])) != _unknown_sizes(failed.outputs[0]):
-        return
     shape = graph.tensor(failed.inputs[0]).shape
+    if min(wanted) < 1 or not shape or shape[0] < 1:
+        return
+    if prod(_unknown_sizes(failed.outputs[0])) % prod(_unknown_sizes(graph.tensor(failed.inputs[0]))):
+        return
+    before = graph.producer(failed.inputs[0])
+    parts = len(before.outputs) if before.op in ("chunk", "split") else 1
     for vote, number in _scaled(graph, failed.inputs[0], Fraction(1)):
         pixels = prod(graph.nodes[vote.node].outputs[0].shape[2:])
-        channels, fitting = Fraction(prod(shape[1:]), pixels), Fraction(prod(wanted[1:]), pixels)
-        if min(wanted[1:]) > 0 and fitting.denominator == 1 and number + fitting - channels >= 1:
-            yield vote, number + fitting - channels
+        channels, fitting = Fraction(prod(shape[1:]), pixels), Fraction(prod(wanted), shape[0] * pixels)
+        right = parts * fitting if parts > 1 else number + fitting - channels
+        if fitting.denominator == 1 and right >= 1:
+            yield vote, right
 
 
-def _unknown_sizes(tensor: Tensor) -> Counter[int]:
+def _unknown_sizes(tensor: Tensor) -> list[int]:
     """The sizes of a tensor that stand for unknown ones."""
-    return Counter(tensor.shape[dim] for dim, _ in tensor.unknown)
+    return [tensor.shape[dim] for dim, _ in tensor.unknown]
 
 
 def _operands(graph: Graph, failed: Node) -> Iterator[tuple[Vote, Fraction]]:

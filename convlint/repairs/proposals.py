@@ -30,6 +30,10 @@ def proposed(conflict: Conflict, slicer: Slicer, suspected: Collection[Place] = 
     graph, node = conflict.graph, conflict.node
     layer = conflict.layer if node is None else graph.nodes[node].layer
     found = [] if layer is None else argument_candidates(graph, layer, slicer)
+    if node is None and layer is not None:  # what it receives says more than what its arguments may be
+        calls = [call.id for call in graph.nodes_of(layer) if call.error]
+        widths = [each for call in calls[:1] for each in width_candidates(graph, call, slicer, suspected)]
+        found = [*(replace(each, vote=None) for each in widths), *found]
     parts = unpacked(graph) if node is None else node if graph.nodes[node].op == "unpack" else None
     if parts is not None and not found:
         return [replace(candidate, vote=None) for candidate in width_candidates(graph, parts, slicer)]

@@ -48,10 +48,13 @@ def texts(
     if number.literal is not None:
         is_general = end.role != "other" and _takes_widths(number, ends)
         for literal in change.of_literal(number.literal):
-            if may_add and _is_times(number) and literal == _number_of_parts(graph, end):
+            if _is_times(number) and literal == _number_of_parts(graph, end):
                 yield str(literal), SIMPLER
             elif literal != 1 or not number.is_factor:  # it is dropped
                 yield (str(literal), FIXED if is_general else LITERAL)
+    if number.role == "element" and isinstance(number.node, ast.Name | ast.Attribute):
+        names = widths(number.place.scope, number.node) if isinstance(number.place.scope, Function) else []
+        yield from ((name, NAME) for name in names[:MOST_NAMES])
     if number.role in ("element", "unpacked") or (number.role in ("default", "attribute") and is_data):
         return
     if number.role == "argument" and number.place.depth == 0:
@@ -137,8 +140,12 @@ def _is_times(number: WrittenNumber) -> bool:
 
 
 def _number_of_parts(graph: Graph, end: End) -> int:
-    """The number of tensors whose concatenation a layer reads; 0 if it reads none, or they have different channels."""
-    joined = concatenation_before(graph, graph.nodes[end.vote.node])
+    """The number of equal tensors that a layer reads concatenated, or into which its output is divided; else 0."""
+    node = graph.nodes[end.vote.node]
+    if end.vote.label == "out":
+        readers = [reader for tensor in node.outputs for reader in graph.consumers(tensor.id)]
+        return next((len(reader.outputs) for reader in readers if reader.op in ("chunk", "split")), 0)
+    joined = concatenation_before(graph, node)
     parts = [] if joined is None else [graph.tensor(id).shape[joined.attrs["dim"]] for id in joined.inputs]
     return len(parts) if len(set(parts)) == 1 else 0
 

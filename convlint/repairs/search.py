@@ -266,6 +266,8 @@ def _is_progress(first: Conflict, before: Outcome, after: Outcome) -> bool:
         return False
     if first.is_merge:  # what reads the result fits one of its operands: a failure that moves there is not settled
         return after.failing <= before.failing
+    if _fails_when_called(first, after):
+        return False
     return all(map(before.may_fail, after.failing))
 
 
@@ -275,14 +277,17 @@ def _shows_others(first: Conflict, before: Outcome, after: Outcome) -> bool:
     The sizes of maps hide nothing: where they differ, the channels are known.
     """
     path, line, _ = first.operation
-    if first.is_of_sizes:
+    if first.is_of_sizes or _fails_when_called(first, after):
         return False
     if (path, line) not in after.reached or first.operation in after.failing:
         return False
-    if first.node is None:
-        return True
     new = [each for each in after.failing if not before.may_fail(each)]
     return before.dependent.issuperset(new) and first.readers.isdisjoint(after.failing - before.failing)
+
+
+def _fails_when_called(first: Conflict, after: Outcome) -> bool:
+    """Return whether a layer that could not be built is built, but fails: another of its numbers is wrong."""
+    return first.layer is not None and any(name == first.layer for _, _, name in after.failing)
 
 
 _MOST_LEFT = 0.25  # of the modules in which an operation failed: these have another cause

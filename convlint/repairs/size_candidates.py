@@ -112,11 +112,15 @@ def _centered(node: Node) -> Shape:
     return tuple([ops.kernel_extent(k, d) // 2 for k, d in zip(kernel, dilation, strict=True)])
 
 
+_USUAL = 2  # stride, and scale of an upsampling
+
+
 def _values(node: Node, others: Sequence[Node]) -> Iterator[tuple[str, Shape, int]]:
     """Other values of the arguments of a window, each with its order: the lowest are the most likely."""
     attrs = node.attrs
     if node.op == "interpolate":
-        yield from (("scale_factor", (n,), 0) for n in _SCALES if n != attrs.get("scale_factor", n))
+        scales = [n for n in _SCALES if n != attrs.get("scale_factor", n)]
+        yield from (("scale_factor", (n,), 0 if n == _USUAL else 2) for n in scales)
         return
     kernel, stride, padding = (attrs.get(name) for name in ("kernel_size", "stride", "padding"))
     if not (isinstance(kernel, tuple) and isinstance(stride, tuple) and isinstance(padding, tuple)):
@@ -132,7 +136,8 @@ def _values(node: Node, others: Sequence[Node]) -> Iterator[tuple[str, Shape, in
     strides = {other.attrs["stride"] for other in others if isinstance(other.attrs.get("stride"), tuple)}
     for value in [*strides, *[(n,) * count for n in range(1, _LARGEST_STRIDE + 1)]]:
         if len(value) == count and value != stride:
-            yield "stride", value, 1 if value in strides else 2
+            is_usual = value == (_USUAL,) * count and max(stride) > _USUAL
+            yield "stride", value, 0 if is_usual else 1 if value in strides else 2
     for size in range(2 if max(kernel) > 1 else 1, _LARGEST_KERNEL + 1):
         if (size,) * count != kernel:
             is_even = size % 2 == 0 and kernel[0] % 2 == 1

@@ -190,6 +190,8 @@ class _Walk:
                 self._follow_name(place, name, change)
             case ast.Attribute(value=owner, attr=name):
                 self._follow_attribute(place, owner, name, change)
+            case ast.Call(func=ast.Attribute(value=base, attr="pop")):
+                self._follow(place, base, change, "element", holds=True)
             case ast.Subscript(value=base, slice=index):
                 self._follow(place, base, change, "element", holds=True)
                 if isinstance(index, ast.Constant) and isinstance(index.value, str):
@@ -214,7 +216,7 @@ class _Walk:
     def _follow_attribute(self, place: Place, owner: ast.expr, name: str, change: Change, holds: bool = False) -> None:
         """Follow what an attribute of a module or an object is, in the first file around that writes any value for it.
 
-        A subclass in another file may have its own.
+        A subclass in another file may have its own. ``groups=cfg.groups`` passes on what it is.
         """
         texts = self._slicer.texts
         module = defining_files.module_named(texts, place, owner)
@@ -223,7 +225,8 @@ class _Walk:
             return
         of_self = isinstance(owner, ast.Name) and owner.id in ("self", "cls")
         for there in defining_files.files_around(texts, place, self._frames, of_self=of_self):
-            values = [*attributes(there.file, name), *(() if of_self else keyed(there.file, name))]
+            written = [*attributes(there.file, name), *(() if of_self else keyed(there.file, name))]
+            values = [each for each in written if of_self or ast.unparse(each).rpartition(".")[2] != name]
             self._follow_all(there, values, change, holds)
             if values and not of_self:
                 return

@@ -31,7 +31,7 @@ def width_candidates(
     block = merges.block_of(graph, graph.nodes[failed])
     ends = [inside(graph, end, block) if block else end for end in ends_of(graph, failed, slicer)]
     known = {str(end.vote.number) for end in ends}
-    suspected = {*suspected, *_always_failing(graph)}
+    suspected = {*suspected, *_always_failing(graph), *(() if block else _failing_for_several(graph, failed))}
     frames = {(number.site, number.frame) for end in ends for number in end.numbers}
     reached = Counter(site for site, _ in frames)  # the calls that a number is written for
     own = {*_in_the_model(graph)}
@@ -57,7 +57,7 @@ def width_candidates(
                 rank = (not is_likely, *own_rank)
                 odd = _oddity(number, text)
                 is_first = (in_class or is_guess) and end.vote.node == failed
-                cost = _cost(end, number, rank, (odd, is_part, not is_first))
+                cost = _cost(end, number, rank, (in_class and shared != in_class, odd, is_part, not is_first))
                 # A number of several calls is not as likely as that of one; whether a number is new decides nothing.
                 rank = (*rank[:-1], reached[number.site])
                 generality = GENERALITY.get(kind, 0) if number.place.is_parameterized else 0
@@ -99,6 +99,24 @@ def _always_failing(graph: Graph) -> Iterator[tuple[str, int]]:
     for frames, fails in built.items():
         if len(fails) > 1 and all(fails):
             yield frames[-1].path, frames[-1].line
+
+
+def _failing_for_several(graph: Graph, failed: int) -> Iterator[tuple[str, int]]:
+    """The calls that build the layers of a class whose sum fails for several calls of the class, or several widths.
+
+    One caller that is wrong makes it fail for one of them.
+    """
+    node = graph.nodes[failed]
+    if node.op not in merges.MERGES:
+        return
+    alike = [other for other in graph.nodes if other.error and (other.site, other.op) == (node.site, node.op)]
+    owners = [graph.layer(other.module) for other in alike]
+    shapes = [tuple(graph.tensor(id).shape[1:2] for id in other.inputs) for other in alike]
+    cases = {(owner.site, shape) for owner, shape in zip(owners, shapes, strict=True) if owner is not None}
+    calls = {site for site, _ in cases}
+    for layer in graph.layers if len(cases) > 1 else ():
+        if layer.site is not None and layer.leaf and layer.chain and layer.chain[0] in calls:
+            yield layer.site.path, layer.site.line
 
 
 def _in_the_model(graph: Graph) -> Iterator[tuple[str, int]]:
@@ -159,9 +177,10 @@ def _is_of_behavior(scope: ast.AST) -> bool:
 def _cost(end: End, number: WrittenNumber, rank: tuple[int, ...], odds: tuple[int, ...]) -> tuple[int, ...]:
     """Order edits by rank and ``odds``: then the end that is blamed first, the layer that fails, the smaller change."""
     *likely, is_elsewhere, is_default, kind, is_new = rank
-    odd, *others = odds
+    is_outside, odd, *others = odds
     return (
         *likely,
+        is_outside,
         odd,
         is_elsewhere,
         *others,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 from convlint import symbolic
@@ -13,6 +13,7 @@ from convlint.static.domain.objects import Class, Function, Instance, Outside, S
 from convlint.static.domain.values import UNKNOWN, InputMapping, Tensor, Value
 from convlint.static.exploration import list_inputs
 from convlint.static.exploration.entry_points import PARAMETERS, EntryPoint, ExecutionPath
+from convlint.static.exploration.optional_inputs import optional
 from convlint.static.exploration.rebuilt_layers import find_rebuilt
 from convlint.static.interpreter import Call, Interpreter, is_mapping, with_definitions
 from convlint.static.program.parse import cached, positional, walk
@@ -36,8 +37,8 @@ def _execute_class(path: ExecutionPath) -> None:
     call = _call_of(path, cls.node)
     init = cls.lookup("__init__")
     if type(init) is Function:
-        optional = _optional(interpreter, init.defaults, _is_empty)
-        call.kwargs = _arguments(interpreter, init, optional | path.variant, skip=1)
+        given = optional(interpreter, init, init.defaults, _is_empty)
+        call.kwargs = _arguments(interpreter, init, given | path.variant, skip=1)
         call.open_ended = init.node.args.kwarg is not None or init.node.args.vararg is not None
         if init.node.args.kwarg is not None and init.node.args.vararg is not None and init.owner is cls:
             _pass_on(path.entry_point.value, call)
@@ -97,7 +98,9 @@ def _forward_on_unknown_inputs(instance: Instance, call: Call) -> None:
     by_name = {parameter.arg for parameter in parameters.kwonlyargs}
     args = [value for name, value in values.items() if name not in by_name]
     kwargs = {name: value for name, value in values.items() if name in by_name}
-    kwargs |= _optional(interpreter, forward.defaults, lambda value: value is None or type(value) in (int, float))
+    kwargs |= optional(
+        interpreter, forward, forward.defaults, lambda value: value is None or type(value) in (int, float)
+    )
     interpreter.call(instance, call.with_args(args, kwargs, open_ended=parameters.vararg is not None))
 
 
@@ -135,17 +138,6 @@ def takes_tensor(forward: Function, parameter: ast.arg) -> bool:
 
 
 # --- arguments
-
-
-def _optional(
-    interpreter: Interpreter, values: Mapping[str, Value], is_placeholder: Callable[[Value], bool]
-) -> dict[str, Value]:
-    """Return UNKNOWN for parameters whose default may be a placeholder, if all inputs are to be passed."""
-    names = [name for name, value in values.items() if is_placeholder(value)]
-    if names and not interpreter.pass_all_inputs:
-        interpreter.left_out_inputs = True
-        return {}
-    return dict.fromkeys(names, UNKNOWN)
 
 
 def _arguments(
@@ -197,9 +189,9 @@ def _execute_function(path: ExecutionPath) -> None:
     interpreter.entry_code = function.node
     skip = 1 if function.owner is not None and function.kind != "staticmethod" else 0
     defaults = {name: value for name, value in function.defaults.items() if name not in _COMMAND_LINE}
-    optional = _optional(interpreter, defaults, lambda value: value is None or _is_empty(value))
+    given = optional(interpreter, function, defaults, lambda value: value is None or _is_empty(value))
     call, parameters = _call_of(path, function.node), function.node.args
-    call.kwargs = _arguments(interpreter, function, optional | path.variant, skip)
+    call.kwargs = _arguments(interpreter, function, given | path.variant, skip)
     call.args = [UNKNOWN] * skip + [call.kwargs.pop(parameter.arg) for parameter in positional(parameters)[skip:]]
     takes_more = parameters.kwarg is not None or parameters.vararg is not None
     call.open_ended = takes_more and _is_called(entry_point)

@@ -1,0 +1,38 @@
+"""Optional inputs that an entry point is called without."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Mapping
+
+from convlint.static.domain.objects import Function
+from convlint.static.domain.values import UNKNOWN, Value
+from convlint.static.interpreter import Interpreter
+
+
+def optional(
+    interpreter: Interpreter, function: Function, values: Mapping[str, Value], is_placeholder: Callable[[Value], bool]
+) -> dict[str, Value]:
+    """Return UNKNOWN for parameters whose default may be a placeholder, if all inputs are to be passed.
+
+    A function that replaces an input that was left out works without it.
+    """
+    names = [name for name, value in values.items() if is_placeholder(value)]
+    if names and not interpreter.pass_all_inputs:
+        if not all(_is_replaced(function.node, name) for name in names):
+            interpreter.left_out_inputs = True
+        return {}
+    return dict.fromkeys(names, UNKNOWN)
+
+
+def _is_replaced(node: ast.AST, name: str) -> bool:
+    """Return whether a function gives a parameter another value if it is None: ``if t is None: t = torch.zeros(n)``."""
+    for statement in getattr(node, "body", ()):
+        match statement:
+            case ast.If(
+                test=ast.Compare(left=ast.Name(id=tested), ops=[ast.Is()], comparators=[ast.Constant(value=None)]),
+                body=[ast.Assign(targets=[ast.Name(id=assigned)])],
+                orelse=[],
+            ) if tested == assigned == name:
+                return True
+    return False

@@ -1,0 +1,126 @@
+"""A mistake in a block that a model builds for many widths, or in the list that the model keeps of its widths."""
+
+from __future__ import annotations
+
+import pytest
+
+from convlint.source_text.edits import apply
+from tests.repairs.small_programs import HEAD, errors, folder, run
+
+__all__ = ["folder"]
+
+MODEL = f"""{HEAD}
+import torch.nn.functional as F
+
+
+class Embedding(nn.Module):
+    def __init__(self, dim):
+        super().__init__()
+        self.dim = dim
+
+    def forward(self, t):
+        args = t[:, None].float() * torch.arange(self.dim // 2)[None]
+        return torch.cat([torch.cos(args), torch.sin(args)], dim=-1)
+
+
+class ResBlock(nn.Module):
+    def __init__(self, in_ch, out_ch, time_dim):
+        super().__init__()
+        self.norm1 = nn.GroupNorm(8, in_ch)
+        self.conv1 = nn.Conv2d(in_ch, out_ch, 3, padding=1)
+        self.time = nn.Linear(time_dim, out_ch)
+        self.conv2 = nn.Conv2d(out_ch, out_ch, 3, padding=1)
+        self.skip = nn.Conv2d(in_ch, out_ch, 1) if in_ch != out_ch else nn.Identity()
+
+    def forward(self, x, emb):
+        h = self.conv1(F.silu(self.norm1(x))) + self.time(F.silu(emb))[:, :, None, None]
+        return self.conv2(F.silu(h)) + self.skip(x)
+
+
+class Attention(nn.Module):
+    def __init__(self, channels, heads=4):
+        super().__init__()
+        self.heads = heads
+        self.qkv = nn.Conv1d(channels, channels * 3, 1)
+        self.proj = nn.Conv1d(channels, channels, 1)
+
+    def forward(self, x):
+        b, c, h, w = x.shape
+        q, k, v = self.qkv(x.reshape(b, c, h * w)).chunk(3, dim=1)
+        q = q.reshape(b * self.heads, c // self.heads, h * w)
+        k = k.reshape(b * self.heads, c // self.heads, h * w)
+        v = v.reshape(b * self.heads, c // self.heads, h * w)
+        a = torch.softmax(torch.einsum("bct,bcs->bts", q, k), dim=-1)
+        out = torch.einsum("bts,bcs->bct", a, v).reshape(b, c, h * w)
+        return x + self.proj(out).reshape(b, c, h, w)
+
+
+class Net(nn.Module):
+    def __init__(self, mults=(1, 2, 4)):
+        super().__init__()
+        base, in_channels = 32, 3
+        self.embed = nn.Sequential(Embedding(base), nn.Linear(base, 48), nn.SiLU(), nn.Linear(48, 48))
+        self.stem = nn.Conv2d(in_channels, base, 3, padding=1)
+        self.downs = nn.ModuleList()
+        skips = [base]
+        cur = base
+        for mult in mults:
+            out = base * mult
+            self.downs.append(ResBlock(cur, out, 48))
+            cur = out
+            skips.append(cur)
+        self.mid = Attention(cur)
+        self.ups = nn.ModuleList()
+        for mult in (*reversed(mults), 1):
+            out = base * mult
+            self.ups.append(ResBlock(cur + skips.pop(), out, 48))
+            cur = out
+
+    def forward(self, x, t=None):
+        if t is None:
+            t = torch.zeros(x.shape[0], dtype=torch.long)
+        emb = self.embed(t)
+        h = self.stem(x)
+        hs = [h]
+        for block in self.downs:
+            h = block(h, emb)
+            hs.append(h)
+        h = self.mid(h)
+        for block in self.ups:
+            h = block(torch.cat([h, hs.pop()], 1), emb)
+        return h
+"""
+MISTAKES = {
+    "nn.Linear(time_dim, out_ch)": ("nn.Linear(time_dim, in_ch)", "out_ch"),
+    "nn.Conv2d(out_ch, out_ch, 3": ("nn.Conv2d(out_ch, in_ch, 3", "out_ch"),
+    "nn.Conv2d(in_ch, out_ch, 1)": ("nn.Conv2d(in_ch, in_ch, 1)", "out_ch"),
+    "channels * 3": ("channels * 2", "3"),
+    "nn.Linear(base, 48)": ("nn.Linear(in_channels, 48)", "base"),
+    "skips = [base]": ("skips = [in_channels]", "base"),
+}
+"""Each right text, the wrong one, and the repair."""
+
+
+def test_the_model_runs_and_nothing_is_found() -> None:
+    assert run(MODEL) is not None
+    assert errors(MODEL) == []
+
+
+@pytest.mark.parametrize("right", MISTAKES)
+def test_the_mistake_is_one_error_at_its_line_with_its_repair(right: str) -> None:
+    wrong, repair = MISTAKES[right]
+    source = MODEL.replace(right, wrong)
+    with pytest.raises((RuntimeError, ValueError)):
+        run(source)
+    (finding,) = errors(source)
+    assert finding.site is not None
+    assert wrong in source.splitlines()[finding.site.line - 1]
+    assert [edit.text for edit in finding.repairs[0].edits] == [repair]
+    assert run(apply(source.encode(), finding.repairs[0].edits).decode()) is not None
+
+
+def test_an_optional_input_that_the_forward_does_not_replace_may_be_always_passed() -> None:
+    source = MODEL.replace("(base, 48)", "(in_channels, 48)").replace(
+        "        if t is None:\n    ", "        if base:\n    "
+    )
+    assert errors(source.replace("if base:", "if t is None and x.dim() == 4:")) == []
