@@ -47,7 +47,7 @@ class Check:
             model = ModelEntry(self._target, self._inputs)
             linter = Linter(Config(select=self._select, models=(model,)))
             # The rules alone, as in the run below: tests/repairs is about the repairs of errors.
-            with patch("convlint.repairs.static_trials.proposed", return_value=[]):
+            with patch("convlint.repairs.static_trials.followed_first", return_value=[]):
                 found = linter.find(texts)
             assert not linter.problems
             return found
