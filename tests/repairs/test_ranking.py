@@ -550,3 +550,48 @@ class Net(nn.Module):
     (edit,) = finding.repairs[0].edits
     assert edit.text == "outputs"
     assert run(apply(source.encode(), [edit]).decode()) is not None
+
+
+CHOSEN_BY_NAME = f"""{HEAD}
+class Narrow(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.conv = nn.Conv2d(3, width, 3, padding=1)
+
+    def forward(self, x):
+        return self.conv(x)
+
+
+class Wide(Narrow):
+    scale = 2
+
+    def __init__(self, width):
+        super().__init__(width)
+        self.more = nn.Conv2d(width, width * self.scale, 1)
+
+    def forward(self, x):
+        return self.more(self.conv(x))
+
+
+PARTS = {{"narrow": Narrow, "wide": Wide}}
+
+
+class Model(nn.Module):
+    def __init__(self, part, width=24):
+        super().__init__()
+        self.part = PARTS[part](width)
+        self.head = nn.Conv2d(width, 5, 1)  # wrong for Wide
+
+    def forward(self, x):
+        return self.head(self.part(x))
+
+
+def Net():
+    return Model("wide")
+"""
+
+
+def test_an_attribute_that_one_of_several_classes_has_may_be_the_repair() -> None:
+    (finding,) = errors(CHOSEN_BY_NAME)
+    assert finding.repairs[0].edits[0].text == "width * self.part.scale"
+    assert run(apply(CHOSEN_BY_NAME.encode(), finding.repairs[0].edits).decode()) is not None
