@@ -554,6 +554,8 @@ class Net(nn.Module):
 
 CHOSEN_BY_NAME = f"""{HEAD}
 class Narrow(nn.Module):
+    scale = 1
+
     def __init__(self, width):
         super().__init__()
         self.conv = nn.Conv2d(3, width, 3, padding=1)
@@ -591,7 +593,7 @@ def Net():
 """
 
 
-def test_an_attribute_that_one_of_several_classes_has_may_be_the_repair() -> None:
+def test_an_attribute_of_a_class_that_a_name_chooses_may_be_the_repair() -> None:
     (finding,) = errors(CHOSEN_BY_NAME)
     assert finding.repairs[0].edits[0].text == "width * self.part.scale"
     assert run(apply(CHOSEN_BY_NAME.encode(), finding.repairs[0].edits).decode()) is not None
