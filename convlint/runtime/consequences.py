@@ -49,10 +49,11 @@ def run(model: nn.Module, inputs: Inputs, names: Sequence[str], texts: Mapping[s
     What works without the blocks that repeat others works; all else is tried with the whole model.
     """
     _show_source(texts)
-    smaller = _prepared(model)
+    smaller = model
     with suppress(Exception), silent():  # the model is tried as it is
-        if not without_repeats(smaller, inputs):
-            smaller = model
+        copied = _prepared(model)
+        if without_repeats(copied, inputs):
+            smaller = copied
     found: dict[str, str] = {}
     some = [name for name in names if name in _PROBES] if smaller is not model else []
     if some:

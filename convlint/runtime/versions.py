@@ -77,7 +77,10 @@ class _Fork:
         self._pid = os.fork()
         if self._pid == 0:
             os.close(self._pipe)
-            answer = run()
+            try:
+                answer = run()
+            except BaseException as error:  # what called this must not go on in a second process
+                answer = _failed("does-not-run", f"{type(error).__name__}: {one_line(error)}")
             processes.flush()
             with os.fdopen(written, "wb") as pipe:
                 pipe.write(json.dumps(serialize.encode(answer)).encode())
