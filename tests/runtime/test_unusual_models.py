@@ -113,16 +113,26 @@ def test_an_exported_model(mode: str) -> None:
     exported(torch.rand(2, 3, 16, 16))
 
 
-def test_a_converted_model_is_one_problem() -> None:
+def test_a_converted_model_runs_and_its_packed_layers_are_named() -> None:
     model = nn.Sequential(torch.ao.quantization.QuantStub(), nn.Conv2d(3, 8, 3), torch.ao.quantization.DeQuantStub())
     model.eval().qconfig = torch.ao.quantization.get_default_qconfig("x86")
     prepared = torch.ao.quantization.prepare(model)
     prepared(torch.rand(1, 3, 8, 8))
     converted = torch.ao.quantization.convert(prepared)
     report = convlint.check(converted, input=(3, 8, 8))
-    assert [problem.kind for problem in report.problems] == ["quantized"]
-    assert "the module `1` is a quantized Conv2d" in report.problems[0].message
+    assert not report.problems
+    assert [name for name, _ in report.models[0].graph.untraced] == ["1"]
+    assert "Not traced into: 1." in str(report)
     converted(torch.rand(1, 3, 8, 8))
+
+
+def test_a_layer_with_dynamic_quantization_is_named_and_the_others_are_counted() -> None:
+    model = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 4))
+    quantized = torch.ao.quantization.quantize_dynamic(model, {nn.Linear})
+    report = convlint.check(quantized, input=(3, 16, 16))
+    assert not report.problems
+    assert report.models[0].totals.macs == 8 * 27 * 16 * 16
+    assert [name for name, _ in report.models[0].graph.untraced] == ["3"]
 
 
 def test_an_operator_of_another_library_is_not_that_of_pytorch() -> None:

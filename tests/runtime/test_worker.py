@@ -234,6 +234,12 @@ def test_input_at_import_is_an_import_error(run: Run) -> None:
     assert "EOFError" in problem.message
 
 
+def test_an_import_from_the_folder_above_says_where_to_start(run: Run, tmp_path: Path) -> None:
+    problem = only(run(top=f"import {tmp_path.name}.blocks"))
+    assert problem.kind == "import-error"
+    assert f"; {tmp_path.parent} has {tmp_path.name!r}: start convlint there, with {tmp_path.name}/" in problem.message
+
+
 def test_prints_go_to_stderr_and_much_of_it_does_no_harm(run: Run, capfd: pytest.CaptureFixture[str]) -> None:
     # The worker of this module began before `capfd`: one of its own has the captured stderr.
     del run

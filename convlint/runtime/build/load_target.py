@@ -94,7 +94,7 @@ def _module_of(target: Target) -> ModuleType | None:
     """Return the module of a target, as it was imported."""
     if target.path is None:
         return sys.modules.get(target.module or "")
-    file = Path(target.path).absolute()
+    file = Path(os.path.abspath(target.path))
     named = [(module, getattr(module, "__file__", None)) for module in list(sys.modules.values())]
     return next((module for module, path in named if path and Path(path).absolute() == file), None)
 
@@ -108,7 +108,7 @@ def check_model(value: Any, target: Target) -> nn.Module:
 
 
 def _import_file(path: str) -> ModuleType:
-    file = Path(path).absolute()
+    file = Path(os.path.abspath(path))
     _check_text(file)
     folder, parts = file.parent, [] if file.stem == "__init__" else [file.stem]
     while (folder / "__init__.py").is_file():
@@ -119,7 +119,7 @@ def _import_file(path: str) -> ModuleType:
     sys.path[:] = [str(folder), *sys.path, os.getcwd()]
     sys.argv = [str(file)]
     name = ".".join(parts)
-    with _import_problems(f"{file.name} cannot be imported"):
+    with _import_problems(f"{file.name} cannot be imported", file):
         if len(parts) > 1:
             importlib.import_module(".".join(parts[:-1]))
         if name in sys.modules:
@@ -158,8 +158,8 @@ def _import_module(name: str, root: str) -> ModuleType:
 
 
 @contextmanager
-def _import_problems(refusal: str) -> Iterator[None]:
-    """Context in which exceptions become problems; their messages begin with ``refusal``."""
+def _import_problems(refusal: str, file: Path | None = None) -> Iterator[None]:
+    """Context in which exceptions become problems; their messages begin with ``refusal``. ``file`` is imported."""
     try:
         yield
     except ProblemError:
@@ -170,7 +170,18 @@ def _import_problems(refusal: str) -> Iterator[None]:
         text = f"{refusal}: {type(error).__name__}: {one_line(error)}"
         if isinstance(error, ImportError) and "relative import" in text:
             text += "; write the target as package.module:Name, from the folder that contains the package"
+        if isinstance(error, ModuleNotFoundError) and file is not None and error.name is not None:
+            text += _folder_of(error.name, file)
         raise ProblemError("import-error", text, failure_of(error, "constructor").site) from error
+
+
+def _folder_of(module: str, file: Path) -> str:
+    """Advice to start in the folder above ``file`` that has a module; empty if only the current one has it."""
+    top = module.partition(".")[0]
+    for folder in file.resolve().parents:
+        if folder != Path.cwd() and ((folder / top).is_dir() or (folder / f"{top}.py").is_file()):
+            return f"; {folder} has {top!r}: start convlint there, with {file.resolve().relative_to(folder)}:Name"
+    return ""
 
 
 def _check_text(file: Path) -> None:

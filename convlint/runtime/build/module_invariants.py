@@ -15,8 +15,6 @@ from torch import Tensor, nn
 from convlint.runtime.failures import ProblemError, one_line
 
 _KIND = "broken-module"
-_QUANTIZED = ("torch.ao.nn.quantized", "torch.ao.nn.intrinsic.quantized", "torch.ao.nn.sparse.quantized")
-_WITHOUT_WEIGHTS = frozenset({"Quantize", "DeQuantize", "FloatFunctional", "FXFloatFunctional", "QFunctional"})
 _PARTS = {"_modules": nn.Module, "_parameters": Tensor, "_buffers": Tensor}
 
 
@@ -55,9 +53,6 @@ def _check_one(name: str, module: nn.Module) -> None:
         raise ProblemError(_KIND, f"{what} is not hashable, but PyTorch keeps modules in sets")
     if isinstance(module, torch.jit.ScriptModule):
         return  # its parts are in C++
-    if str(type(module).__module__).startswith(_QUANTIZED) and type(module).__name__ not in _WITHOUT_WEIGHTS:
-        text = f"{what} is a quantized {type(module).__name__}, whose weights are packed; check the model before it"
-        raise ProblemError("quantized", f"{text} is converted")
     for key, wanted in _PARTS.items():
         parts = vars(module).get(key)
         if not isinstance(parts, dict):

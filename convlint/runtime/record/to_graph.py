@@ -18,7 +18,7 @@ from convlint.runtime.build import construction_sites
 from convlint.runtime.record import call_attributes, operations
 from convlint.runtime.record.layers import layers
 from convlint.runtime.record.recorder import Recorder
-from convlint.runtime.record.steps import Step, Value, named_tensors_in
+from convlint.runtime.record.steps import ModuleCall, Step, Value, named_tensors_in
 from convlint.runtime.record.to_fx import FxGraph
 from convlint.runtime.record.unregistered import unregistered
 from convlint.support.dataclass import dataclass
@@ -61,6 +61,20 @@ class _Called(NamedTuple):
     read: Sequence[Value]
 
 
+_QUANTIZED = ("torch.ao.nn.quantized", "torch.ao.nn.intrinsic.quantized", "torch.ao.nn.sparse.quantized")
+
+
+def _packed(calls: Iterable[ModuleCall]) -> dict[str, str]:
+    """The quantized layers that were called, with the reason why their numbers are not counted."""
+    called = {call.name: call.module for call in calls}
+    reason = "the weights of a quantized layer are packed, so its parameters and multiply-accumulates are not counted"
+    return {
+        name: reason
+        for name, module in called.items()
+        if type(module).__module__.startswith(_QUANTIZED) and hasattr(module, "_packed_params")
+    }
+
+
 class _Conversion:
     def __init__(self, recording: Recording) -> None:
         self.recording = recording
@@ -91,7 +105,7 @@ class _Conversion:
             outputs=tuple(_described(self.recording.result)),
             training=self.recording.training,
             failure=self.recording.failure,
-            untraced=tuple(recorder.unseen.items()),
+            untraced=tuple((_packed(recorder.calls) | recorder.unseen).items()),
             unregistered_layers=tuple(_sites_of(kept_lists)),
             read_parameters=tuple(self.read),
             rebuilt_layers=self.recording.rebuilt,
