@@ -97,7 +97,8 @@ class ArgumentSpace:
 
     def base(self) -> Arguments:
         """The arguments that are not widths: defaults, and usual values for parameters without one."""
-        return {p.name: _usual(p) for p in self.parameters if p not in self.widths and p not in self.width_lists}
+        widths = {p.name for p in (*self.widths, *self.width_lists)}
+        return {p.name: _usual(p) for p in self.parameters if p.name not in widths}
 
     def with_pattern(self, pattern: Sequence[int], unit: int = UNIT) -> Arguments:
         """The arguments with widths in the proportions of ``pattern``."""
