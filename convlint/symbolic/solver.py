@@ -13,6 +13,7 @@ from convlint.symbolic.expr import ZERO, Apply, Atom, Dim, Monomial, Symbol, app
 
 Pair = tuple[Dim, Dim]
 _MAX_FACTS = 200
+_LONGEST_NAME = 1_000  # of a quotient of quotients: each may have the one before it in it twice
 _MAX_TRIED = 5_000
 
 
@@ -63,8 +64,9 @@ class Facts:
             if atom not in value.symbols():
                 return atom, value
             divisor = _divisor(value, atom)
-            if divisor is not None:
-                quotient = Symbol(f"({atom.name} // {divisor})", atom.scope)
+            name = "" if divisor is None else f"({atom.name} // {divisor})"
+            if divisor is not None and len(name) <= _LONGEST_NAME:
+                quotient = Symbol(name, atom.scope)
                 self.quotients[quotient] = _as_dim(atom) // divisor
                 return atom, divisor * _as_dim(quotient)
         return None

@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import combinations, permutations, product
+from itertools import combinations, pairwise, permutations, product
 
 import pytest
 from hypothesis import assume, given
@@ -277,3 +277,10 @@ def test_opaque_symbols_are_equal_to_themselves_but_not_determined() -> None:
     assert provably_equal(A * lost, lost * A)
     assert not (A * lost).determined
     assert A.determined
+
+
+def test_a_chain_of_divisors_takes_little_memory() -> None:
+    chain = [symbol(f"n{i}", 1) for i in range(40)]
+    facts = Facts([(after % before, constant(0)) for before, after in pairwise(chain)])
+    assert facts.divisible(chain[1], chain[0])
+    assert max(len(quotient.name) for quotient in facts.quotients) <= 1_000
