@@ -58,7 +58,7 @@ def _common_size(run: Execution, left: Num, right: Num) -> Num | None:
     if equal is False:
         return _common_unequal(run, left, right)
     if is_indefinite(left) or is_indefinite(right):
-        if differ_for_all_maps(left, right):
+        if _differ_for_all_maps(left, right):
             return None
         if is_indefinite(left) and is_indefinite(right):
             return run.fresh("size")
@@ -76,15 +76,13 @@ def _common_unequal(run: Execution, left: Num, right: Num) -> Num | None:
     return large
 
 
-def differ_for_all_maps(left: Num, right: Num) -> bool:
+def _differ_for_all_maps(left: Num, right: Num) -> bool:
     """Return whether two sizes that depend on one size of the input differ, and are not 1, whenever that is large.
 
     For example ``H`` and ``(H + 1) // 2``, which are equal for a single pixel alone. 512 sizes in a row have every
     remainder that the strides of a network leave.
     """
     if type(left) is not Dim or type(right) is not Dim or left.is_unknown or right.is_unknown:
-        return False
-    if not is_indefinite(left) and not is_indefinite(right):
         return False
     symbols = {*left.symbols(), *right.symbols()}
     symbol = next(iter(symbols))

@@ -8,7 +8,6 @@ from itertools import chain
 from convlint.static.domain.execution import Execution
 from convlint.static.domain.values import UNKNOWN, Shape, Tensor, Value
 from convlint.static.torch_shapes.arguments import is_sequence, unknown_result
-from convlint.static.torch_shapes.broadcasting import differ_for_all_maps
 from convlint.static.torch_shapes.registry import operation
 from convlint.static.torch_shapes.sizes import axis as position_of
 from convlint.static.torch_shapes.sizes import dim_error, replaced, shape_of, shape_of_rank, show, total
@@ -44,7 +43,7 @@ def _concatenate(run: Execution, parts: Sequence[Tensor], dim: Value, shapes: Se
         for at, size in enumerate(shape):
             if at == position:
                 continue
-            if differ_for_all_maps(result[at], size) or not run.demand(result[at], size):
+            if not run.demand(result[at], size):
                 error = error or (
                     f"Sizes of tensors must match except in dimension {position}. Expected size "
                     f"{result[at]} but got size {size} for tensor number {index} in the list."
