@@ -26,13 +26,13 @@ def optional(
 
 
 def _is_replaced(node: ast.AST, name: str) -> bool:
-    """Return whether a function gives a parameter another value if it is None: ``if t is None: t = torch.zeros(n)``."""
+    """Return whether a function makes a tensor for a parameter that is None: ``if t is None: t = torch.zeros(n)``."""
     for statement in getattr(node, "body", ()):
         match statement:
             case ast.If(
                 test=ast.Compare(left=ast.Name(id=tested), ops=[ast.Is()], comparators=[ast.Constant(value=None)]),
-                body=[ast.Assign(targets=[ast.Name(id=assigned)])],
+                body=[ast.Assign(targets=[ast.Name(id=assigned)], value=ast.Call(func=made))],
                 orelse=[],
-            ) if tested == assigned == name:
+            ) if tested == assigned == name and ast.unparse(made).startswith("torch."):
                 return True
     return False
