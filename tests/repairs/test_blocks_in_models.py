@@ -120,7 +120,5 @@ def test_the_mistake_is_one_error_at_its_line_with_its_repair(right: str) -> Non
 
 
 def test_an_optional_input_that_the_forward_does_not_replace_may_be_always_passed() -> None:
-    source = MODEL.replace("(base, 48)", "(in_channels, 48)").replace(
-        "        if t is None:\n    ", "        if base:\n    "
-    )
-    assert errors(source.replace("if base:", "if t is None and x.dim() == 4:")) == []
+    source = MODEL.replace("nn.Linear(base, 48)", "nn.Linear(in_channels, 48)")
+    assert errors(source.replace("if t is None:", "if t is None and x.dim() == 4:")) == []
