@@ -71,7 +71,7 @@ def _packed(calls: Iterable[ModuleCall]) -> dict[str, str]:
     return {
         name: reason
         for name, module in called.items()
-        if type(module).__module__.startswith(_QUANTIZED) and hasattr(module, "_packed_params")
+        if str(type(module).__module__).startswith(_QUANTIZED) and hasattr(module, "_packed_params")
     }
 
 
