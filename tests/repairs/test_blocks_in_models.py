@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from convlint.source_text.edits import apply
-from tests.repairs.small_programs import HEAD, errors, folder, run
+from tests.repairs.small_programs import HEAD, assert_mended, errors, folder, run
 
 __all__ = ["folder"]
 
@@ -109,14 +108,7 @@ def test_the_model_runs_and_nothing_is_found() -> None:
 @pytest.mark.parametrize("right", MISTAKES)
 def test_the_mistake_is_one_error_at_its_line_with_its_repair(right: str) -> None:
     wrong, repair = MISTAKES[right]
-    source = MODEL.replace(right, wrong)
-    with pytest.raises((RuntimeError, ValueError)):
-        run(source)
-    (finding,) = errors(source)
-    assert finding.site is not None
-    assert wrong in source.splitlines()[finding.site.line - 1]
-    assert [edit.text for edit in finding.repairs[0].edits] == [repair]
-    assert run(apply(source.encode(), finding.repairs[0].edits).decode()) is not None
+    assert_mended(MODEL.replace(right, wrong), wrong, repair)
 
 
 def test_an_optional_input_that_the_forward_does_not_replace_may_be_always_passed() -> None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from convlint.source_text.edits import apply
-from tests.repairs.small_programs import HEAD, errors, folder, run
+from tests.repairs.small_programs import HEAD, assert_mended, errors, folder, run
 
 __all__ = ["folder"]
 
@@ -134,13 +133,4 @@ def test_the_model_runs_and_nothing_is_found() -> None:
 @pytest.mark.parametrize("right", MISTAKES)
 def test_one_mistake_in_a_block_is_one_error_with_its_repair(right: str) -> None:
     wrong, repair = MISTAKES[right]
-    source = MODEL.replace(right, wrong)
-    with pytest.raises(RuntimeError):
-        run(source)
-    (finding,) = errors(source)
-    assert finding.site is not None
-    assert wrong in source.splitlines()[finding.site.line - 1]
-    assert [edit.text for edit in finding.repairs[0].edits] == [repair]
-    repaired = apply(source.encode(), finding.repairs[0].edits).decode()
-    assert run(repaired) is not None
-    assert errors(repaired) == []
+    assert_mended(MODEL.replace(right, wrong), wrong, repair)
