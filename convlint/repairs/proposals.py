@@ -28,30 +28,47 @@ def proposed(conflict: Conflict, slicer: Slicer, suspected: Collection[Place] = 
     ``suspected`` are lines of classes that fail for some arguments.
     """
     graph, node = conflict.graph, conflict.node
-    layer = conflict.layer if node is None else graph.nodes[node].layer
-    found = [] if layer is None else argument_candidates(graph, layer, slicer)
-    if node is None and layer is not None:  # what it receives says more than what its arguments may be
-        calls = [call.id for call in graph.nodes_of(layer) if call.error]
-        widths = [each for call in calls[:1] for each in width_candidates(graph, call, slicer, suspected)]
-        found = [*(replace(each, vote=None) for each in widths), *found]
-    parts = unpacked(graph) if node is None else node if graph.nodes[node].op == "unpack" else None
-    if parts is not None and not found:
-        return [replace(candidate, vote=None) for candidate in width_candidates(graph, parts, slicer)]
-    if node is not None and not found:
-        if node in graph.derived(calls_of_merged_batches):
-            return reshape_candidates(graph, node, slicer)
-        if graph.nodes[node].op in ops.FLATTENING:
-            others = width_candidates(graph, node, slicer)
-            return [*view_candidates(graph, node, slicer), *(replace(each, vote=None) for each in others)]
-        widths = width_candidates(graph, node, slicer, {*suspected, *_inconsistent(graph, graph.nodes[node])})
-        shortcuts = shortcut_candidates(graph, node, slicer)
-        ordered = (
-            [*widths, *shortcuts] if merges.differs_in_channels(graph, graph.nodes[node]) else [*shortcuts, *widths]
-        )
-        others = [*size_candidates(graph, node, slicer), *parameter_candidates(graph, node, slicer)]
-        first = [*joined_dimension(graph, node, slicer), *kept_batch_candidates(graph, node, slicer)]
-        found = class_candidates(graph, node, slicer) or [*first, *ordered, *others]
-    return found
+    if node is None:
+        return _of_a_constructor(graph, conflict.layer, slicer, suspected)
+    call = graph.nodes[node]
+    arguments = [] if call.layer is None else argument_candidates(graph, call.layer, slicer)
+    return arguments or _of_a_call(graph, call, slicer, suspected)
+
+
+def _of_a_constructor(graph: Graph, name: str | None, slicer: Slicer, suspected: Collection[Place]) -> list[Candidate]:
+    """The edits for a layer that cannot be built: what it receives says more than what its arguments may be. Without
+    one, for a forward that cannot unpack a tensor.
+    """
+    calls = [call.id for call in graph.nodes_of(name) if call.error][:1] if name is not None else []
+    widths = [each for call in calls for each in width_candidates(graph, call, slicer, suspected)]
+    arguments = [] if name is None else argument_candidates(graph, name, slicer)
+    parts = unpacked(graph)
+    if parts is not None and not widths and not arguments:
+        widths = width_candidates(graph, parts, slicer)
+    return [*(replace(each, vote=None) for each in widths), *arguments]
+
+
+def _of_a_call(graph: Graph, call: Node, slicer: Slicer, suspected: Collection[Place]) -> list[Candidate]:
+    """The edits for a call whose layer has valid arguments."""
+    node = call.id
+    if call.op == "unpack":
+        return [replace(each, vote=None) for each in width_candidates(graph, node, slicer)]
+    if node in graph.derived(calls_of_merged_batches):
+        return reshape_candidates(graph, node, slicer)
+    if call.op in ops.FLATTENING:
+        others = width_candidates(graph, node, slicer)
+        return [*view_candidates(graph, node, slicer), *(replace(each, vote=None) for each in others)]
+    if classes := class_candidates(graph, node, slicer):
+        return classes
+    widths = width_candidates(graph, node, slicer, {*suspected, *_inconsistent(graph, call)})
+    shortcuts = shortcut_candidates(graph, node, slicer)
+    return [
+        *joined_dimension(graph, node, slicer),
+        *kept_batch_candidates(graph, node, slicer),
+        *([*widths, *shortcuts] if merges.differs_in_channels(graph, call) else [*shortcuts, *widths]),
+        *size_candidates(graph, node, slicer),
+        *parameter_candidates(graph, node, slicer),
+    ]
 
 
 def _inconsistent(graph: Graph, node: Node) -> Iterator[Place]:
