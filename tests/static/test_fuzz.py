@@ -284,6 +284,7 @@ def test_real_models_with_misplaced_tokens() -> None:
 
 
 @pytest.mark.sweep
+@pytest.mark.filterwarnings("ignore:Generating overly large repr")  # of the strategy, in a message
 def test_for_an_hour(capsys: pytest.CaptureFixture[str]) -> None:
     end = time.monotonic() + 60 * float(os.environ.get("CONVLINT_FUZZ_MINUTES", "60"))
     start = int(os.environ.get("CONVLINT_FUZZ_SEED", "0"))
