@@ -60,7 +60,7 @@ async def soaked(folder: Path, *, warm: int, edits: int, marks: int, seconds: fl
 async def test_memory_after_some_edits(tmp_path: Path) -> None:
     """What is kept at every edit shows in every part; Python takes another piece of memory now and then."""
     sizes, _ = await soaked(tmp_path, warm=15, edits=90, marks=3, seconds=90)
-    assert min(late / early for early, late in pairwise(sizes)) < 1.01, sizes
+    assert min(late / early for early, late in pairwise(sizes)) < 1.005, sizes  # a kept syntax tree is 1.008
 
 
 @pytest.mark.sweep
