@@ -33,6 +33,14 @@ UNDECIDED = {
         "self.grey = nn.Conv2d(1, 8, 3)\nself.colour = nn.Conv2d(3, 8, 3)",
         "return self.grey(x) if is_grey(x) else self.colour(x)",
     ),
+    "maps or volumes, as the rank of the input says": (
+        "def merged(x):\n    if x.dim() == 5:\n        return x.flatten(1, 2)\n    elif x.dim() == 6:\n"
+        "        return x.flatten(1, 2).flatten(2, 3)[:, :, None]\n    else:\n        raise ValueError(x.shape)\n\n\n"
+        "def normed(x):\n    if len(x.shape) == 4:\n        m = x.mean((2, 3), True)\n        return x - m, m\n"
+        "    elif len(x.shape) == 5:\n        m = x.mean((2, 3, 4), True)\n        return x - m, m\n"
+        "    else:\n        raise ValueError(x.shape)\n\n\n"
+        + net("self.conv = nn.Conv2d(6, 8, 1)", "x, m = normed(merged(x))\nreturn self.conv(x) + m")
+    ),
     "a filter of two ranks": net(
         "self.body = nn.Conv2d(3, 8, 1)",
         "x = self.body(x)\nif is_flat(f):\n    y = F.conv2d(x, f)\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from convlint.static.domain.execution import Raised
@@ -42,7 +43,7 @@ def _raising_branch(node: ast.If) -> bool | None:
 
 def _both_branches(interpreter: Interpreter, node: ast.If, scope: Scope) -> BlockEnd | None:
     """Execute both branches of an unknown condition, except one that leaves; what they assign is what both leave."""
-    if node.orelse and isinstance(node.body[-1], ast.Return) and isinstance(node.orelse[-1], ast.Return):
+    if isinstance(node.body[-1], ast.Return) and _returns(node.orelse):
         return _either_return(interpreter, node, scope)
     if isinstance(node.body[-1], _LEAVING):
         scope.skipped = node.body[0] if isinstance(node.body[0], ast.Return) else scope.skipped
@@ -63,6 +64,16 @@ def _both_branches(interpreter: Interpreter, node: ast.If, scope: Scope) -> Bloc
     for (owner, name), first, second in zip(places, *ends, strict=True):
         _rebind(owner, name, joined_values(interpreter, first, second, unknown))
     return None
+
+
+def _returns(block: Sequence[ast.stmt]) -> bool:
+    """Return whether a block ends with a return on each of its branches that does not raise."""
+    match block:
+        case [*_, ast.Return()]:
+            return True
+        case [*_, ast.If(body=[*_, ast.Return() | ast.Raise()], orelse=rest)]:
+            return _returns(rest) or (bool(rest) and isinstance(rest[-1], ast.Raise))
+    return False
 
 
 def _either_return(interpreter: Interpreter, node: ast.If, scope: Scope) -> BlockEnd | None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 UNBOUND: Final = object()  # the value of a name or attribute that a branch does not bind
 _CALLABLE = frozenset({Instance, Class, Function, Partial, Either})
 _DEEPEST = 4  # alternatives of one value
+_MOST_PARTS = 8  # of a tuple that is joined part by part
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,10 +26,13 @@ class Outcome:
 
     value: Value
     shape: Shape | None = None
+    parts: tuple[Outcome, ...] = ()  # of a tuple
 
 
 def outcome(interpreter: Interpreter, value: Value) -> Outcome:
     """Return a value with its shape, as it is known in the branch that runs."""
+    if type(value) is tuple and 0 < len(value) <= _MOST_PARTS and is_small(value):
+        return Outcome(value, parts=tuple([outcome(interpreter, item) for item in value]))
     if type(value) is not Tensor or value.shape is None or value.cell.is_guess:
         return Outcome(value)
     return Outcome(value, tuple([interpreter.execution.reduced(size) for size in value.shape]))
@@ -45,6 +49,9 @@ def joined_values(interpreter: Interpreter, first: Outcome, second: Outcome, unk
         return _joined_tensors(interpreter, first, second) or unknown
     if type(one) in PLAIN and type(one) is type(other) and is_small(one) and one == other:
         return one
+    if len(first.parts) == len(second.parts) > 0:
+        pairs = zip(first.parts, second.parts, strict=True)
+        return tuple([joined_values(interpreter, *pair, unknown) for pair in pairs])
     if _may_be_either(one, other) and _depth(one) + _depth(other) < _DEEPEST:
         return Either(one, other, unknown)
     return unknown
