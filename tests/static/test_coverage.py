@@ -49,7 +49,7 @@ STOPS = {
         "self.blocks = build(3)",
         "for block in self.blocks: x = block(x)\n        return x",
         (1, 0),
-        "loop over an unknown iterable, unknown since line 9: `build(3)` is not followed",
+        "`block` is unknown since line 9: `build(3)` is not followed",
     ),
 }
 
@@ -105,6 +105,18 @@ def test_a_class_without_layers_is_not_listed() -> None:
 def test_a_loop_that_touches_no_layer_ends_nothing() -> None:
     found = net("self.conv = nn.Conv2d(3, 8, 3)", "for name in load('names'): print(name)\n        return self.conv(x)")
     assert found.is_complete
+
+
+@pytest.mark.parametrize("loop", ["for i in range(len(x)): kept.append(x[i] > 0)", "while x.mean() > 1: kept = x > 0"])
+def test_a_loop_over_tensors_that_calls_no_layer_ends_nothing(loop: str) -> None:
+    forward = f"x, kept = self.conv(x), []\n        {loop}\n        return kept"
+    assert net("self.conv = nn.Conv2d(3, 8, 3)", forward).is_complete
+
+
+def test_a_layer_that_is_called_as_long_as_something_holds_is_not_followed_to_its_end() -> None:
+    found = net("self.conv = nn.Conv2d(3, 3, 3)", "while x.mean() > 1: x = self.conv(x)\n        return x")
+    assert not found.is_complete
+    assert found.stopped[0].reason == "loop with an unknown condition"
 
 
 def test_a_layer_on_a_tensor_of_unknown_shape_is_not_followed() -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from convlint.static.domain.budget import ITERATIONS
 from convlint.static.domain.execution import Raised
 from convlint.static.domain.objects import Function, Instance, Scope, site_of
 from convlint.static.domain.origins import unknown_from
-from convlint.static.domain.values import ANY_KEY, LONGEST, UNKNOWN, InputItems, Tensor, Unknown, Value, has_more
+from convlint.static.domain.values import ANY_KEY, LONGEST, UNKNOWN, InputItems, Unknown, Value, has_more
 from convlint.static.interpreter import conditionals, definitions, generators, input_mappings, matching, truth
 from convlint.static.interpreter.assignment import assign, unpacked_shape
 from convlint.static.interpreter.call import Call
@@ -27,7 +28,7 @@ from convlint.static.interpreter.initialization import is_initialization
 from convlint.static.interpreter.loops import Progress
 from convlint.static.interpreter.operators import operate
 from convlint.static.interpreter.pymodel import containers, module_containers
-from convlint.static.program.parse import is_generator, walk
+from convlint.static.program.parse import is_generator
 
 if TYPE_CHECKING:
     from convlint.static.interpreter.interpreter import Interpreter
@@ -151,11 +152,10 @@ def _for(interpreter: Interpreter, node: ast.For | ast.AsyncFor, scope: Scope) -
         return _for_inputs(interpreter, node, iterable, scope)
     items = containers.iterate(interpreter, iterable)
     if items is None or len(items) > ITERATIONS:
-        steps, creators = interpreter.execution.steps, interpreter.creators
-        before = len(steps), len(creators)
+        before = _Layers(interpreter)
         assign(interpreter, node.target, unknown_from(node.iter, scope, iterable), scope)
         end = execute_block(interpreter, node.body, scope)
-        is_value = (len(steps), len(creators)) == before
+        is_value = not before.have_more(interpreter)
         interpreter.record_gap("loop over an unknown iterable", node.iter, scope, iterable, is_value=is_value)
         forget(interpreter, [node], scope, node)
         return end if end not in (None, BREAK, CONTINUE) and not node.orelse else None
@@ -215,19 +215,27 @@ def _while(interpreter: Interpreter, node: ast.While, scope: Scope) -> BlockEnd 
             return None
         if end is not None and end is not CONTINUE:
             return end
-    is_value = not _may_touch_layers(node, scope)
+    before = _Layers(interpreter)
+    with suppress(Raised), interpreter.execution.hypothetical():
+        execute_block(interpreter, node.body, scope)
+    is_value = not before.have_more(interpreter)
     interpreter.record_gap("loop with an unknown condition", node.test, scope, test, is_value=is_value)
     forget(interpreter, node.body, scope, node)
     return None
 
 
-def _may_touch_layers(loop: ast.While, scope: Scope) -> bool:
-    """Return whether a loop reads a local name of a tensor, a module, or of anything that may hold one."""
-    names = {node.id for node in walk(loop) if isinstance(node, ast.Name)}
-    return any(type(scope.names.get(name)) in _MAY_HOLD_LAYERS for name in names)
+class _Layers:
+    """The layers that were built and called before a loop of unknown length: one that adds none only changes values."""
 
+    __slots__ = ("_built", "_calls")
 
-_MAY_HOLD_LAYERS = frozenset({Instance, Tensor, list, dict, tuple})
+    def __init__(self, interpreter: Interpreter) -> None:
+        self._built, self._calls = len(interpreter.creators), len(interpreter.execution.steps)
+
+    def have_more(self, interpreter: Interpreter) -> bool:
+        """Return whether one was built or called since."""
+        steps = interpreter.execution.steps[self._calls :]
+        return len(interpreter.creators) > self._built or any(step.layer is not None for step in steps)
 
 
 def _with(interpreter: Interpreter, node: ast.With | ast.AsyncWith, scope: Scope) -> BlockEnd | None:
