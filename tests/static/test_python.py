@@ -78,6 +78,8 @@ NUMBERS = {
     "math": "import math\nn = math.ceil(<2.5|3.5>) * math.gcd(7, 5) * math.prod([1, 1])",
     "strings": "n = {'k3': <3|4>}[f'k{3}'.lower().strip()]",
     "isinstance": "n = 3 if isinstance(<3|'a'>, int) and isinstance((), (list, tuple)) else 4",
+    "isinstance of TorchScript": "n = 3 if torch.jit.isinstance(<3|'a'>, int) else 4",
+    "no array": "import numpy as np\nn = 4 if isinstance((1, 2), np.ndarray) else <3|4>",
     "a comprehension": "n = [a * b for a in range(3) for b in (1, <3|4>) if a == 1][1]",
     "a dict comprehension": "n = {k: v for k, v in zip('ab', (1, <3|4>))}['b']",
     "a generator": "n = sum(i for i in (1, <2|3>))",

@@ -235,3 +235,20 @@ class Net(nn.Module):
         return self.head(self.body(self.stem(x)))
 """
     assert [finding.code for finding in check(text).findings if finding.code < "CVL3"] == []
+
+
+def test_a_list_that_is_repeated_for_each_block_is_as_long_as_there_are_blocks() -> None:
+    text = """
+class Stage(nn.Module):
+    def __init__(self, width, blocks, stride=2):
+        super().__init__()
+        strides = [stride] + [1] * (blocks - 1)
+        self.layers = nn.Sequential(*[nn.Conv2d(width, width, 3, stride) for stride in strides])
+        self.head = nn.Conv2d({}, 2, 1)
+
+    def forward(self, x):
+        return self.head(self.layers(x))
+"""
+    assert check(text.format("width")).coverage[0].is_complete
+    assert errors(text.format("width")) == []
+    assert errors(text.format("width + 1")) == ["CVL102"]

@@ -218,6 +218,12 @@ class Knowledge:
             self.settle_count(number)
         return self.reduced(number)
 
+    def counted(self, number: Dim) -> Num:
+        """Return a number of items: that of its default, or the one that ``count`` gives if that is possible."""
+        if self.settle_at_defaults(number) is None:
+            self.settle_count(number)
+        return self.reduced(number)
+
     def settle_power(self, number: Num) -> None:
         """Let the only parameter in a number, which has no default, be a power of 2."""
         symbols = list(number.symbols()) if type(number) is Dim else []

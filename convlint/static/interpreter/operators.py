@@ -62,8 +62,8 @@ def operate(op: ast.operator, operands: Call, *, inplace: bool = False) -> Value
         return False if name == "and" and (left is False or right is False) else UNKNOWN
     if name == "and" and left_type is right_type is Dim:
         return _common_bits(operands)
-    if left_type is list and right_type is Dim and name == "mul":  # `[0, 0] * spatial_dims`
-        right = operands.interpreter.execution.settled(right)
+    if left_type is list and right_type is Dim and name == "mul":  # `[1] * (blocks - 1)`
+        right = operands.interpreter.execution.counted(right)
         right_type = type(right)
     elif left_type in (Dim, Real) or right_type in (Dim, Real):
         return _symbolic(name, compute, left, right)

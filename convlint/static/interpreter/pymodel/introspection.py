@@ -15,6 +15,7 @@ from convlint.static.domain.values import (
     Tensor,
     Unknown,
     Value,
+    Vector,
 )
 from convlint.static.interpreter import attributes, classes, instantiation, module_calls, special_methods
 from convlint.static.interpreter.call import Call
@@ -81,9 +82,10 @@ _OWN_TYPES: dict[str, type] = {
     "FunctionType": Function,
     "LambdaType": Function,
     **dict.fromkeys(("Path", "PurePath", "PosixPath", "PathLike"), FilePath),
+    "ndarray": Vector,
 }
 _NEITHER_NUMBER_NOR_LIBRARY = (
-    *(Class, Function, Partial, Bound, Instance, Tensor, FilePath),
+    *(Class, Function, Partial, Bound, Instance, Tensor, FilePath, Vector),
     *(str, int, float, bool, list, tuple, dict, type(None)),
 )
 _CALLABLE = (Class, Function, Bound, Partial, Builtin)

@@ -207,6 +207,7 @@ LIBRARY: dict[str, NativeFunction] = {
     "itertools.accumulate": _accumulated,
     "math.prod": _product,
     "fractions.Fraction": _fraction,
+    "torch.jit.isinstance": FUNCTIONS["isinstance"],
     "torch.jit.annotate": lambda call: call.args[-1],
     **dict.fromkeys(("copy.deepcopy", "copy.copy"), _deep_copied),
     "types.MethodType": lambda call: Bound(*call.args),
