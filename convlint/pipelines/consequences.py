@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from convlint.ir import Consequence, ModelVersion, Suggestion, VersionRun
 from convlint.ir.suggestions import PROBES, TOO_LONG
@@ -87,11 +87,10 @@ def _files(versions: VersionRunner) -> Iterator[tuple[str, ParsedFile]]:
     own = [site.path for site in (layer.site for layer in layers) if site and not versions.project.refusal(site)]
     paths = dict.fromkeys([*([target] if target else []), *own])
     texts = versions.project.texts
-    modules = "|".join(re.escape(name) for path in paths for name in _module_names(path))
-    imports = re.compile(rf"^\s*(from|import)\b.*\b({modules})\b", re.MULTILINE)
+    imports = [_imports_of(path, texts.text(path)) for path in paths]
     folders = dict.fromkeys(os.path.dirname(path) or "." for path in paths)
     others = dict.fromkeys(os.path.normpath(path) for folder in folders for path in _python_files(folder))
-    others = {path: None for path in others if modules and imports.search(texts.text(path))}
+    others = {path: None for path in others if any(imports_it(texts.text(path)) for imports_it in imports)}
     for path in list(paths | others)[:_MOST_FILES]:
         if any(word in texts.text(path) for word in _MENTIONED):
             parsed = call_sites.parsed_file(path, texts)
@@ -99,12 +98,26 @@ def _files(versions: VersionRunner) -> Iterator[tuple[str, ParsedFile]]:
                 yield path, parsed
 
 
-def _module_names(path: str) -> tuple[str, ...]:
-    """The names under which a file can be imported: its own, and that of its package."""
+def _imports_of(path: str, text: str) -> Callable[[str], bool]:
+    """A test whether a text imports a file: by its name, or something that it defines from its package."""
     stem = os.path.splitext(os.path.basename(path))[0]
     folder = os.path.dirname(path)
     package = os.path.basename(folder) if os.path.isfile(os.path.join(folder, "__init__.py")) else ""
-    return tuple(name for name in (stem, package) if name and name != "__init__")
+    defined = "|".join(map(re.escape, re.findall(r"^(?:class|def) (\w+)", text, re.MULTILINE)))
+    by_name = [_import(stem)] if stem != "__init__" else []
+    of_package = _import(package) if package and defined else None
+    used = re.compile(rf"\b({defined})\b")
+
+    def imports_it(other: str) -> bool:
+        if any(pattern.search(other) for pattern in by_name):
+            return True
+        return of_package is not None and bool(of_package.search(other) and used.search(other))
+
+    return imports_it
+
+
+def _import(name: str) -> re.Pattern[str]:
+    return re.compile(rf"^\s*(from|import)\b.*\b{re.escape(name)}\b", re.MULTILINE)
 
 
 def _python_files(folder: str) -> Iterator[str]:

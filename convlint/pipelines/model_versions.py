@@ -16,6 +16,7 @@ from convlint.rewriting.unsupported import matches_pattern
 from convlint.rewriting.verification import needed_calls
 from convlint.runtime.worker.client import JobResult
 from convlint.settings.jobs import Job, VersionsJob
+from convlint.settings.targets import Target, parse_target
 from convlint.source_text import lines
 from convlint.source_text.packages import package_folder
 from convlint.support.dataclass import replace
@@ -92,7 +93,7 @@ class VersionRunner:
             except (OSError, SyntaxError, UnicodeDecodeError, LookupError):
                 continue  # the run reports the error
             calls += other_calls(path, text)
-        return tuple(calls)
+        return tuple(call for call in calls if not _build_the_same(parse_target(call), self.job.target))
 
     def run_versions(
         self, versions: Sequence[ModelVersion], purpose: str = "", *, soon: tuple[str, ...] = ()
@@ -192,6 +193,10 @@ def _does_not_run(graph: Graph) -> str | None:
         place = f" at {graph.failure.site}" if graph.failure.site else ""
         return f"{graph.failure.type}{place}: {graph.failure.message}"
     return None if graph.status == "complete" else "the forward pass did not complete"
+
+
+def _build_the_same(first: Target, second: Target) -> bool:
+    return replace(first, text="") == replace(second, text="")
 
 
 def _sums(pairs: Sequence[tuple[float, float]]) -> tuple[float, float]:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from convlint.ir import Graph, Layer, LayerChange, ModelVersion, Replacement, VersionRun
 from convlint.ir.suggestions import PROBES, TOO_LONG, Costs
+from convlint.pipelines.consequences import Consequences
 from convlint.pipelines.model_versions import VersionRunner
 from convlint.rewriting import consequences
 from convlint.runtime import consequences as probes
@@ -98,7 +99,47 @@ def test_reads_that_no_run_executed_are_named() -> None:
     assert not list(consequences.reads([grouped], files(text), (), ()))
 
 
+IMPORTS = {
+    "from models.net import Net": True,
+    "from models import net": True,
+    "from models import Net": True,
+    "import models\n\nmodel = models.Net()": True,
+    "from models import metrics": False,
+    "import torch": False,
+}
+
+
+@pytest.mark.parametrize("text", IMPORTS)
+def test_files_that_import_the_model_are_read_and_not_all_that_import_its_package(tmp_path: Path, text: str) -> None:
+    for name, written in {
+        "models/__init__.py": "from .net import Net\n",
+        "models/net.py": "class Net: ...\n",
+        "models/use.py": f"{text}\nmodel.load_state_dict(state)\n",
+    }.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(written)
+    job = Job(parse_target(f"{tmp_path}/models/net.py:Net"), root=str(tmp_path))
+    found = Consequences(VersionRunner(job, lambda _: JobResult(), None)).files
+    assert (str(tmp_path / "models/use.py") in found) == IMPORTS[text]
+
+
 # --- probes
+
+
+def test_the_model_itself_is_not_another_constructor_call(tmp_path: Path) -> None:
+    text = "class Net:\n    def __init__(self, width=8): ...\n\nNet(16)\n"
+    (tmp_path / "net.py").write_text(text)
+    asked: list[VersionsJob] = []
+
+    def run(job: VersionsJob) -> JobResult:
+        asked.append(job)
+        return JobResult()
+
+    others = {"Net": ["Net(16)"], "Net()": ["Net(16)"], "Net(16)": ["Net()"], "Net(8)": ["Net(16)", "Net()"]}
+    for target, expected in others.items():
+        VersionRunner(Job(parse_target(f"{tmp_path}/net.py:{target}")), run, None).run_original(())
+        (version,) = asked.pop().versions
+        assert list(version.other_calls) == [f"{tmp_path}/net.py:{call}" for call in expected]
 
 
 def test_a_terminal_is_told_about_how_long_it_takes() -> None:
