@@ -78,7 +78,7 @@ def runs_models(arguments: Sequence[str]) -> bool:
 
     If the guess is wrong, the worker starts later, or ends unused.
     """
-    if arguments[:1] not in (["check"], ["summary"]) or {"--help", "-h"} & {*arguments}:
+    if arguments[:1] not in (["check"], ["summary"], ["suggest"]) or {"--help", "-h"} & {*arguments}:
         return False
     rest = arguments[1:]
     return (

@@ -1,7 +1,7 @@
 """The command line: parse the arguments, run a command, print its report.
 
-``fast_path`` parses plain ``check`` commands, ``app`` all others with typer; both by ``pipelines.requests``, the table
-of options. Each command is a module here with a function ``run``.
+``fast_path`` parses plain ``check`` and ``suggest`` commands, ``app`` all others with typer; both by
+``pipelines.requests``, the table of options. Each command is a module here with a function ``run``.
 """
 
 from __future__ import annotations
@@ -58,6 +58,12 @@ def _run(arguments: Sequence[str], worker: Worker | None) -> int:
         from convlint.cli import app  # loading typer takes longer than checking a file
 
         return app.run(worker)
+    from convlint.pipelines.requests import SuggestRequest
+
+    if isinstance(request, SuggestRequest):
+        from convlint.cli import suggest
+
+        return suggest.run(request, worker)
     from convlint.cli import check
 
     return check.run(request, worker)

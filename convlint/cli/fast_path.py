@@ -1,4 +1,4 @@
-"""Parse a plain ``convlint check`` without typer, which takes longer to load than a file takes to check.
+"""Parse a plain ``convlint check`` or ``suggest`` without typer, which takes longer to load than a file takes to check.
 
 Switches, options with a value and targets are read by the table of options; everything else is left to typer: help,
 combined short options, fractions and all mistakes, for which typer has the messages. A test holds that both make the
@@ -8,25 +8,29 @@ same request of every command line that this module reads.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from convlint.pipelines.options import ARGUMENTS, Option
-from convlint.pipelines.requests import CheckRequest
+from convlint.pipelines.requests import CheckRequest, SuggestRequest
+
+_REQUESTS: Mapping[str, type[CheckRequest]] = {"check": CheckRequest, "suggest": SuggestRequest}
 
 
 def parse(arguments: Sequence[str]) -> CheckRequest | None:
     """The request of a command line; None if typer has to read it. Raises UsageError."""
-    if arguments[:1] != ["check"] or "_CONVLINT_COMPLETE" in os.environ:
+    command = arguments[0] if arguments else ""
+    if command not in _REQUESTS or "_CONVLINT_COMPLETE" in os.environ:
         return None
-    known = CheckRequest.options("check").values()
+    known = _REQUESTS[command].options(command).values()
     options = {flag: each for each in known if each.panel != ARGUMENTS for flag in each.flags}
-    values: dict[str, Any] = {"targets": ()}
+    targets: tuple[str, ...] = ()
+    values: dict[str, Any] = {}
     pending = list(reversed(arguments[1:]))
     while pending:
         argument = pending.pop()
         if argument == "-" or not argument.startswith("-"):
-            values["targets"] += (argument,)
+            targets += (argument,)
             continue
         name, equals, text = argument.partition("=") if argument[1] == "-" else (argument, "", "")
         option = options.get(name)
@@ -43,7 +47,9 @@ def parse(arguments: Sequence[str]) -> CheckRequest | None:
             return None
         value = option.kind(text)
         values[option.name] = (*values.get(option.name, ()), value) if option.is_repeatable else value
-    return CheckRequest.parse(values)
+    if command == "check":
+        return CheckRequest.parse({**values, "targets": targets})
+    return _REQUESTS[command].parse({**values, "target": targets[0]}) if len(targets) == 1 else None
 
 
 def _is_plain(option: Option, text: str) -> bool:

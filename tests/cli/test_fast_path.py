@@ -11,16 +11,17 @@ from collections.abc import Sequence
 import pytest
 
 from convlint.__main__ import runs_models
-from convlint.cli import app, check, fast_path
+from convlint.cli import app, check, fast_path, suggest
 from convlint.pipelines.options import ARGUMENTS, Option
-from convlint.pipelines.requests import CheckRequest
+from convlint.pipelines.requests import CheckRequest, SuggestRequest
 
 OPTIONS = {name: option for name, option in CheckRequest.options("check").items() if option.panel != ARGUMENTS}
 
 
 def by_typer(monkeypatch: pytest.MonkeyPatch, arguments: Sequence[str]) -> CheckRequest:
     seen: list[CheckRequest] = []
-    monkeypatch.setattr(check, "run", lambda request, _: seen.append(request) or 0)
+    for command in (check, suggest):
+        monkeypatch.setattr(command, "run", lambda request, _: seen.append(request) or 0)
     monkeypatch.setattr(sys, "argv", ["convlint", *arguments])
     assert app.run() == 0
     return seen[0]
@@ -125,9 +126,28 @@ def test_a_whole_command_line(monkeypatch: pytest.MonkeyPatch, arguments: tuple[
 
 
 @pytest.mark.parametrize(
+    "options",
+    [
+        "",
+        "--input 3,8,8 --kind grouped --kind tucker --groups 8",
+        "--groups auto --between norm-relu --layer=body.* --explain",
+        "--weights old.pt --save-weights=new.pt --target-params 5M --rank 50% --output-format diff",
+    ],
+)
+def test_suggest_is_read_as_typer_reads_it(monkeypatch: pytest.MonkeyPatch, options: str) -> None:
+    arguments = ["suggest", "net.py:Net", *options.split()]
+    request = fast_path.parse(arguments)
+    assert isinstance(request, SuggestRequest)
+    assert request == by_typer(monkeypatch, arguments)
+
+
+@pytest.mark.parametrize(
     "arguments",
     [
         (),
+        ("suggest",),
+        ("suggest", "a.py:Net", "b.py:Net"),
+        ("suggest", "a.py:Net", "--select", "CVL1"),
         ("summary", "a.py:Net"),
         ("check", "--help"),
         ("check", "-h"),
@@ -165,6 +185,7 @@ def test_everything_else_is_left_to_typer(arguments: tuple[str, ...]) -> None:
         ("check src --confirm", True),
         ("check src --prove", True),
         ("summary net.py:Net", True),
+        ("suggest net.py:Net --input 3,8,8", True),
         ("check src", False),
         ("check net.py - --select CVL1", False),
         ("check net.py --input x=3,8:int64", False),
