@@ -142,7 +142,7 @@ def _follow(
     try:
         execute_entry_point(path)
         path.complete = True
-        outcome = "works"
+        outcome = "undecided" if interpreter.raises_type_error else "works"
     except Raised:
         outcome = "refused"
     except Exception:  # noqa: BLE001, S110 - too many steps, or sizes that cannot be: such arguments decide nothing
@@ -150,7 +150,7 @@ def _follow(
     path.steps = steps - interpreter.steps
     step = next((step for step in path.execution.steps if step.error and not step.hypothetical), None)
     layer = next((instance for instance in interpreter.creators if instance.error), None)
-    if outcome == "refused":
+    if outcome == "refused" or interpreter.raises_type_error:
         step = layer = None
     elif (layer is not None and not divides_wrongly(layer)) or (step is not None and _has_empty_layer(interpreter)):
         outcome, step, layer = "refused", None, None  # sizes below 1: the class is not meant for such arguments

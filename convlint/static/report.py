@@ -57,12 +57,17 @@ def findings(project: Project, explored: Exploration) -> Iterator[Finding]:
 
             path.failure = traceback.format_exc()
             continue
+        if path.interpreter.raises_type_error:  # no arguments make it work
+            here = {key: f for key, f in here.items() if _family(f) != "latent"}
         invalid = {key for key, f in here.items() if _family(f) == "invalid"}
-        if path.interpreter.left_out_inputs and invalid:
-            left = invalid & _found_with_all_inputs(project, explored, path)
+        doubtful = set(invalid)
+        if path.interpreter.left_out_lists:
+            doubtful |= {key for key, f in here.items() if f.code in _OF_WIDTHS}
+        if path.interpreter.left_out_inputs and doubtful:
+            left = doubtful & _found_with_all_inputs(project, explored, path)
             path.unreported = frozenset(place[:2] for _, place in invalid - left)
-            invalid = left
-            here = {k: f for k, f in here.items() if k in invalid or _family(f) != "invalid"}
+            invalid &= left
+            here = {k: f for k, f in here.items() if k in left or k not in doubtful}
         if path.execution.has_settled and any(_family(finding) in ("invalid", "latent") for finding in here.values()):
             here = _found_with_all_counts(project, explored, path, here)
             invalid &= here.keys()
@@ -72,6 +77,10 @@ def findings(project: Project, explored: Exploration) -> Iterator[Finding]:
         if not path.interpreter.choices.choices:
             certain |= invalid
     for key, findings in found.items():
+        if key[0] in _OF_WIDTHS and (
+            len({each.fix and each.fix.title for each in findings}) > 1 or _may_be_of_a_selection(explored.paths)
+        ):
+            continue  # another argument decides which width is right: it is for the caller to make them agree
         everywhere = sum(key[1] in places for places in reached) <= len(findings) and not explored.has_more_branches
         if key[0] == "CVL190" and explored.entry_point.kind in ("function", "factory"):
             if not findings[0].module:
@@ -89,6 +98,14 @@ def _on_branch(explored: Exploration, finding: Finding, paths: Sequence[Executio
     is_called = explored.entry_point.kind != "class" or any(map(has_defaults, paths))
     is_certain = is_called or finding.severity != "error"
     return finding.with_(condition=" or ".join(conditions), severity=finding.severity if is_certain else "warning")
+
+
+def _may_be_of_a_selection(paths: Sequence[ExecutionPath]) -> bool:
+    """Return whether an execution did not come to its end in which a string selects other parts of the class."""
+    return any(
+        not path.complete and path.raised is None and any(type(value) is str for value in path.variant.values())
+        for path in paths
+    )
 
 
 def _family(finding: Finding) -> Family:
@@ -141,6 +158,7 @@ def _text(finding: Finding) -> str:
     return _MORE.sub("", finding.message)
 
 
+_OF_WIDTHS = frozenset({"CVL201", "CVL202", "CVL203", "CVL204"})
 _INNER_ITEM = re.compile(r"\[\d+\]\[\d+\]")
 _MORE = re.compile(r" \(and \d+ more [^)]*\)|\.\d+\b")
 _LONG = 5  # longer than most code reads: the last item is none of those that it names

@@ -12,6 +12,73 @@ from convlint.pipelines.file_linter import lint_text
 HEAD = "import torch\nfrom torch import nn\nfrom torch.nn import functional as F\nfrom elsewhere import Gate\n\n"
 
 CLASSES = {
+    "a width that a recursion passes, for tensors that it passes as well": """
+class Join(nn.Module):
+    def __init__(self, total, out):
+        super().__init__()
+        self.conv = nn.Conv2d(total, out, 1)
+    def forward(self, xs):
+        return self.conv(torch.cat(xs, 1))
+
+class Tree(nn.Module):
+    def __init__(self, depth, inp, out, total=0):
+        super().__init__()
+        total = total or 2 * out
+        if depth == 1:
+            self.left = nn.Conv2d(inp, out, 3, padding=1)
+            self.right = nn.Conv2d(out, out, 3, padding=1)
+            self.join = Join(total, out)
+        else:
+            self.left = Tree(depth - 1, inp, out)
+            self.right = Tree(depth - 1, out, out, total=total + out)
+        self.depth = depth
+    def forward(self, x, kept=()):
+        a = self.left(x)
+        return self.join([self.right(a), a, *kept]) if self.depth == 1 else self.right(a, (*kept, a))
+""",
+    "a width that has to be that of the encoder with a name": """
+def narrow():
+    return nn.Sequential(nn.Conv2d(3, 16, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+
+def wide():
+    return nn.Sequential(nn.Conv2d(3, 64, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+
+class Named(nn.Module):
+    def __init__(self, encoder="narrow", encoder_dim=16, latent_dim=8):
+        super().__init__()
+        known = {"narrow": {"build": narrow}, "wide": {"build": wide}}
+        self.encoder = known[encoder]["build"]()
+        self.fc = nn.Linear(encoder_dim, latent_dim)
+    def forward(self, x):
+        return self.fc(self.encoder(x))
+""",
+    "a class that calls another one with an argument that it does not have": """
+class Mixer(nn.Module):
+    def __init__(self, dim):
+        super().__init__()
+        self.conv = nn.Conv2d(dim, dim, 1)
+    def forward(self, x):
+        return self.conv(x)
+
+class Outdated(nn.Module):
+    def __init__(self, in_channels, out_channels, spare_channels):
+        super().__init__()
+        self.conv = nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False)
+        self.norm = nn.BatchNorm2d(in_channels)
+        self.mix = Mixer(out_channels, heads=4)
+    def forward(self, x):
+        return self.mix(self.norm(self.conv(x)))
+""",
+    "a class that reads an attribute before it has one": """
+class Unready(nn.Module):
+    def __init__(self, in_channels, out_channels):
+        super().__init__()
+        self.conv = nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False)
+        self.norm = nn.BatchNorm2d(in_channels)
+        self.last = nn.Conv2d(out_channels, self.args.classes, 1)
+    def forward(self, x):
+        return self.last(self.norm(self.conv(x)))
+""",
     "a sum behind a module that is not known": """
 class Projected(nn.Module):
     def __init__(self, in_dim, out_dim, hidden_dim):

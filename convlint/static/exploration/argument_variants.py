@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Collection
 
 from convlint import symbolic
 from convlint.analysis.width_names import is_width_name
+from convlint.source_text.bindings import assigned
 from convlint.static.domain.objects import Class, Function
 from convlint.static.domain.values import Value
 from convlint.static.exploration.entry_points import PARAMETERS, EntryPoint, ExecutionPath, callees
@@ -30,6 +32,8 @@ def argument_variants(entry_point: EntryPoint) -> list[dict[str, Value]]:
     }
     if switches:
         tested = _tested_names(init)
+        for name, keys in _looked_up(init, switches).items():
+            tested.setdefault(name, []).extend(keys)
         for name, default in switches.items():
             if name not in tested:
                 continue
@@ -58,6 +62,16 @@ def selected_values(function: Function, types: tuple[type, ...]) -> dict[str, li
     return {name: list(dict.fromkeys(values)) for name, values in found.items() if values}
 
 
+def _looked_up(function: Function, names: Collection[str]) -> dict[str, list[str]]:
+    """Return the names among ``names`` that a function looks up in a dict literal, and the strings among its keys."""
+    found: dict[str, list[str]] = {}
+    for inner in walk(function.node):
+        if isinstance(inner, ast.Subscript) and isinstance(inner.slice, ast.Name) and inner.slice.id in names:
+            name, keys = _comparison(inner, function)
+            found.setdefault(name, []).extend([key for key in keys if type(key) is str])
+    return {name: list(dict.fromkeys(keys)) for name, keys in found.items() if name}
+
+
 def compared_with(function: Function, type_: type) -> dict[str, list[Value]]:
     """Return the names that a function compares with literals of one type, and these."""
     found: dict[str, list[Value]] = {}
@@ -80,11 +94,19 @@ def _comparison(node: ast.AST, function: Function) -> tuple[str, list[Value]]:
         if isinstance(table, ast.Attribute) and function.owner is not None and function.owner.node is not None:
             table = _of_class(function.owner.node, table.attr) or table
         if isinstance(table, ast.Name):
-            bound = function.scope.module.bindings.get(table.id, ())
-            table = bound[0].value if len(bound) == 1 and isinstance(bound[0], ast.Assign) else table
+            table = _only_value(function, table.id) or table
         if isinstance(table, ast.Dict):
             return node.slice.id, [key.value for key in table.keys if isinstance(key, ast.Constant)]
     return "", []
+
+
+def _only_value(function: Function, name: str) -> ast.expr | None:
+    """Return what a function, or else its file, assigns to a name, if that happens once."""
+    inside = assigned(function.node, name)
+    if inside:
+        return inside[0][0] if len(inside) == 1 else None
+    bound = function.scope.module.bindings.get(name, ())
+    return bound[0].value if len(bound) == 1 and isinstance(bound[0], ast.Assign) else None
 
 
 def _of_class(cls: ast.ClassDef, name: str) -> ast.expr | None:

@@ -99,7 +99,10 @@ def _forward_on_unknown_inputs(instance: Instance, call: Call) -> None:
     args = [value for name, value in values.items() if name not in by_name]
     kwargs = {name: value for name, value in values.items() if name in by_name}
     kwargs |= optional(
-        interpreter, forward, forward.defaults, lambda value: value is None or type(value) in (int, float)
+        interpreter,
+        forward,
+        forward.defaults,
+        lambda value: value is None or type(value) in (int, float) or _is_empty(value),
     )
     interpreter.call(instance, call.with_args(args, kwargs, open_ended=parameters.vararg is not None))
 

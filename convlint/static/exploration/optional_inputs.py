@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from convlint.static.domain.objects import Function
 from convlint.static.domain.values import UNKNOWN, Value
 from convlint.static.interpreter import Interpreter
+from convlint.static.program.parse import walk
 
 
 def optional(
@@ -21,6 +22,7 @@ def optional(
     if names and not interpreter.pass_all_inputs:
         if not all(_is_replaced(function.node, name) for name in names):
             interpreter.left_out_inputs = True
+        interpreter.left_out_lists |= not _iterated(function.node).isdisjoint(names)
         return {}
     return dict.fromkeys(names, UNKNOWN)
 
@@ -36,3 +38,13 @@ def _is_replaced(node: ast.AST, name: str) -> bool:
             ) if tested == assigned == name and ast.unparse(made).startswith("torch."):
                 return True
     return False
+
+
+def _iterated(node: ast.AST) -> set[str]:
+    """Return the names that a function unpacks or loops over."""
+    parts = (
+        part.value if isinstance(part, ast.Starred) else part.iter
+        for part in walk(node)
+        if isinstance(part, ast.Starred | ast.For | ast.comprehension)
+    )
+    return {part.id for part in parts if isinstance(part, ast.Name)}

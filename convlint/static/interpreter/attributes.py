@@ -129,6 +129,8 @@ def _of_instance(interpreter: Interpreter, instance: Instance, name: str, node: 
     if instance.has_unknown_attributes or instance.cls.lookup("_has_more_attributes"):
         return UNKNOWN  # of a library, whose text has only what matters here
     if not instance.incomplete and instance.cls.node is not None:
+        if instance.is_module and instance in interpreter.constructing:
+            interpreter.raises_type_error = True  # nothing outside a constructor gives its object attributes
         interpreter.record_gap(f"unknown attribute {name}", node, scope, is_value=True)
     return UNKNOWN
 

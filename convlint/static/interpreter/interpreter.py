@@ -64,6 +64,8 @@ class Interpreter:
         self.input_ranks: Sequence[int | None] = ()  # of the inputs of an entry point; None: as its code requires
         self.pass_all_inputs = False  # whether the call of an entry point passes optional inputs too
         self.left_out_inputs = False  # whether it left one out
+        self.left_out_lists = False  # ... that is a list of tensors, which may bring channels
+        self.raises_type_error = False  # whether Python refuses a call or an attribute that was followed
         self.top_level: Scope | None = None  # of the file, if the entry point is a file
         self.called: set[Instance] = set()  # modules, each called at least once
         self.running: dict[Hashable, int] = {}  # functions and their objects: unknown conditions at the outermost call
@@ -218,7 +220,10 @@ class Interpreter:
         names = bind(function, call)
         if instance is not None and names is not None and instance not in self.arguments:
             self.arguments[instance] = dict(names)
-        if names is None or len(self.frames) > CALLS_IN_CALLS:
+        if names is None:
+            self.raises_type_error |= not call.open_ended
+            return self.call_unknown(call)
+        if len(self.frames) > CALLS_IN_CALLS:
             return self.call_unknown(call)
         key = function.node, call.args[0] if call.args and type(call.args[0]) is Instance else None
         assumptions = self.execution.assumptions
