@@ -78,9 +78,10 @@ def _proof(folder: str, file: str, finding: Finding) -> Proof:
     sys.path.insert(0, f"{folder}-needs")
     stubs.install(Path(folder), own)
     cls = finding.claim.cls if finding.claim is not None else (_IGNORED.search(finding.message) or ["", "", ""])[2]
-    by_hand = next((call for call in _calls() if call.is_of(own.relative_to(folder), cls)), None)
+    is_ignored = finding.code == "CVL205"
+    by_hand = next((call for call in _calls() if call.is_of(own.relative_to(folder), cls, is_ignored=is_ignored)), None)
     if by_hand is not None:
-        return by_hand.proof(vars(stubs.load(own)), cls)
+        return by_hand.proof(vars(stubs.load(own)), cls, is_ignored=is_ignored)
     if finding.claim is None:
         return _of_ignored(folder, file, finding)
     result = prove_job(ClaimJob(_absolute(finding.claim), _SECONDS / 2, root=folder))
@@ -99,11 +100,11 @@ class Call:
     same: str = ""
     config: str = ""
 
-    def is_of(self, file: Path, cls: str) -> bool:
-        texts = (self.same or self.fails, "CLASS")
-        return str(file) in self.files and any(re.search(rf"\b({cls}|CLASS)\b", text) for text in texts)
+    def is_of(self, file: Path, cls: str, *, is_ignored: bool) -> bool:
+        text = self.same if is_ignored else self.fails
+        return str(file) in self.files and re.search(rf"\b({cls}|CLASS)\b", text) is not None
 
-    def proof(self, names: dict[str, Any], cls: str) -> Proof:
+    def proof(self, names: dict[str, Any], cls: str, *, is_ignored: bool) -> Proof:
         """Run both calls. What the calls themselves need must be there, or an error proves nothing."""
         import torch
 
@@ -120,8 +121,10 @@ class Call:
         added = {"Namespace": SimpleNamespace, "rand": torch.rand, "torch": torch, "nn": torch.nn}
         names |= added | {"Method": Method, "CLASS": names.get(cls)}
         exec(self.config, names)  # noqa: S102
-        if self.same:
-            return _same_parameters([self.same.replace("VALUE", str(value)) for value in _VALUES], names)
+        if is_ignored:
+            return _same_parameters(
+                [self.same.replace("CLASS", cls).replace("VALUE", str(value)) for value in _VALUES], names
+            )
         try:
             _run(self.works, self.works_inputs or self.inputs, names)
         except Exception as error:  # noqa: BLE001
