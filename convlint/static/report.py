@@ -101,11 +101,9 @@ def _on_branch(explored: Exploration, finding: Finding, paths: Sequence[Executio
 
 
 def _may_be_of_a_selection(paths: Sequence[ExecutionPath]) -> bool:
-    """Return whether an execution did not come to its end in which a string selects other parts of the class."""
-    return any(
-        not path.complete and path.raised is None and any(type(value) is str for value in path.variant.values())
-        for path in paths
-    )
+    """Return whether an execution did not end in which a string selects other parts of the class."""
+    unended = (path.variant for path in paths if not path.complete and path.raised is None)
+    return any(type(value) is str for variant in unended for value in variant.values())
 
 
 def _family(finding: Finding) -> Family:
