@@ -6,6 +6,7 @@ import gc
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 
 from convlint.ir import Edit, Finding, Site
 from convlint.repairs.broken_classes import RepairedClasses, broken_classes, is_found, one_after_the_other
@@ -22,6 +23,7 @@ from convlint.source_text.packages import package_folder
 from convlint.static import EQUALITY, INPUT_OF, CheckedFile, Project, Search, check_file
 from convlint.static.overruled_defaults import is_overruled
 from convlint.static.plain_numbers import WIDTHS
+from convlint.support.dataclass import dataclass
 
 _SHARE = 4.0  # the time for trials, as a multiple of that of the check
 _LEAST = 3.0  # seconds for trials, however short the check was
@@ -147,6 +149,9 @@ def _is_blamed(conflict: Conflict) -> bool:
 def explained(path: str, checked: CheckedFile, project: Project, seconds: float, search: Search) -> list[Finding]:
     """The findings of a checked file, its conflicts explained by repairs: one finding for each cause.
 
+    What a class that fails for all arguments needs is tried in the class first. Where the program then fails elsewhere,
+    or nothing is known about it, fewer repairs of the program itself explain it better.
+
     Args:
         path: the file.
         checked: its check.
@@ -154,11 +159,45 @@ def explained(path: str, checked: CheckedFile, project: Project, seconds: float,
         seconds: the time of the processor that the check took.
         search: completes the findings of a check by those in classes.
     """
+    with _garbage_collected():
+        found = _explained(path, checked, project, seconds, search)
+        if not found.is_open:
+            return found.findings
+        plain = check_file(path, project.texts.data(path), project, with_reached=True)
+        instead = _explained(path, plain, project, seconds, search)
+        if not all(each.repairs for each in instead.errors) or len(instead.errors) > len(found.errors):
+            return found.findings
+        if len(instead.errors) == len(found.errors) and found.edits:
+            return found.findings
+        after = StaticTrials(path, plain, project).checked(instead.edits, search) if instead.errors else None
+        if after is None or broken_classes(after[1]):
+            return found.findings
+        rest = [each for each in found.findings if each not in found.errors and not is_found(each, instead.errors)]
+        return [*instead.errors, *(each for each in rest if each.claim is None or is_found(each, after[1]))]
+
+
+@dataclass(frozen=True)
+class _Explained:
+    """The findings of a file, and the ``edits`` that repair it as far as they are known to.
+
+    ``is_open``: the program itself may show more than its classes, which fail for all arguments.
+    """
+
+    findings: list[Finding]
+    edits: tuple[Edit, ...] = ()
+    is_open: bool = False
+
+    @cached_property
+    def errors(self) -> list[Finding]:
+        return [finding for finding in self.findings if finding.severity == "error"]
+
+
+def _explained(path: str, checked: CheckedFile, project: Project, seconds: float, search: Search) -> _Explained:
     start = outcome(checked)
     rest = [finding for finding in checked.findings if finding.graph is None]
     broken = broken_classes(rest)
     if not start.conflicts and not broken:
-        return rest
+        return _Explained(rest)
     latent = [each for each in rest if each not in broken and each.claim is not None]
     suspected = {(f.site.path, f.site.line) for f in rest if f.claim is not None and f.site is not None}
     slicer = Slicer(project.texts, project.root, package_folder(path))
@@ -171,30 +210,29 @@ def explained(path: str, checked: CheckedFile, project: Project, seconds: float,
         return followed_first(conflict, proposed(conflict, slicer.after(edits), suspected), own)
 
     budget = Budget(max(_SHARE * seconds, _LEAST), time.process_time)
-    with _garbage_collected():
-        repaired_classes = RepairedClasses((), (), start)
-        is_refused = any(conflict.node is None for conflict in start.conflicts)  # by the constructor of a layer
-        if not is_refused:
-            repaired_classes = one_after_the_other(
-                broken, start, lambda edits: trials.checked(edits, search), budget.half
-            )
-        causes = explain(repaired_classes.outcome, propose, trials, budget, repaired_classes.edits)
-        if not start.conflicts:  # these appeared after a class: which number is wrong must be known
-            causes = [cause for cause in causes if cause.repair is not None]
-        classes = tuple(broken) if is_refused else repaired_classes.causes
-        made = [edit for cause in causes if cause.repair is not None for edit in cause.repair.edits]
-        unrepaired = [
-            each for each in classes if is_refused or not each.repairs
-        ]  # these may follow from the causes, as a latent one
-        after = trials.checked([*repaired_classes.edits, *made], search) if made and (unrepaired or latent) else None
-        followed = [] if after is None else [e for e in (*unrepaired, *latent) if not is_found(e, after[1])]
+    repaired_classes = RepairedClasses((), (), start)
+    is_refused = any(conflict.node is None for conflict in start.conflicts)  # by the constructor of a layer
+    if not is_refused:
+        repaired_classes = one_after_the_other(broken, start, lambda edits: trials.checked(edits, search), budget.half)
+    causes = explain(repaired_classes.outcome, propose, trials, budget, repaired_classes.edits)
+    is_open = bool(broken) and not start.conflicts and (bool(causes) or not repaired_classes.edits)
+    if not start.conflicts:  # these appeared after a class: which number is wrong must be known
+        causes = [cause for cause in causes if cause.repair is not None]
+    classes = tuple(broken) if is_refused else repaired_classes.causes
+    made = [edit for cause in causes if cause.repair is not None for edit in cause.repair.edits]
+    edits = (*repaired_classes.edits, *made)
+    unrepaired = [
+        each for each in classes if is_refused or not each.repairs
+    ]  # these may follow from the causes, as a latent one
+    after = trials.checked(edits, search) if made and (unrepaired or latent) else None
+    followed = [] if after is None else [e for e in (*unrepaired, *latent) if not is_found(e, after[1])]
     found = [repaired(cause, "static") for cause in _in_order(causes, checked, start)]
     others = [finding for finding in rest if finding not in broken and finding not in followed]
     errors = [finding for finding in classes if finding not in followed]
     if start.conflicts:
         others, errors = [*errors, *others], []
     numbered = [each.with_(program=path, step=step) for step, each in enumerate([*errors, *found])]
-    return [*numbered, *others]
+    return _Explained([*numbered, *others], edits, is_open)
 
 
 def _class_of(site: Site | None) -> tuple[str, str] | None:
