@@ -8,14 +8,23 @@ from convlint.source_text.bindings import argument_for, arguments, assigned, def
 from convlint.source_text.call_sites import Function, WrittenCall
 
 
-def unpacks(call: WrittenCall, function: Function) -> bool:
-    """Return whether a call reaches a function of the program through one that unpacks a dict that it gets."""
-    if call.unpacks:
+def unpacks(call: WrittenCall, function: Function, owner: ast.AST | None = None) -> bool:
+    """Return whether a call reaches a function of the program through one that unpacks a dict that it gets.
+
+    ``owner`` is what contains the function, for a constructor its class.
+    """
+    if call.unpacks or _names(call, function, owner):
         return False
     required = [name for name in parameters(function) if default_of(function, name) is None]
     if any(argument_for(call, function, name) is None for name in required):
         return True
     return any(_holds_mapping(call, node) for node in call.node.args)
+
+
+def _names(call: WrittenCall, function: Function, owner: ast.AST | None) -> bool:
+    """Return whether a call is written with the name of a function, or with that of the class whose constructor it is."""
+    callee = ast.unparse(call.node.func).rpartition(".")[2]
+    return callee in (getattr(function, "name", None), getattr(owner, "name", None))
 
 
 def is_helper(call: WrittenCall) -> bool:

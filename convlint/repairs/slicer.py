@@ -261,7 +261,7 @@ class _Walk:
         call = call_sites.at(self._frames[depth], self._slicer.texts) if depth < len(self._frames) else None
         passed = None if call is None else argument_for(call, function, name)
         default = default_of(function, name)
-        if call is not None and builders.unpacks(call, function):
+        if call is not None and builders.unpacks(call, function, place.file.scope(function)):
             self._follow_passed(depth, name, change, holds)
         elif call is not None and passed is not None:
             self.follow_argument(call, passed, depth, change, "argument", holds)

@@ -12,7 +12,7 @@ from convlint.ir import Layer, Site
 from convlint.repairs.changes import Change
 from convlint.repairs.slicer import Slicer
 from convlint.source_text.texts import SourceTexts
-from tests.repairs.small_programs import HEAD, errors, folder
+from tests.repairs.small_programs import HEAD, assert_mended, errors, folder
 
 __all__ = ["folder"]
 
@@ -292,3 +292,38 @@ class Net(nn.Module):
 """)
     assert finding.site is not None
     assert (finding.site.line, [edit.text for edit in finding.repairs[0].edits]) == (9, ["outputs"])
+
+
+def test_a_norm_from_a_function_of_the_program_that_takes_a_dict_is_sized_by_its_caller() -> None:
+    source = f"""{HEAD}
+def build_norm_layer(cfg, features, postfix=""):
+    cfg = cfg.copy()
+    cfg.pop("type")
+    return "norm" + str(postfix), nn.BatchNorm2d(features, **cfg)
+
+
+class Unit(nn.Module):
+    def __init__(self, inputs, planes, norm_cfg=dict(type="BN")):
+        super().__init__()
+        self.norm1_name, norm1 = build_norm_layer(norm_cfg, planes, postfix=1)
+        self.norm2_name, norm2 = build_norm_layer(norm_cfg, planes, postfix=2)
+        self.conv1 = nn.Conv2d(inputs, planes, 1)
+        self.add_module(self.norm1_name, norm1)
+        self.conv2 = nn.Conv2d(planes, planes * 4, 1)
+        self.add_module(self.norm2_name, norm2)
+        self.shortcut = nn.Conv2d(inputs, planes * 4, 1)
+
+    def forward(self, x):
+        y = getattr(self, self.norm1_name)(self.conv1(x)).relu()
+        return getattr(self, self.norm2_name)(self.conv2(y)) + self.shortcut(x)
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(Unit(3, 16), Unit(64, 32))
+
+    def forward(self, x):
+        return self.body(x)
+"""
+    assert_mended(source, "postfix=2", "planes * 4")

@@ -77,8 +77,10 @@ def _used_as_lists(function: ast.AST) -> set[str]:
                     other.update([each.id for each in parts if isinstance(each, ast.Name)])
                 elif _last(func) not in ("len", "isinstance"):
                     listed += parts
-            case ast.Subscript(value=ast.Name(id=name), slice=ast.Tuple()):
+            case ast.Subscript(value=ast.Name(id=name), slice=ast.Tuple() | ast.Constant(value=None)):
                 other.add(name)
+            case ast.Subscript(value=each, slice=index) if not isinstance(index, ast.Slice):
+                listed.append(each)
             case ast.Attribute(value=ast.Name(id=name)):
                 other.add(name)
             case ast.BinOp(left=left, right=right):
