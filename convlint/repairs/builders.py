@@ -22,7 +22,7 @@ def unpacks(call: WrittenCall, function: Function, owner: ast.AST | None = None)
 
 
 def _names(call: WrittenCall, function: Function, owner: ast.AST | None) -> bool:
-    """Return whether a call is written with the name of a function, or with that of the class whose constructor it is."""
+    """Return whether a call names a function, or the class whose constructor it is."""
     callee = ast.unparse(call.node.func).rpartition(".")[2]
     return callee in (getattr(function, "name", None), getattr(owner, "name", None))
 

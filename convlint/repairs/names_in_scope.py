@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from convlint.analysis.width_names import is_width_name
 from convlint.repairs.written_number import WrittenNumber
-from convlint.source_text.bindings import assigned, parameters
+from convlint.source_text.bindings import assigned, default_of, parameters
 from convlint.source_text.call_sites import Function
 
 MOST_NAMES = 6
@@ -79,9 +79,36 @@ def widths(scope: Function, node: ast.expr) -> list[str]:
         *(n.id for n in ast.walk(scope) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)),
     }
     own -= {n.func.id for n in ast.walk(scope) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)}
-    own -= {"self", "cls"}
+    own -= {"self", "cls", *_of_other_kinds(scope)}
     others = (name for name in parameters(scope) if is_width_name(name) and name not in same)
     return [*(name for name, _ in same.most_common() if name in own), *others]
+
+
+def _of_other_kinds(scope: Function) -> Iterator[str]:
+    """The names of a function for values that are not numbers: lists, dicts, texts, modules."""
+    for name in parameters(scope):
+        default = default_of(scope, name)
+        if default is not None and _is_other_kind(default):
+            yield name
+    for node in ast.walk(scope):
+        match node:
+            case ast.Assign(targets=[ast.Name(id=name)], value=value) if _is_other_kind(value):
+                yield name
+            case ast.Subscript(value=ast.Name(id=name)) | ast.Starred(value=ast.Name(id=name)):
+                yield name
+            case ast.Call(func=ast.Attribute(value=ast.Name(id=name))):
+                yield name
+
+
+def _is_other_kind(value: ast.expr) -> bool:
+    """Return whether an expression cannot be a number, as it is written; None may stand for one."""
+    match value:
+        case ast.Constant(value=constant):
+            return constant is not None and type(constant) not in (int, float)
+        case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)):
+            return name[:1].isupper() or name in ("dict", "list", "tuple", "set")
+    kinds = (ast.List, ast.Tuple, ast.Dict, ast.Set, ast.ListComp, ast.DictComp, ast.JoinedStr, ast.Lambda)
+    return isinstance(value, kinds)
 
 
 def other_attributes(cls: ast.AST, node: ast.Attribute) -> list[str]:

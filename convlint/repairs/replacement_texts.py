@@ -14,6 +14,7 @@ from convlint.ir import Graph
 from convlint.repairs.changes import literal_value, simplified
 from convlint.repairs.concatenated import sum_texts
 from convlint.repairs.conflict_ends import End
+from convlint.repairs.list_items import other_items
 from convlint.repairs.names_in_scope import (
     MOST_NAMES,
     computed_from,
@@ -118,8 +119,8 @@ def texts(
     named = keyword.arg if isinstance(keyword, ast.keyword) and isinstance(scope, Function) else None
     if named and isinstance(scope, Function) and (named in parameters(scope) or assigned(scope, named)):
         yield named, SAME if named in passed_names(scope) else SIMPLER
-    if number.role == "argument":
-        yield from ((text, SIMPLER) for text in _other_items(number.node))
+    if number.role in ("argument", "assignment"):
+        yield from ((text, SIMPLER) for text in other_items(number.node, scope))
     if isinstance(number.node, ast.Attribute) and number.node.attr in OTHER_END:
         yield f"{ast.unparse(number.node.value)}.{OTHER_END[number.node.attr]}", SIMPLER
     if isinstance(number.node, ast.Name) and number.role == "argument":
@@ -214,19 +215,6 @@ def _product(graph: Graph, end: End) -> Iterator[str]:
             shape = graph.tensor(before.inputs[0]).shape[1:]
             if len(shape) > 1 and min(shape) > 0 and max(shape[1:]) > 1:
                 yield " * ".join(map(str, shape))
-
-
-def _other_items(node: ast.expr) -> Iterator[str]:
-    """The expression with the next items of the list that it takes one from, or the last: ``widths[-1]``."""
-    for part in ast.walk(node):
-        match part:
-            case ast.Subscript(slice=ast.Constant(value=int(index)) as written):
-                for other in (index + 1, index - 1, -1):
-                    written.value = other
-                    text = ast.unparse(node)
-                    written.value = index
-                    if other >= 0 or other == -1:
-                        yield text
 
 
 def _nearest_first(graph: Graph, end: End, ends: Sequence[End]) -> list[End]:

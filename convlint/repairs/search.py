@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import partial
 from itertools import islice
 from math import inf
 from typing import Protocol
@@ -135,7 +137,9 @@ def _repair(
     moving: list[tuple[int, Candidate]] = []  # with the number of operations that fail after it
     least: Outcome | None = None
     tried, most = 0, MOST_TRIALS
-    for candidate in proposals:
+    waiting = deque(proposals)
+    while waiting:
+        candidate = waiting.popleft()
         if tried >= most or not limit.is_left:
             break
         is_equal = 0 < len(best) < MOST_EQUALS and all(candidate.is_equal_to(other) for other in best)
@@ -154,6 +158,7 @@ def _repair(
             best, least = [candidate], after
             made = [*edits, *candidate.edits]
             common = frozenset(each.edit.site for left in after.conflicts[:1] for each in propose(left, made))
+            waiting = deque(sorted(waiting, key=partial(_is_argument_as, candidate)))
         elif is_equal and len(after.failing) == len(least.failing):
             best.append(candidate)
     if least is None or len(least.failing) > 1:
@@ -164,6 +169,14 @@ def _repair(
     rest = budget.half if least.failing else budget
     inside = _inside_the_callee(best[0], least, proposals, first, before, trial, rest, edits)
     return inside or (tuple(best), least)
+
+
+def _is_argument_as(chosen: Candidate, candidate: Candidate) -> bool:
+    """Return whether a candidate is an argument of a call as the chosen one is, and not what both ends come from."""
+    one, other = chosen.number, candidate.number
+    if one is None or other is None:
+        return True
+    return other.role == "argument" and other.place.depth <= one.place.depth
 
 
 _MOST_MOVING = 4  # candidates that settle a conflict, after which others appear

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import TypeGuard
 
@@ -52,7 +52,9 @@ def _is_of_self(node: ast.AST) -> TypeGuard[ast.Attribute]:
 
 @lru_cache(maxsize=64)
 def _reads(scope: Function) -> tuple[Counter[str], frozenset[str]]:
-    """The number of times that a function reads each name, and the names that it binds."""
+    """The number of times that a function reads each name, and the names that it binds; those that only count the
+    passes of a loop need no reader.
+    """
     body = [s for s in scope.body if not _only_stores(s)] if isinstance(scope.body, list) else [scope.body]
     counts = Counter(
         node.id
@@ -61,7 +63,17 @@ def _reads(scope: Function) -> tuple[Counter[str], frozenset[str]]:
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
     )
     stored = (n.id for n in ast.walk(scope) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store))
-    return counts, frozenset([*parameters(scope), *stored])
+    return counts, frozenset([*parameters(scope), *stored]) - {*_counting(scope)}
+
+
+def _counting(scope: Function) -> Iterator[str]:
+    for loop in ast.walk(scope):
+        match loop:
+            case (
+                ast.For(target=ast.Name(id=name), iter=ast.Call(func=ast.Name(id="range")))
+                | ast.For(target=ast.Tuple(elts=[ast.Name(id=name), *_]), iter=ast.Call(func=ast.Name(id="enumerate")))
+            ):
+                yield name
 
 
 def _only_stores(statement: ast.stmt) -> bool:
