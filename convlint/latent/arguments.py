@@ -26,7 +26,8 @@ DESCENDING = (8, 4, 2, 1, 2, 4)
 EQUAL = (1, 1, 1, 1, 1, 1)
 MORE_PATTERNS = ((4, 1, 2, 1, 4, 2), (1, 4, 4, 1, 4, 4))
 SAME_ENDS = (1, 1, 2, 4, 2, 4)
-LAST_PATTERNS = ((3, 1, 2, 5, 3, 1), (1, 2, 4, 8, 16, 32), (2, 1, 1, 2, 1, 1), (2, 2, 1, 1, 4, 4))
+INDIVISIBLE = (3, 1, 2, 5, 3, 1)
+LAST_PATTERNS = (INDIVISIBLE, (1, 2, 4, 8, 16, 32), (2, 1, 1, 2, 1, 1), (2, 2, 1, 1, 4, 4))
 """Multiples of the unit for the widths of a class, in the order of its parameters: those that show most defects, those
 that a class may require, and others for the verification of a repair. A block that adds its input needs the same
 width at both ends, and only then shows what is wrong in between.

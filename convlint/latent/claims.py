@@ -11,7 +11,7 @@ from convlint.latent.following import Followed
 from convlint.latent.search import LatentDefect
 from convlint.static.domain.objects import Function
 from convlint.static.domain.values import Library, Value
-from convlint.static.exploration.execute import required_inputs, takes_tensor
+from convlint.static.exploration.execute import optional_tensors, required_inputs, takes_tensor
 
 _MOST_PAIRS = 4  # of failing and working arguments
 
@@ -66,7 +66,7 @@ def _shapes(followed: Followed) -> tuple[Shape, ...]:
         return ()
     execution = followed.path.execution
     tensors = [step.outputs[0] for step in execution.steps if step.op == "input"]
-    parameters = required_inputs(forward)
+    parameters = required_inputs(forward) + (optional_tensors(forward) if followed.has_optional else [])
     followed_as_tensors = [parameter for parameter in parameters if takes_tensor(forward, parameter)]
     if len(tensors) != len(followed_as_tensors):
         return ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from convlint.analysis import ops
-from convlint.latent.arguments import ArgumentSpace
+from convlint.latent.arguments import UNIT, ArgumentSpace
 from convlint.latent.following import Followed, divides_wrongly, layer_of
 from convlint.static.domain.execution import Step
 
@@ -32,6 +32,19 @@ def is_indivisible(followed: Followed) -> bool:
     if layer is None or not divides_wrongly(layer):
         return False
     return "in_channels" not in (layer.error or "") or layer.attrs.get("in_channels") != layer.attrs.get("out_channels")
+
+
+def has_groups_of_another_width(followed: Followed) -> bool:
+    """Return whether a layer has as many groups as an argument says, but not as many as its channels, in and out.
+
+    Such groups divide its channels only for some arguments.
+    """
+    widths = {value for value in followed.arguments.values() if type(value) is int and value >= UNIT}
+    for layer in followed.path.interpreter.creators:
+        source, target, groups = (layer.attrs.get(name) for name in ("in_channels", "out_channels", "groups"))
+        if source == target != groups and type(groups) is int and groups in widths:
+            return True
+    return False
 
 
 def is_input(followed: Followed, tensor: int | None) -> bool:

@@ -15,7 +15,7 @@ from convlint.static.exploration.execute import execute_entry_point
 from convlint.static.interpreter import Interpreter, PathChoices, Raised
 from convlint.static.plain_numbers import WIDTHS
 from convlint.static.program.project import Project
-from convlint.support.dataclass import dataclass
+from convlint.support.dataclass import dataclass, replace
 
 Outcome = Literal["works", "fails", "refused", "undecided"]
 """``refused``: the class itself raises. ``undecided``: the execution did not come to its end."""
@@ -32,7 +32,8 @@ Operation = tuple[str, Site | None, Site | None]
 class Followed:
     """One execution of a class, and the first operation that PyTorch refuses: a call, or the constructor of a layer.
 
-    ``options`` are the arguments that are neither widths nor as always.
+    ``options`` are the arguments that are neither widths nor as always. ``has_optional``: inputs that may be None are
+    tensors. ``ranks`` are the dimensions of the inputs that were asked for.
     """
 
     arguments: Arguments
@@ -41,6 +42,8 @@ class Followed:
     outcome: Outcome
     step: Step | None = None
     layer: Instance | None = None
+    ranks: Ranks = ()
+    has_optional: bool = False
 
     @property
     def site(self) -> Site | None:
@@ -103,13 +106,20 @@ def divides_wrongly(layer: Instance) -> bool:
 
 
 def follow(
-    project: Project, entry_point: EntryPoint, arguments: Arguments, options: Arguments, steps: int, ranks: Ranks = ()
+    project: Project,
+    entry_point: EntryPoint,
+    arguments: Arguments,
+    options: Arguments,
+    steps: int,
+    ranks: Ranks = (),
+    *,
+    has_optional: bool = False,
 ) -> Followed:
     """Execute a class with ``arguments`` and ``options``, on inputs with ``ranks`` of dimensions.
 
     The execution ends after a number of ``steps``.
     """
-    followed = _follow(project, entry_point, arguments, options, steps, ranks)
+    followed = _follow(project, entry_point, arguments, options, steps, ranks, has_optional=has_optional)
     if followed.outcome != "fails":
         return followed
     others: list[Followed] = []
@@ -118,7 +128,7 @@ def follow(
     if followed.path.execution.has_settled:  # ... or to the number of inputs in a list
         others.append(_follow(project, entry_point, arguments, options, steps, ranks, count=3))
     if any(followed.operation not in other.failing for other in others):
-        return Followed(followed.arguments, followed.options, followed.path, "undecided")
+        return replace(followed, outcome="undecided", step=None, layer=None)
     return followed
 
 
@@ -131,11 +141,12 @@ def _follow(
     ranks: Ranks,
     *,
     all_inputs: bool = False,
+    has_optional: bool = False,
     count: int = 2,
 ) -> Followed:
     interpreter = Interpreter(project, Execution(count=count), PathChoices())
     interpreter.steps, interpreter.input_ranks, interpreter.pass_all_inputs = steps, ranks, all_inputs
-    interpreter.is_trial = True
+    interpreter.is_trial, interpreter.pass_optional_tensors = True, has_optional
     given = arguments | options
     path = ExecutionPath(entry_point, interpreter, dict(given), complete=False)
     outcome: Outcome = "undecided"
@@ -158,7 +169,7 @@ def _follow(
         outcome, step = "fails", None
     elif step is not None:
         outcome = "fails"
-    return Followed(given, tuple(options.items()), path, outcome, step, layer)
+    return Followed(given, tuple(options.items()), path, outcome, step, layer, ranks, has_optional)
 
 
 def _has_empty_layer(interpreter: Interpreter) -> bool:

@@ -11,8 +11,14 @@ from contextlib import ExitStack
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from convlint.latent.arguments import DESCENDING, DIFFERENT, EQUAL, MORE_PATTERNS, SAME_ENDS, ArgumentSpace
-from convlint.latent.contracts import admissible, breaks_contract, doubtful, is_of_another_kind
+from convlint.latent.arguments import DESCENDING, DIFFERENT, EQUAL, INDIVISIBLE, MORE_PATTERNS, SAME_ENDS, ArgumentSpace
+from convlint.latent.contracts import (
+    admissible,
+    breaks_contract,
+    doubtful,
+    has_groups_of_another_width,
+    is_of_another_kind,
+)
 from convlint.latent.following import Followed
 from convlint.latent.repair_trials import (
     Accepted,
@@ -86,6 +92,12 @@ class Search:
             return []
         trials = ClassTrials(self._project, exploration.paths[0], space)
         tried = [trials.first, *_first_tries(trials, open_question)]
+        if not any(each.outcome == "fails" for each in tried):
+            tried += [
+                trials.follow(INDIVISIBLE, dict(each.options)) for each in tried if has_groups_of_another_width(each)
+            ][:1]
+        if not any(each.outcome == "fails" for each in tried):
+            tried += _with_optional_inputs(trials)
         self._steps -= trials.steps
         if not any(each.outcome == "fails" for each in tried):
             return []
@@ -198,8 +210,9 @@ def _first_tries(trials: ClassTrials, open_question: Suspicion) -> Iterator[Foll
     A flag may ask for a negative number of channels of another input, where other widths come first.
     """
     space = trials.space
-    if open_question == "ratios":
-        yield trials.follow(DIFFERENT, space.other_ratios)
+    if open_question in ("ratios", "inputs"):
+        if space.other_ratios:
+            yield trials.follow(DIFFERENT, space.other_ratios)
         return
     has_other_inputs = len(trials.first.inputs) > 1
     if open_question != "unknown":
@@ -212,6 +225,15 @@ def _first_tries(trials: ClassTrials, open_question: Suspicion) -> Iterator[Foll
         yield trials.follow(DIFFERENT, option)
         if has_other_inputs:
             yield trials.follow(MORE_PATTERNS[0], option)
+
+
+def _with_optional_inputs(trials: ClassTrials) -> Iterator[Followed]:
+    """Yield executions with tensors for inputs that may be None, such as an embedding, and with the width of one."""
+    if not trials.optional_inputs:
+        return
+    widths = (option for option in trials.space.options() if not trials.space.optional_widths.isdisjoint(option))
+    for option in islice(({}, *widths), _MOST_OPTIONS):
+        yield from trials.with_optional_inputs(option)
 
 
 def _defect(trials: ClassTrials, state: Sequence[Followed], best: Accepted, others: Sequence[Accepted]) -> LatentDefect:

@@ -6,21 +6,26 @@ assumed nothing about parameters that the arguments to be tried would break.
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from convlint.latent.arguments import DESCENDING, DIFFERENT, ArgumentSpace, usual_number
 from convlint.static.domain.execution import Step
 from convlint.static.domain.facts import Pair
+from convlint.static.domain.objects import Function
 from convlint.static.domain.values import Unknown, symbols_of
 from convlint.static.exploration.entry_points import PARAMETERS, ExecutionPath
+from convlint.static.exploration.execute import optional_tensors
 from convlint.static.exploration.explore import Exploration
 from convlint.static.plain_numbers import WIDTHS
+from convlint.static.program.parse import walk
 from convlint.support.dataclass import dataclass
 from convlint.symbolic import Apply, Dim, Symbol
 
-Suspicion = Literal["none", "ratios", "unknown", "broken", "failing"]
-"""``ratios``: nothing is proved about other ratios than the defaults. ``unknown``: nor about a part of the class.
+Suspicion = Literal["none", "ratios", "inputs", "unknown", "broken", "failing"]
+"""``ratios``: nothing is proved about other ratios than the defaults. ``inputs``: nor about inputs that may be
+None and were. ``unknown``: nor about a part of the class.
 ``broken``: arguments break an assumption, or widths are unknown. ``failing``: an execution has an error.
 """
 
@@ -72,12 +77,28 @@ def suspicion(exploration: Exploration, space: ArgumentSpace) -> Suspicion:
         return "broken"
     if any(_is_open(path) for path in exploration.paths):
         return "unknown"
+    if any(_leaves_out_tensors(path) for path in exploration.paths[:1]):
+        return "inputs"
     return "ratios" if space.other_ratios else "none"
 
 
 def _fails(path: ExecutionPath) -> bool:
     return any(instance.error for instance in path.interpreter.creators) or any(
         step.error and not step.hypothetical for step in path.execution.steps
+    )
+
+
+def _leaves_out_tensors(path: ExecutionPath) -> bool:
+    """Return whether an input of a class may be None or a tensor that a module of the class is called with."""
+    forward = path.entry_point.value.lookup("forward")
+    if type(forward) is not Function:
+        return False
+    names = {parameter.arg for parameter in optional_tensors(forward)}
+    return bool(names) and any(
+        isinstance(node, ast.Call)
+        and ast.unparse(node.func).startswith("self.")
+        and any(isinstance(argument, ast.Name) and argument.id in names for argument in node.args)
+        for node in walk(forward.node)
     )
 
 

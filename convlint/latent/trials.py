@@ -8,11 +8,13 @@ from itertools import product
 from typing import TYPE_CHECKING
 
 from convlint.analysis import ops
-from convlint.latent.arguments import DIFFERENT, EQUAL, Arguments, ArgumentSpace
+from convlint.latent.arguments import DESCENDING, DIFFERENT, EQUAL, Arguments, ArgumentSpace
 from convlint.latent.contracts import is_input
 from convlint.latent.following import Followed, Ranks, follow, ranks_of_inputs
 from convlint.latent.substitution import TreeIndex
+from convlint.static.domain.objects import Function
 from convlint.static.exploration.entry_points import ExecutionPath
+from convlint.static.exploration.execute import optional_tensors
 from convlint.static.program.project import Project
 from convlint.support.dataclass import replace
 
@@ -23,6 +25,7 @@ _LEAST_STEPS, _FACTOR = 1_000, 3  # of one execution: as many, and times those o
 _DIVISORS = (32, 16, 8, 4, 2)
 _MOST_SHOWN = 4
 _RANKS = (4, 3, 2)  # maps, tokens and vectors
+_RANKS_OF_OPTIONAL = (2, 4, 3)  # embeddings first
 _MOST_DIFFERENT = 2  # inputs of unknown dimensions, of which each may have others
 
 
@@ -37,7 +40,7 @@ class ClassTrials:
         self._project = project
         self._trees: dict[str, TreeIndex] = {}
         self._edits = 0  # that are in effect
-        self._known: dict[tuple[str, Ranks], Followed] = {}  # executions without an edit
+        self._known: dict[tuple[str, Ranks, bool], Followed] = {}  # executions without an edit
         self._ranks, self.first = self._ranks_of_inputs(explored)
 
     def follow(self, pattern: Sequence[int], options: Arguments | None = None) -> Followed:
@@ -56,7 +59,27 @@ class ClassTrials:
 
     def repeated(self, followed: Followed) -> Followed:
         """Execute the class again with the same arguments."""
-        return self._follow(followed.arguments, dict(followed.options), self._ranks)
+        return self._again(followed, followed.arguments, dict(followed.options))
+
+    def with_optional_inputs(self, options: Arguments) -> list[Followed]:
+        """Execute the class with tensors for inputs that may be None: with equal widths, for which it has to work, and
+        with different ones.
+        """
+        required = len(self._ranks) or len(self.first.inputs)
+        for rank in _RANKS_OF_OPTIONAL:
+            ranks = (*(self._ranks or (None,) * required), *(rank,) * self.optional_inputs)
+            equal = self._follow(self.space.with_pattern(EQUAL), options, ranks, has_optional=True)
+            if equal.outcome == "works":
+                patterns = (DIFFERENT, DESCENDING)
+                more = [self.space.with_pattern(pattern) for pattern in patterns]
+                return [equal, *(self._follow(each, options, ranks, has_optional=True) for each in more)]
+        return []
+
+    @property
+    def optional_inputs(self) -> int:
+        """The number of inputs that may be None or tensors."""
+        forward = self.entry_point.value.lookup("forward")
+        return len(optional_tensors(forward)) if type(forward) is Function else 0
 
     @contextmanager
     def edited(self, repair: ClassRepair) -> Iterator[bool]:
@@ -106,13 +129,20 @@ class ClassTrials:
                 arguments[name] = type(value)([number // divisor for number in value])
         if any(type(v) is int and followed.arguments[n] % divisor for n, v in arguments.items() if n in widths):
             return None
-        return self._follow(arguments, {name: arguments[name] for name in options}, self._ranks)
+        return self._again(followed, arguments, {name: arguments[name] for name in options})
 
-    def _follow(self, arguments: Arguments, options: Arguments, ranks: Ranks) -> Followed:
-        key = (repr(arguments | options), ranks)
+    def _again(self, followed: Followed, arguments: Arguments, options: Arguments) -> Followed:
+        return self._follow(arguments, options, followed.ranks, has_optional=followed.has_optional)
+
+    def _follow(
+        self, arguments: Arguments, options: Arguments, ranks: Ranks, *, has_optional: bool = False
+    ) -> Followed:
+        key = (repr(arguments | options), ranks, has_optional)
         if not self._edits and key in self._known:
             return self._known[key]
-        followed = follow(self._project, self.entry_point, arguments, options, self._most, ranks)
+        followed = follow(
+            self._project, self.entry_point, arguments, options, self._most, ranks, has_optional=has_optional
+        )
         self.steps += followed.path.steps
         if followed.step is not None:
             from convlint.latent.numbers import is_undetermined  # most classes never fail

@@ -32,6 +32,7 @@ class Defect:
     text: str
     fails: tuple[tuple[str, Shape], ...]
     works: tuple[tuple[str, Shape], ...] = ()
+    more: tuple[Shape, ...] = ()
 
 
 DEFECTS = {
@@ -52,6 +53,38 @@ class Block(nn.Module):
 """,
         (("Block(4, 8, 1, nn.Conv2d(4, 8, 1))", (2, 4, 8, 8)),),
         (("Block(4, 4)", (2, 4, 8, 8)),),
+    ),
+    "an embedding that may be left out": Defect(
+        """
+class Modulated(nn.Module):
+    def __init__(self, dim, dim_out, *, embedding_dim=None):
+        super().__init__()
+        self.mlp = nn.Linear(embedding_dim, dim) if embedding_dim is not None else None  # CVL203
+        self.conv = nn.Conv2d(dim, dim_out, 3, padding=1)
+    def forward(self, x, embedding=None):
+        h = self.conv(x)
+        if self.mlp is not None and embedding is not None:
+            h = h + self.mlp(embedding)[:, :, None, None]
+        return torch.relu(h)
+""",
+        (("Modulated(4, 8, embedding_dim=6)", (2, 4, 8, 8)),),
+        (("Modulated(8, 8, embedding_dim=6)", (2, 8, 8, 8)),),
+        more=((2, 6),),
+    ),
+    "groups of the input behind a width that may be given": Defect(
+        """
+class Waist(nn.Module):
+    def __init__(self, inp, oup, mid=None):
+        super().__init__()
+        mid = mid or inp
+        self.a = nn.Conv2d(inp, mid, 1)
+        self.b = nn.Conv2d(mid, mid, 3, padding=1, groups=inp)  # CVL202
+        self.c = nn.Conv2d(mid, oup, 1)
+    def forward(self, x):
+        return self.c(self.b(self.a(x)))
+""",
+        (("Waist(4, 8, mid=6)", (2, 4, 8, 8)),),
+        (("Waist(4, 8)", (2, 4, 8, 8)), ("Waist(4, 8, mid=8)", (2, 4, 8, 8))),
     ),
     "a ratio whose default hides it": Defect(
         """
@@ -380,13 +413,13 @@ def marked(text: str) -> Iterator[tuple[int, str]]:
             yield number, line.rpartition("# ")[2]
 
 
-def run(source: str, call: str, shape: Shape) -> None:
+def run(source: str, call: str, *shapes: Shape) -> None:
     import torch
 
     namespace: dict[str, Any] = {}
     exec(source, namespace)  # noqa: S102 - the class of this test
     with torch.no_grad():
-        eval(call, namespace)(torch.rand(shape))  # noqa: S307
+        eval(call, namespace)(*map(torch.rand, shapes))  # noqa: S307
 
 
 @pytest.mark.parametrize("name", DEFECTS)
@@ -402,11 +435,11 @@ def test_the_repair_of_a_defect_makes_every_call_work(tmp_path: Path, name: str)
     repaired = edits.apply(source.encode(), finding.repairs[0].edits).decode()
     for call, shape in defect.fails:
         with pytest.raises((RuntimeError, ValueError)):
-            run(source, call, shape)
-        run(repaired, call, shape)
+            run(source, call, shape, *defect.more)
+        run(repaired, call, shape, *defect.more)
     for call, shape in defect.works:
-        run(source, call, shape)
-        run(repaired, call, shape)
+        run(source, call, shape, *defect.more)
+        run(repaired, call, shape, *defect.more)
 
 
 @pytest.mark.parametrize("name", CONTRACTS)

@@ -38,7 +38,7 @@ class Form:
         """The arguments of the forward with these sizes. Sizes and masks get what their names ask for."""
         args: list[Any] = []
         kwargs: dict[str, Any] = {}
-        parameters = _required(model)
+        parameters = _given(model, len(self.shapes))
         has_lengths = any(_LENGTH.search(parameter.name) for parameter in parameters)
         for parameter, shape, size in zip(parameters, self.shapes, sizes, strict=False):
             value = _other(parameter, size)
@@ -75,7 +75,7 @@ class Form:
 
 def known_form(model: nn.Module, shapes: Sequence[Shape]) -> Form | None:
     """The form of inputs with these shapes, in which 0 is any size; None if a tensor's shape is unknown."""
-    parameters = _required(model)
+    parameters = _given(model, len(shapes))
     if not shapes or len(shapes) != len(parameters):
         return None
     found: list[Shape | None] = []
@@ -116,6 +116,14 @@ def _required(model: nn.Module) -> list[inspect.Parameter]:
     parameters = signature.parameters.values() if signature else ()
     variable = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     return [p for p in parameters if p.default is p.empty and p.kind not in variable]
+
+
+def _given(model: nn.Module, count: int) -> list[inspect.Parameter]:
+    """The parameters that get ``count`` inputs: those that need one, and optional ones after them if there are more."""
+    required = _required(model)
+    signature = signature_of(model)
+    every = [p for p in (signature.parameters.values() if signature else ()) if p.kind is p.POSITIONAL_OR_KEYWORD]
+    return every[:count] if count > len(required) and every[: len(required)] == required else required
 
 
 def _takes_other(parameter: inspect.Parameter) -> bool:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from itertools import compress, takewhile
 
 from convlint import symbolic
 from convlint.settings.input_shapes import nested
@@ -92,16 +94,17 @@ def _forward_on_unknown_inputs(instance: Instance, call: Call) -> None:
             interpreter.call(instance, call.with_args([_input(interpreter)], {}, open_ended=False))
         return
     parameters = forward.node.args
-    values = {
-        parameter.arg: _input_for(interpreter, instance, forward, parameter) for parameter in required_inputs(forward)
-    }
+    passed = required_inputs(forward)
+    if interpreter.pass_optional_tensors:
+        passed += optional_tensors(forward)
+    values = {parameter.arg: _input_for(interpreter, instance, forward, parameter) for parameter in passed}
     by_name = {parameter.arg for parameter in parameters.kwonlyargs}
     args = [value for name, value in values.items() if name not in by_name]
     kwargs = {name: value for name, value in values.items() if name in by_name}
     kwargs |= optional(
         interpreter,
         forward,
-        forward.defaults,
+        {name: default for name, default in forward.defaults.items() if name not in values},
         lambda value: value is None or type(value) in (int, float) or _is_empty(value),
     )
     interpreter.call(instance, call.with_args(args, kwargs, open_ended=parameters.vararg is not None))
@@ -136,8 +139,20 @@ def required_inputs(forward: Function) -> list[ast.arg]:
 def takes_tensor(forward: Function, parameter: ast.arg) -> bool:
     """Return whether an input of a ``forward`` is followed as a tensor, as its annotation and its use say."""
     annotation = "Tensor" if parameter.annotation is None else ast.unparse(parameter.annotation)
-    is_tensor = annotation.strip("'\"").rsplit(".", 1)[-1] in ("Tensor", "FloatTensor")
+    annotation = _OPTIONAL.sub("", annotation.strip("'\""))
+    is_tensor = annotation.rsplit(".", 1)[-1] in ("Tensor", "FloatTensor")
     return is_tensor and not is_mapping(forward.node, parameter.arg) and not list_inputs.is_list(forward, parameter)
+
+
+_OPTIONAL = re.compile(r"^(\w+\.)?Optional\[|\]$| *\| *None")
+
+
+def optional_tensors(forward: Function) -> list[ast.arg]:
+    """The inputs that may be None or tensors, of a ``forward`` that takes them right after those it needs."""
+    every = positional(forward.node.args)[1:]
+    after = every[sum(parameter.arg not in forward.defaults for parameter in every) :]
+    may_be = (forward.defaults[p.arg] is None and takes_tensor(forward, p) for p in after)
+    return list(compress(after, takewhile(bool, may_be)))
 
 
 # --- arguments

@@ -63,6 +63,7 @@ class Interpreter:
         self.is_trial = False  # whether arguments are tried: a failure alone is then no finding
         self.input_ranks: Sequence[int | None] = ()  # of the inputs of an entry point; None: as its code requires
         self.pass_all_inputs = False  # whether the call of an entry point passes optional inputs too
+        self.pass_optional_tensors = False  # whether those that may be tensors are passed as tensors
         self.left_out_inputs = False  # whether it left one out
         self.left_out_lists = False  # ... that is a list of tensors, which may bring channels
         self.raises_type_error = False  # whether Python refuses a call or an attribute that was followed
