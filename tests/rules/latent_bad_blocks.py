@@ -397,6 +397,24 @@ class Stem(nn.Module):
         works=(("Stem(3, 8)", (2, 3, 6, 6)), ("Stem(3, 8, 4)", (2, 3, 6, 6))),
     ),
     Case(
+        "ignored width that only gets its default",
+        """\
+from torch import nn
+
+
+class Fuse(nn.Module):
+    def __init__(self, in_channels, out_channels, hidden_channels=None):  # CVL205
+        super().__init__()
+        hidden_channels = hidden_channels or in_channels
+        self.conv1 = nn.Conv2d(in_channels, out_channels, 3, padding=1)
+        self.conv2 = nn.Conv2d(out_channels, out_channels, 3, padding=1)
+
+    def forward(self, x):
+        return self.conv2(self.conv1(x).relu())
+""",
+        works=(("Fuse(3, 8)", (2, 3, 6, 6)), ("Fuse(3, 8, 4)", (2, 3, 6, 6))),
+    ),
+    Case(
         "ignored width behind a literal",
         """\
 from torch import nn

@@ -35,7 +35,22 @@ def ignored_parameters(cls: Class) -> Iterator[tuple[str, str, Site]]:
 
 
 def _names_in(function: Definition) -> set[str]:
-    return {node.id for statement in function.body for node in walk(statement) if isinstance(node, ast.Name)}
+    """Return the names that a function reads, other than to give the same name another value: ``n = n or 8``."""
+    found: set[str] = set()
+    for statement in function.body:
+        own = _only_given(statement)
+        found.update(n.id for n in walk(statement) if isinstance(n, ast.Name) and n.id != own)
+    return found
+
+
+def _only_given(statement: ast.stmt) -> str | None:
+    """Return the name to which a statement gives a value, if that is all it does."""
+    match statement:
+        case ast.Assign(targets=[ast.Name(id=name)]):
+            return name
+        case ast.If(body=[ast.Assign(targets=[ast.Name(id=name)])], orelse=[]):
+            return name
+    return None
 
 
 def _is_wrapped(cls: Class, init: Definition) -> bool:
