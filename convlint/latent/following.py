@@ -33,7 +33,7 @@ class Followed:
     """One execution of a class, and the first operation that PyTorch refuses: a call, or the constructor of a layer.
 
     ``options`` are the arguments that are neither widths nor as always. ``has_optional``: inputs that may be None are
-    tensors. ``ranks`` are the dimensions of the inputs that were asked for.
+    tensors. ``ranks`` are the dimensions that the inputs got.
     """
 
     arguments: Arguments
