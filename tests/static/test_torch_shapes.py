@@ -22,7 +22,7 @@ from convlint.symbolic import Dim
 from tests.static.torch_calls import MAKERS, Call, T
 
 CASES = 60
-NAMES = {"F": "torch.nn.functional", "torch": "torch"}
+NAMES = {"F": "torch.nn.functional", "torch": "torch", "torch.fft": "torch.fft"}
 
 
 def drawn(name: str, count: int = CASES) -> Iterator[Call]:
@@ -57,7 +57,8 @@ def by_torch(call: Call) -> Any:
             owner, _, name = call.name.rpartition(".")
             if not owner:
                 return shapes(getattr(args[0], name)(*args[1:], **kwargs))
-            return shapes(getattr(nn.functional if owner == "F" else torch, name)(*args, **kwargs))
+            module = {"F": nn.functional, "torch.fft": torch.fft}.get(owner, torch)
+            return shapes(getattr(module, name)(*args, **kwargs))
         except (
             RuntimeError,
             ValueError,

@@ -607,6 +607,35 @@ def _getitem(draw: random.Random, name: str) -> Call:
     return Call(name, (x, key[0] if len(key) == 1 and draw.random() < 0.5 else tuple(key)))
 
 
+# --- Fourier transforms
+
+
+@calls("torch.fft.fft", "torch.fft.rfft", "torch.fft.irfft")
+@calls("torch.fft.fft2", "torch.fft.rfft2", "torch.fft.irfft2", "torch.fft.fftn", "torch.fft.rfftn", "torch.fft.irfftn")
+def _fourier(draw: random.Random, name: str) -> Call:
+    x = T((draw.randint(2, 5), *shape(draw, 2, 4), draw.randint(2, 5)))
+    count = 1 if name.endswith("fft") else 2
+    options: dict[str, Any] = {}
+    if draw.random() < 0.5:
+        options["dim"] = draw.choice((0, -1)) if count == 1 else draw.choice(((0, 3), (-1, 0), (3, -4)))
+    if draw.random() < 0.3:
+        size = draw.randint(2, 6)
+        options["n" if count == 1 else "s"] = size if count == 1 else (size, draw.randint(2, 6))
+    return Call(name, (x,), options)
+
+
+@calls("torch.view_as_real", "torch.view_as_complex", "torch.polar", "torch.complex", "torch.multinomial")
+def _complex(draw: random.Random, name: str) -> Call:
+    sizes = shape(draw, draw.randint(1, 3), 4)
+    if name == "torch.view_as_real":
+        return Call(name, (T(sizes, "complex64"),))
+    if name == "torch.view_as_complex":
+        return Call(name, (T((*sizes, rarely(draw, 3, 2))),))
+    if name == "torch.multinomial":
+        return Call(name, (T(sizes[:2]), draw.randint(1, 3)))
+    return Call(name, (T(sizes), T(sizes)))
+
+
 # --- sequences and makers
 
 

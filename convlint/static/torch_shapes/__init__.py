@@ -15,6 +15,7 @@ from convlint.static.torch_shapes import (  # noqa: F401
     environment,
     expansion,
     float_functional,
+    fourier,
     interpolation,
     linear,
     losses,

@@ -9,7 +9,7 @@ from convlint.static.domain.execution import Execution
 from convlint.static.domain.values import Library, Num, Real, Shape, Tensor, Value, as_number, has_more
 from convlint.static.torch_shapes.arguments import is_sequence, size_list, unknown_result, unpacked
 from convlint.static.torch_shapes.arguments import size as size_of
-from convlint.static.torch_shapes.registry import operation
+from convlint.static.torch_shapes.registry import both, operation
 from convlint.static.torch_shapes.sizes import any_below, divided, plain, shape_of
 from convlint.symbolic import Dim
 
@@ -160,7 +160,7 @@ def _new_tensor(run: Execution, data: Value) -> Value:
     return _tensor(run, data, None)
 
 
-@operation("outer", signature="input, vec2, *, out=None")
+@operation(*both("outer", "ger"), signature="input, vec2, *, out=None")
 @operation(".outer", signature="input, vec2")
 def _outer(run: Execution, input: Tensor, vec2: Value) -> Value:
     lengths: list[Num] = []

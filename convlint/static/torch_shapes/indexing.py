@@ -123,6 +123,8 @@ def attribute(run: Execution, tensor: Tensor, name: str) -> Value:
         return UNKNOWN if shape is None else len(shape)
     if name == "data":
         return tensor
+    if name in ("real", "imag"):
+        return run.emit(name, [tensor], [], like=tensor, dtype="float32")[0]
     if name in ("T", "mT", "H", "mH"):
         return _transposed(run, tensor, shape, name)
     return False if name in ("is_cuda", "is_sparse", "is_quantized") else UNKNOWN

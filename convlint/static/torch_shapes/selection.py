@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from convlint.static.domain.execution import Execution
 from convlint.static.domain.values import Num, Tensor, Value, as_number
+from convlint.static.torch_shapes.arguments import Attrs, unknown_result
 from convlint.static.torch_shapes.arguments import size as size_of
-from convlint.static.torch_shapes.arguments import unknown_result
 from convlint.static.torch_shapes.elementwise import register_unary
-from convlint.static.torch_shapes.registry import both, operation
+from convlint.static.torch_shapes.registry import FUNCTIONS, both, operation
 from convlint.static.torch_shapes.sizes import divided, locate, plain, product, replaced, shape_of
 
 
@@ -94,6 +94,29 @@ def _unfold(run: Execution, input: Tensor, dimension: Value, size: Value, step: 
         return run.emit("unfold", [input], [None], {}, error)[0]
     windows = plain(divided(plain(length - window), stride) + 1)
     return run.emit("unfold", [input], [(*replaced(shape, position, windows), window)], {"dimension": dimension})[0]
+
+
+@operation(*both("multinomial"), signature="input, num_samples, replacement=False, *, generator=None, out=None")
+def _multinomial(run: Execution, input: Tensor, num_samples: Value) -> Value:
+    shape = shape_of(run, input)
+    result = None if not shape else (*shape[:-1], size_of(run, num_samples))
+    return run.emit("multinomial", [input], [result], dtype="int64")[0]
+
+
+@operation("unique", signature="*args, **kwargs")
+def _unique_values(run: Execution, args: tuple[Value, ...], kwargs: Attrs) -> Value:
+    return FUNCTIONS[".unique"](run, *args, **kwargs)
+
+
+@operation(".unique", signature="input, sorted=True, return_inverse=False, return_counts=False, dim=None")
+def _unique(run: Execution, input: Tensor, return_inverse: Value, return_counts: Value, dim: Value) -> Value:
+    """Return as many distinct values as there are, where each value of the input is among them, and how often."""
+    if type(return_inverse) is not bool or type(return_counts) is not bool or dim is not None:
+        return unknown_result(run, input)
+    length = run.fresh("size")
+    shapes = [(length,), *([shape_of(run, input)] if return_inverse else []), *([(length,)] if return_counts else [])]
+    results = run.emit("unique", [input], shapes)
+    return results if len(shapes) > 1 else results[0]
 
 
 register_unary("roll", *both("roll"))
