@@ -199,3 +199,49 @@ class Net(nn.Module):
         return self.conv(x)
 """
     assert coverage("from elsewhere import options\n" + text)["Net"].is_complete
+
+
+CONFIGURED = """
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Config:
+    width: int = 16
+    widths: list = field(default_factory=lambda: [16, 8])
+    normed: bool = True
+
+
+class Net(nn.Module):
+    def __init__(self, cfg: {}):
+        super().__init__()
+        self.stem = nn.Conv2d(3, cfg.width, 3)
+        self.norm = nn.BatchNorm2d(cfg.widths[0]) if cfg.normed else nn.Identity()
+        self.head = nn.Conv2d(cfg.width, cfg.classes, 1)
+
+    def forward(self, x):
+        return self.head(self.norm(self.stem(x)))
+"""
+
+
+@pytest.mark.parametrize("annotation", ["Config", "'Config'", "Config | None"])
+def test_a_parameter_that_is_annotated_with_a_configuration_has_its_defaults(annotation: str) -> None:
+    found = coverage(CONFIGURED.format(annotation))["Net"]
+    assert (found.layers, found.followed, found.is_complete) == (3, 3, True)
+
+
+def test_a_configuration_that_a_caller_passes_may_have_more_attributes() -> None:
+    text = """
+class Settings:
+    def __init__(self, **entries):
+        self.__dict__.update(entries)
+
+class Net(nn.Module):
+    def __init__(self, settings: Settings):
+        super().__init__()
+        self.stem = nn.Conv2d(3, getattr(settings, "width", 8), 3)
+        self.head = nn.Conv2d(8, settings.classes, 1)
+    def forward(self, x):
+        return self.head(self.stem(x))
+"""
+    assert coverage(text)["Net"].is_complete

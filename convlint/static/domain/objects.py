@@ -12,6 +12,7 @@ from convlint.support.dataclass import dataclass, field
 
 if TYPE_CHECKING:
     from convlint.static.program.source_module import SourceModule
+    from convlint.symbolic import Dim
 
 UNKNOWN_CHILD = "?"  # the attribute of a module that stands for children under unknown names
 
@@ -150,6 +151,7 @@ class Instance:
     incomplete: bool = False  # whether part of its constructor was not executed
     items: dict[Value, Value] | list[Value] | None = None
     hooked: bool = False  # whether a hook of the program sees its inputs and outputs
+    stands_for: Dim | None = None  # the parameter, if a caller passes the object, which may have other attributes
 
     @property
     def is_module(self) -> bool:

@@ -38,7 +38,8 @@ def has_defaults(path: ExecutionPath) -> bool:
     function = path.entry_point.value
     init = function.lookup("__init__") if type(function) is Class else function
     defaults = init.defaults if type(init) is Function else {}
-    return all(name in defaults and defaults[name] == value for name, value in path.variant.items())
+    given = {name: value for name, value in path.variant.items() if "." not in name}  # others are of a configuration
+    return all(name in defaults and defaults[name] == value for name, value in given.items())
 
 
 def _conditions(path: ExecutionPath) -> list[str]:

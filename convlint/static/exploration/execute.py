@@ -14,6 +14,7 @@ from convlint.static.domain.execution import Stop
 from convlint.static.domain.objects import Class, Function, Instance, Outside, Scope
 from convlint.static.domain.values import UNKNOWN, InputMapping, Tensor, Value
 from convlint.static.exploration import list_inputs
+from convlint.static.exploration.configurations import configuration
 from convlint.static.exploration.entry_points import PARAMETERS, EntryPoint, ExecutionPath
 from convlint.static.exploration.optional_inputs import optional
 from convlint.static.exploration.rebuilt_layers import find_rebuilt
@@ -40,7 +41,7 @@ def _execute_class(path: ExecutionPath) -> None:
     init = cls.lookup("__init__")
     if type(init) is Function:
         given = optional(interpreter, init, init.defaults, _is_empty)
-        call.kwargs = _arguments(interpreter, init, given | path.variant, skip=1)
+        call.kwargs = _arguments(call, init, given | path.variant, skip=1)
         call.open_ended = init.node.args.kwarg is not None or init.node.args.vararg is not None
         if init.node.args.kwarg is not None and init.node.args.vararg is not None and init.owner is cls:
             _pass_on(path.entry_point.value, call)
@@ -158,17 +159,15 @@ def optional_tensors(forward: Function) -> list[ast.arg]:
 # --- arguments
 
 
-def _arguments(
-    interpreter: Interpreter, function: Function, variant: dict[str, Value], skip: int = 0
-) -> dict[str, Value]:
+def _arguments(call: Call, function: Function, variant: dict[str, Value], skip: int = 0) -> dict[str, Value]:
     """Return a value for every parameter of a function, by name: a symbol for an integer, otherwise the default."""
-    parameters = function.node.args
-    default = {**function.defaults, **variant}
+    interpreter, parameters = call.interpreter, function.node.args
+    default = {**function.defaults, **{name: value for name, value in variant.items() if "." not in name}}
     values = dict(default)
     for parameter in [*positional(parameters)[skip:], *parameters.kwonlyargs]:
         name = parameter.arg
         if name not in default:
-            values[name] = _symbol(parameter)
+            values[name] = configuration(interpreter, function, parameter, call, variant) or _symbol(parameter)
         elif type(default[name]) is int and name not in variant:
             values[name] = symbolic.symbol(name, PARAMETERS)
             interpreter.execution.defaults[Symbol(name, PARAMETERS)] = default[name]
@@ -209,7 +208,7 @@ def _execute_function(path: ExecutionPath) -> None:
     defaults = {name: value for name, value in function.defaults.items() if name not in _COMMAND_LINE}
     given = optional(interpreter, function, defaults, lambda value: value is None or _is_empty(value))
     call, parameters = _call_of(path, function.node), function.node.args
-    call.kwargs = _arguments(interpreter, function, given | path.variant, skip)
+    call.kwargs = _arguments(call, function, given | path.variant, skip)
     call.args = [UNKNOWN] * skip + [call.kwargs.pop(parameter.arg) for parameter in positional(parameters)[skip:]]
     takes_more = parameters.kwarg is not None or parameters.vararg is not None
     call.open_ended = takes_more and _is_called(entry_point)

@@ -6,7 +6,7 @@ import ast
 import re
 from typing import TYPE_CHECKING
 
-from convlint.static.domain.objects import Children, Class, Function, Instance, Scope, Super, site_of
+from convlint.static.domain.objects import Children, Class, Function, Instance, Names, Scope, Super, site_of
 from convlint.static.domain.values import (
     UNKNOWN,
     Bound,
@@ -59,6 +59,8 @@ def get(interpreter: Interpreter, value: Value, name: str, node: ast.expr, scope
         return Builtin(f"{value.name}.{name}")
     if kind is Children:
         return _of_instance(interpreter, value.module, name, node, scope) if name in _VIEWS else UNKNOWN
+    if kind is Names and name == "get":
+        return Bound(Builtin("names.get"), value)
     if kind is InputMapping:
         return Bound(Builtin(f"input.{name}"), value)
     if kind is Vector:
@@ -126,6 +128,8 @@ def _of_instance(interpreter: Interpreter, instance: Instance, name: str, node: 
         return UNKNOWN
     if special_methods.defines(instance, "__getattr__") and not name.startswith("__"):
         return special_methods.call_special(interpreter, instance, "__getattr__", name, node=node, scope=scope)
+    if instance.stands_for is not None:
+        return parameter_lists.part(instance.stands_for, f".{name}")
     if instance.has_unknown_attributes or instance.cls.lookup("_has_more_attributes"):
         return UNKNOWN  # of a library, whose text has only what matters here
     if not instance.incomplete and instance.cls.node is not None:

@@ -8,6 +8,7 @@ from convlint.static.domain.values import (
     UNKNOWN,
     Bound,
     Builtin,
+    Condition,
     FilePath,
     Library,
     Partial,
@@ -17,7 +18,14 @@ from convlint.static.domain.values import (
     Value,
     Vector,
 )
-from convlint.static.interpreter import attributes, classes, instantiation, module_calls, special_methods
+from convlint.static.interpreter import (
+    attributes,
+    classes,
+    instantiation,
+    module_calls,
+    parameter_lists,
+    special_methods,
+)
 from convlint.static.interpreter.call import Call
 from convlint.static.interpreter.pymodel.native import NativeFunction
 from convlint.static.plain_numbers import WIDTHS
@@ -66,6 +74,8 @@ def _is_of(value: Value, kind: Value, call: Call) -> Value:
             return type(value) in _CALLABLE
         if last in _CONTAINERS and type(value) is not Instance:
             return type(value) in _CONTAINERS[last]
+        if last in _BY_BASES and _is_known(value):
+            return type(value.items) in _CONTAINERS[last]
         if last in ("EnumMeta", "EnumType") and type(value) in _KNOWN:
             return type(value) is Class and classes.is_enum(value)
         if last == "Tensor":
@@ -96,6 +106,18 @@ _CONTAINERS: dict[str, tuple[type, ...]] = {
     "MutableSequence": (list,),
     **dict.fromkeys(("Mapping", "MutableMapping"), (dict,)),
 }
+_BY_BASES = frozenset({"Sequence", "MutableSequence", "Mapping", "MutableMapping"})  # not by the methods of an object
+
+
+def _is_known(value: Instance) -> bool:
+    """Return whether an object is of a class of the program whose bases are all known."""
+    return (
+        not value.incomplete
+        and all(base.node is not None or base.name == "object" or value.items is not None for base in value.cls.mro)
+        and not any(type(base) is Library for each in value.cls.mro for base in each.bases)
+    )
+
+
 _NUMBERS = {"Number": (int, float, bool, Dim), "Integral": (int, bool, Dim), "Real": (int, float, bool, Dim)}
 
 
@@ -148,6 +170,8 @@ def _getattr(call: Call) -> Value:
         return call.interpreter.record_gap(
             "an attribute name that is only known at run time", call.node, call.scope, is_value=True
         )
+    if default and type(owner) is Instance and owner.stands_for is not None and _lacks(owner, name):
+        return default[0]
     try:
         value = attributes.get(call.interpreter, owner, name, call.node, call.scope)
     except Raised:
@@ -190,6 +214,9 @@ def get_attribute(call: Call) -> Value:
 
 def _hasattr(call: Call) -> Value:
     value, name = call.args
+    if type(value) is Dim and type(name) is str:
+        lacking = parameter_lists.part(value, f" lacks {name}")  # one execution for each: it has the attribute, or not
+        return UNKNOWN if type(lacking) is Unknown else Condition("not", Condition("truth", lacking))
     if type(value) is Library and value.name == "torch.nn" and name in LAYERS:
         return True
     if type(value) is SourceModule and type(name) is str and not value.stars:

@@ -39,6 +39,17 @@ def _names_of_caller(call: Call) -> Value:
     return {**{key: value for key, value in (rest or {}).items() if type(key) is not Unknown}, **names}
 
 
+def _name_or_default(call: Call) -> Value:
+    """``globals().get(name, default)``."""
+    names, name, *default = call.args
+    module = names.module
+    if type(name) is not str:
+        return UNKNOWN
+    if name in module.bindings or name in module.values:
+        return call.interpreter.name_of_module(module, name)
+    return UNKNOWN if module.stars else default[0] if default else None
+
+
 def module_named(interpreter: Interpreter, name: str, scope: Scope) -> Value:
     """Return a module by its name, as ``importlib.import_module`` does."""
     if name == scope.module.name:
@@ -107,6 +118,7 @@ FUNCTIONS: dict[str, NativeFunction] = {
     "vars": _vars,
     "locals": _vars,
     "globals": lambda call: Names(call.scope.module),
+    "names.get": _name_or_default,
     "eval": _eval,
     "__mapping__": _mapping,
     "__names_of_caller__": _names_of_caller,
