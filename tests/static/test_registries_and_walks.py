@@ -34,6 +34,14 @@ REGISTRIES = {
         "@register",
         "TABLE.get('block')(<6|7>)",
     ),
+    "a class that derived classes announce themselves to": (
+        "class Base(nn.Module):\n    table = {}\n    def __init_subclass__(cls, key='', **options):\n"
+        "        super().__init_subclass__(**options)\n        Base.table[key or cls.__name__] = cls\n"
+        "class Named(Base, key='named'):\n    def __init__(self, cin):\n        super().__init__()\n"
+        "        self.conv = nn.Conv2d(cin, 8, 1)\n    def forward(self, x): return self.conv(x)",
+        "",
+        "Base.table['named'](<6|7>)",
+    ),
     "an object with a method": (
         "class Registry:\n    def __init__(self): self.items = {}\n    def register(self, cls):\n"
         "        self.items[cls.__name__] = cls\n        return cls\n"
@@ -108,6 +116,10 @@ WALKS = {
     "named parameters": "n = dict(b.named_parameters())['2.weight'].shape[1] - <3|2>",
     "buffers": "n = dict(nn.Sequential(nn.BatchNorm2d(<3|4>)).named_buffers())['0.running_mean'].shape[0]",
     "apply": "found = []\nb.apply(lambda m: found.append(m))\nn = found[<0|2>].out_channels - 3",
+    "apply of an object": (
+        "class Count:\n    n = 0\n    def __call__(self, m):\n        if isinstance(m, nn.Conv2d): self.n += m.out_channels\n"
+        "count = Count()\nb.apply(count)\nn = count.n - <10|9>"
+    ),
     "a width that a loop sets": (
         "for m in b.modules():\n    if isinstance(m, nn.Conv2d):\n        nn.init.zeros_(m.weight)\n        b.width = m.out_channels\n"
         "n = b.width - <4|3>"

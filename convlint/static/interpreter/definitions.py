@@ -63,7 +63,9 @@ def _default(interpreter: Interpreter, node: ast.expr, scope: Scope) -> Value:
     """Return the value of a default. A definition at the top level is executed when its name is first used;
     a variable that the top level changes may then have another value, so it is unknown.
     """
-    unsteady = scope.module.unsteady if scope.outer is None else ()
+    unsteady = scope.module.unsteady if scope.outer is None else frozenset()
+    if isinstance(node, ast.Name) and node.id not in scope.module.rebound:
+        unsteady = frozenset()  # it is the same object at any time
     if unsteady and any(isinstance(n, ast.Name) and n.id in unsteady for n in ast.walk(node)):
         return UNKNOWN
     return evaluate(interpreter, node, scope)
@@ -86,6 +88,19 @@ def define_class(interpreter: Interpreter, node: ast.ClassDef, scope: Scope) -> 
         elif not (isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)):
             execute(interpreter, statement, inner)
     scope.names[node.name] = cls
+    _announce(interpreter, cls, node, scope)
+
+
+def _announce(interpreter: Interpreter, cls: Class, node: ast.ClassDef, scope: Scope) -> None:
+    """Call ``__init_subclass__`` of the bases of a class."""
+    hook = next(
+        (base.namespace["__init_subclass__"] for base in cls.mro[1:] if "__init_subclass__" in base.namespace), None
+    )
+    if type(hook) is Function:
+        keywords = [each for each in node.keywords if each.arg not in (None, "metaclass")]
+        options = {str(each.arg): evaluate(interpreter, each.value, scope) for each in keywords}
+        place = ast.copy_location(ast.Name(node.name, ast.Load()), node)
+        interpreter.call_function(hook, Call(interpreter, [cls], options, place, scope))
 
 
 def _method(interpreter: Interpreter, cls: Class, node: ast.FunctionDef | ast.AsyncFunctionDef, scope: Scope) -> None:

@@ -1,4 +1,5 @@
-"""Registries: a dict or an object of the top level in which decorators file functions and classes.
+"""Registries: a dict or an object of the top level in which decorators file functions and classes, or a class whose
+``__init_subclass__`` files those that are derived from it.
 
 Names of the top level are evaluated when they are used, so a decorated definition may not have run when a registry is
 requested it. Once a registry has its value, the definitions that file themselves in it are executed: those of its own
@@ -70,9 +71,12 @@ def _file(interpreter: Interpreter, module: SourceModule, name: str, registry: V
     project.registries[module, name] = len(paths)
     owners = {} if searched else {module: None}
     for path in paths[searched:]:
-        if _mentions(project.imports.data(path), module) and (owner := project.load(path)) is not None:
+        if _mentions(project.imports.data(path), module, registry) and (owner := project.load(path)) is not None:
             owners[owner] = None
-    filed = [(owner, each) for owner in owners for each in _decorated(interpreter, owner, module, name)]
+    if type(registry) is Class:
+        filed = [(owner, each) for owner in owners for each in _derived(interpreter, owner, module, name)]
+    else:
+        filed = [(owner, each) for owner in owners for each in _decorated(interpreter, owner, module, name)]
     if len(filed) > _MOST:
         _close(interpreter, module, name, registry)
         return
@@ -111,9 +115,9 @@ def _execute_calls(interpreter: Interpreter, owner: SourceModule, module: Source
 def _apply(
     interpreter: Interpreter, owner: SourceModule, definition: ast.FunctionDef | ast.ClassDef, decorator: ast.expr
 ) -> None:
-    """Call a decorator with what a definition defines."""
+    """Call a decorator with what a definition defines; a derived class announces itself."""
     value = interpreter.name_of_module(owner, definition.name)
-    if type(value) not in (Function, Class):
+    if type(value) not in (Function, Class) or decorator not in definition.decorator_list:
         return
     scope = Scope(owner, None, "", owner.values)
     try:
@@ -128,6 +132,8 @@ def _may_be_registry(module: SourceModule, name: str, value: Value) -> bool:
     """Return whether definitions may be filed in a value: a function files in it, or it has a method that does."""
     if type(value) in (dict, list):
         return any(_changes(module, function, name) for function in module.bindings)
+    if type(value) is Class:
+        return type(value.lookup("__init_subclass__")) is Function
     if type(value) is not Instance or value.is_module:
         return False
     names = " ".join(f"{cls.name} {' '.join(cls.namespace)}" for cls in value.cls.mro).lower()
@@ -144,9 +150,9 @@ def _changed(node: ast.FunctionDef) -> frozenset[str]:
     return frozenset(changed_names(node))
 
 
-def _mentions(data: bytes, module: SourceModule) -> bool:
-    """Return whether a file may import a module and decorate something: its text has the last part of the name."""
-    return b"@" in data and module.name.rsplit(".", 1)[-1].encode() in data
+def _mentions(data: bytes, module: SourceModule, registry: Value) -> bool:
+    """Return whether a file may import a module and file something: its text has the last part of the name."""
+    return (b"@" in data or type(registry) is Class) and module.name.rsplit(".", 1)[-1].encode() in data
 
 
 def _decorated(interpreter: Interpreter, owner: SourceModule, module: SourceModule, name: str) -> Iterator[Decorated]:
@@ -160,6 +166,18 @@ def _decorated(interpreter: Interpreter, owner: SourceModule, module: SourceModu
                 yield definition, decorator
             elif home is module and _changes(module, original, name):
                 yield definition, decorator
+
+
+def _derived(interpreter: Interpreter, owner: SourceModule, module: SourceModule, name: str) -> Iterator[Decorated]:
+    """Yield the classes of a file that are derived from a class of ``module``, each with its base."""
+    for definition in owner.text.tree.body:
+        if not isinstance(definition, ast.ClassDef):
+            continue
+        for base in definition.bases:
+            root = next(root_name(base), None)
+            if root is not None and _origin(interpreter, owner, root) == (module, name):
+                owner.values.setdefault(root, module.values[name])  # its import may be under way
+                yield definition, base
 
 
 def _decorating(module: SourceModule) -> frozenset[str]:

@@ -80,6 +80,12 @@ class SourceModule:
         counts = Counter(name for statement in self.main for name in self._named_by(statement))
         return frozenset([name for name, count in counts.items() if count > 1])
 
+    @cached_property
+    def rebound(self) -> frozenset[str]:
+        """Names that the top level binds more than once."""
+        counts = Counter(name for statement in self.main for name in set(bound_names(statement)))
+        return frozenset([name for name, count in counts.items() if count > 1])
+
     def depends_on_order(self, name: str) -> bool:
         """Return whether the value of a name requires executing the top level from its start."""
         if not self.unsteady:

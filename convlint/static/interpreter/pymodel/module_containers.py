@@ -31,7 +31,7 @@ def construct(instance: Instance, name: str, call: Call) -> bool:
                 extend(instance, value)
         elif type(value) is Instance and value.is_module:
             extend(instance, iterated(value) or [UNKNOWN])
-        else:
+        elif value is not None:
             instance.attrs[UNKNOWN_CHILD] = UNKNOWN
     return True
 

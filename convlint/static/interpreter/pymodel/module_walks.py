@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from convlint.static.domain.objects import Function, Instance
-from convlint.static.domain.values import LONGEST, UNKNOWN, Bound, Tensor, Unknown, Value
+from convlint.static.domain.values import LONGEST, UNKNOWN, Bound, Partial, Tensor, Unknown, Value
 from convlint.static.interpreter.call import Call
 from convlint.static.interpreter.initialization import is_initializer
 
@@ -80,7 +80,11 @@ def walk(name: str, module: Instance, call: Call) -> Value:
 def apply(module: Instance, call: Call) -> Value:
     """``module.apply(fn)``: calls ``fn`` for each module below, the innermost first."""
     function = call.argument(0, "fn", UNKNOWN)
-    inner = function.function if type(function) is Bound else function
+    inner = function
+    while type(inner) in (Bound, Partial):
+        inner = inner.function
+    if type(inner) is Instance and not inner.is_module:
+        inner = inner.cls.lookup("__call__")
     if type(inner) is Function and not is_initializer(inner.node):
         for each in _innermost_first(module, set()):
             call.interpreter.call(function, call.with_args([each], {}))
