@@ -17,6 +17,7 @@ NUMBERS = {
     "numpy clips": "import numpy as np\nn = int(np.clip(<3|7>, 1, 5))",
     "an array of widths": "import numpy as np\nn = int(np.linspace(1, <5|7>, 3).astype(int)[1])",
     "arithmetic of arrays": "import numpy as np\nwidths = (np.array([2, <4|6>]) * 2 - 2) // 2\nn = int(widths[1])",
+    "a fraction as a float": "from fractions import Fraction\nn = int(float(<3|4> * Fraction(2, 2)))",
     "a running sum": "import numpy as np\nn = int(np.cumsum([1, <2|3>, 4])[1])",
     "an array as a list": "import numpy as np\nn = np.arange(<4|5>).tolist()[-1]",
     "distinct numbers and their counts": (

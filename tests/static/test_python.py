@@ -78,6 +78,10 @@ NUMBERS = {
     "math": "import math\nn = math.ceil(<2.5|3.5>) * math.gcd(7, 5) * math.prod([1, 1])",
     "strings": "n = {'k3': <3|4>}[f'k{3}'.lower().strip()]",
     "isinstance": "n = 3 if isinstance(<3|'a'>, int) and isinstance((), (list, tuple)) else 4",
+    "isinstance of an object": (
+        "from collections.abc import Mapping\nclass A: pass\nn = 4 if isinstance(A(), Mapping) else <3|4>"
+    ),
+    "globals": "n, three = 9, <3|4>\nn = globals().get('nothing') or globals().get('three')",
     "isinstance of TorchScript": "n = 3 if torch.jit.isinstance(<3|'a'>, int) else 4",
     "no array": "import numpy as np\nn = 4 if isinstance((1, 2), np.ndarray) else <3|4>",
     "a comprehension": "n = [a * b for a in range(3) for b in (1, <3|4>) if a == 1][1]",
@@ -89,6 +93,7 @@ NUMBERS = {
     "if, elif and else": "k = <2|9>\nif k == 1: n = 9\nelif k == 2: n = 3\nelse: n = 4",
     "a function": "def f(a, b=1, *args, c, **kwargs): return a + b + c\nn = f(1, c=<1|2>)",
     "arguments from lists and dicts": "def f(a, *b, **c): return b[0] + c['d']\nn = f(9, *[1, 5], **{'d': <2|3>})",
+    "an object as a default that is changed": ("class A: w = 9\na = A()\na.w = <3|4>\ndef f(a=a): return a.w\nn = f()"),
     "a default that another name made": "w = <3|4>\ndef f(a=w): return a\nn = f()",
     "a function in a function": "def f(a):\n    def g(b): return a + b\n    return g\nn = f(1)(<2|3>)",
     "a function that calls itself": "def f(a): return 1 if a == 0 else 1 + f(a - 1)\nn = f(<2|3>)",

@@ -252,3 +252,41 @@ class Stage(nn.Module):
     assert check(text.format("width")).coverage[0].is_complete
     assert errors(text.format("width")) == []
     assert errors(text.format("width + 1")) == ["CVL102"]
+
+
+@pytest.mark.parametrize(
+    "read", ["args.width if hasattr(args, 'width') else 16", "16 if not hasattr(args, 'width') else args.width"]
+)
+def test_an_attribute_that_an_argument_may_have_is_followed_both_ways(read: str) -> None:
+    text = """
+class Net(nn.Module):
+    def __init__(self, args):
+        super().__init__()
+        width = {}
+        self.stem = nn.Conv2d(3, width, 3)
+        self.head = nn.Conv2d({}, 2, 1)
+
+    def forward(self, x):
+        return self.head(self.stem(x))
+"""
+    assert check(text.format(read, "width")).coverage[0].is_complete
+    assert errors(text.format(read, "width")) == []
+    assert {finding.code for finding in check(text.format(read, "24")).findings} & {"CVL102", "CVL203"}
+
+
+def test_a_number_times_an_array_is_an_array_of_numbers() -> None:
+    text = """
+import numpy as np
+
+class Net(nn.Module):
+    def __init__(self, width=8):
+        super().__init__()
+        widths = (width * np.power(2, np.arange(3))).astype(int)
+        self.layers = nn.Sequential(nn.Conv2d(3, widths[0], 3), nn.Conv2d(int(widths[0]), int(widths[1]), 3))
+        self.head = nn.Conv2d(int(widths[{}]), 2, 1)
+
+    def forward(self, x):
+        return self.head(self.layers(x))
+"""
+    assert errors(text.format(1)) == []
+    assert errors(text.format(2)) == ["CVL102"]

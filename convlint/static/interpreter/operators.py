@@ -62,6 +62,8 @@ def operate(op: ast.operator, operands: Call, *, inplace: bool = False) -> Value
         return False if name == "and" and (left is False or right is False) else UNKNOWN
     if name == "and" and left_type is right_type is Dim:
         return _common_bits(operands)
+    if left_type is Vector or right_type is Vector:
+        return _on_vectors(op, operands)
     if left_type is list and right_type is Dim and name == "mul":  # `[1] * (blocks - 1)`
         right = operands.interpreter.execution.counted(right)
         right_type = type(right)
@@ -74,8 +76,6 @@ def operate(op: ast.operator, operands: Call, *, inplace: bool = False) -> Value
         return left * right if len(left) * right <= LONGEST else UNKNOWN
     if isinstance(left, PLAIN) and isinstance(right, PLAIN):
         return _plain(compute, left, right)
-    if left_type is Vector or right_type is Vector:
-        return _on_vectors(op, operands)
     if isinstance(left, dict) and isinstance(right, dict) and name == "or":
         operands.interpreter.handle_items(len(left) + len(right))
         return left | right

@@ -29,7 +29,7 @@ from convlint.static.interpreter import input_mappings, libraries, parameter_lis
 from convlint.static.interpreter.call import Call
 from convlint.static.interpreter.operators import operate
 from convlint.static.interpreter.pymodel import containers, introspection, lookup, native, tensor_shape
-from convlint.static.interpreter.pymodel.native import NativeFunction, concrete, real_value, whole_value
+from convlint.static.interpreter.pymodel.native import NativeFunction, concrete, counted, real_value, whole_value
 from convlint.symbolic import Dim
 
 
@@ -67,16 +67,9 @@ def _filter(call: Call) -> Value:
 
 
 def _range(call: Call) -> Value:
-    result = range(*[_bound(call, value) for value in call.args])
+    result = range(*[counted(call.interpreter, value) for value in call.args])
     len(result)  # raises OverflowError where no list could be as long
     return result
-
-
-def _bound(call: Call, value: Value) -> int:
-    """Return a bound of a range. A number of blocks without a default is 2: the first block, and one like the rest."""
-    if type(value) is Dim:
-        call.interpreter.execution.settle_count(value)
-    return concrete(call.interpreter, value)
 
 
 def _enumerate(call: Call) -> Value:
@@ -199,7 +192,8 @@ def _float(call: Call) -> Value:
     value = call.args[0] if call.args else 0.0
     if type(value) in (Dim, Real):
         return Real(as_real(value))
-    return float(value) if type(value) in (int, float, str, bool) else UNKNOWN
+    is_plain = type(value) in (int, float, str, bool) or type(value).__module__ == "fractions"
+    return float(value) if is_plain else UNKNOWN
 
 
 def _bool(call: Call) -> Value:

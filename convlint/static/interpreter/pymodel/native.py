@@ -47,6 +47,13 @@ def concrete(interpreter: Interpreter, value: Value) -> int:
     raise TypeError
 
 
+def counted(interpreter: Interpreter, value: Value) -> int:
+    """Return a number of items. A number of blocks without a default is 2: the first block, and one like the rest."""
+    if type(value) is Dim:
+        interpreter.execution.settle_count(value)
+    return concrete(interpreter, value)
+
+
 def whole_value(dim: Dim) -> Value:
     """Return an integer of the program: a plain ``int`` where its value is known."""
     if dim.is_unknown:

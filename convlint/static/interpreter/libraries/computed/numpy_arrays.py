@@ -13,7 +13,7 @@ from convlint.static.interpreter.call import Call
 from convlint.static.interpreter.operators import operate
 from convlint.static.interpreter.pymodel import containers
 from convlint.static.interpreter.pymodel.builtin_functions import FUNCTIONS as BUILTIN
-from convlint.static.interpreter.pymodel.native import NativeFunction, concrete
+from convlint.static.interpreter.pymodel.native import NativeFunction, concrete, counted
 from convlint.symbolic import Dim
 
 NUMBERS = (int, float, Dim, Real)
@@ -77,7 +77,7 @@ def _arange(call: Call) -> Value:
         start, stop, step = (0, *call.args, 1) if len(call.args) == 1 else (*call.args, 1)[:3]
         numbers = [start + n * step for n in range(min(math.ceil((stop - start) / step), LONGEST + 1))]
     else:
-        numbers = range(*[concrete(call.interpreter, value) for value in call.args])
+        numbers = range(*[counted(call.interpreter, value) for value in call.args])
     return converted(call, numbers, call.kwargs.get("dtype")) if len(numbers) <= LONGEST else UNKNOWN
 
 
