@@ -73,6 +73,20 @@ def test_values_are_in_the_requested_range(run: Run) -> None:
     assert answer.graph.failure is None
 
 
+def test_an_index_is_the_largest_of_its_range(run: Run) -> None:
+    table = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.table = nn.Embedding(10, 4)
+
+    def forward(self, t):
+        return self.table(t)
+"""
+    assert run(table, "t=:int64[0,10)").graph.failure is None  # type: ignore[union-attr]
+    assert "out of range" in str(run(table, "t=:int64[0,11)").graph.failure)  # type: ignore[union-attr]
+
+
 def test_a_name_that_is_a_tensor_and_a_dict_is_a_problem(run: Run) -> None:
     (problem,) = run(VALUES, "x=3,8,8", "x.image=3,8,8").problems
     assert (problem.kind, "given twice" in problem.message) == ("input", True)

@@ -128,7 +128,7 @@ def _by_keyword(tensors: Mapping[str, Tensor]) -> dict[str, Any]:
 
 def make_tensor(spec: InputSpec, model: nn.Module, job: Job) -> Tensor:
     """Create a batch (B, *spec.shape): seeded uniform values in the range of the spec, else in [0, 1), or zeros for
-    integers (indices).
+    integers (indices). Integers of a range include its largest and smallest: an index may be too large.
     """
     dtype = getattr(torch, spec.dtype) if spec.dtype else floating_dtype(model, job.dtype)
     shape = (job.batch_size, *spec.shape)
@@ -139,7 +139,10 @@ def make_tensor(spec: InputSpec, model: nn.Module, job: Job) -> Tensor:
         low, high = spec.range or (0, 1)
         if not (dtype.is_floating_point or dtype.is_complex):
             most = max(math.ceil(high), math.ceil(low) + 1)
-            return torch.randint(math.ceil(low), most, shape, generator=seeded, device="cpu").to(dtype)
+            values = torch.randint(math.ceil(low), most, shape, generator=seeded, device="cpu")
+            if values.numel():
+                values.view(-1)[-1], values.view(-1)[0] = math.ceil(low), most - 1
+            return values.to(dtype)
         wide = dtype if dtype.is_complex else torch.float32
         return (low + (high - low) * torch.rand(shape, dtype=wide, generator=seeded, device="cpu")).to(dtype)
     except (RuntimeError, MemoryError) as error:
