@@ -7,6 +7,7 @@ read when it is parsed: it becomes ``__mapping__({...})``, with the content as a
 from __future__ import annotations
 
 import ast
+import math
 import re
 from collections.abc import Callable
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 from convlint.settings.data_files import SUFFIXES, DataError, part_of, read_data
 
 MAPPING = "__mapping__"
+_NAN = "__nan__"
 WAYS = (
     "pass a literal, a name or call of the module such as `Config(width=8)`, or a file such as `@cfg.yaml:model`, or "
     "name a function of your own that returns the model"
@@ -56,9 +58,20 @@ def _content(reference: str) -> str:
     if not path.endswith(SUFFIXES):
         raise DataError(f"`@{reference}` does not name a file that ends in {', '.join(SUFFIXES)}")
     try:
-        return f"{MAPPING}({part_of(read_data(path), keys)!r})"
+        return f"{MAPPING}({_text(part_of(read_data(path), keys))})"
     except DataError as error:
         raise DataError(f"`@{reference}`: {error}" if keys else str(error)) from None
+
+
+def _text(value: Any) -> str:
+    """Return the text of a value of a file; dates, which have no literals, become strings."""
+    if isinstance(value, dict):
+        return f"{{{', '.join([f'{_text(key)}: {_text(item)}' for key, item in value.items()])}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_text, value))}]"
+    if isinstance(value, float) and not math.isfinite(value):
+        return _NAN if math.isnan(value) else "1e999" if value > 0 else "-1e999"
+    return repr(value.isoformat() if hasattr(value, "isoformat") else value)
 
 
 def is_argument(node: ast.expr) -> bool:
@@ -73,7 +86,7 @@ def _is_reference(node: ast.expr) -> bool:
     """Return whether an expression begins with a name of the module: ``Config(width=8).small``."""
     match node:
         case ast.Name(id=name):
-            return name == MAPPING or not name.startswith("__")
+            return name in (MAPPING, _NAN) or not name.startswith("__")
         case ast.Attribute(value=value, attr=name):
             return _is_reference(value) and not name.startswith("__")
         case ast.Subscript(value=value, slice=key):
@@ -113,6 +126,8 @@ def _resolved(node: ast.expr, name: Callable[[str], Any]) -> Any:
     match node:
         case ast.Name(id="__mapping__"):
             return mapping
+        case ast.Name(id="__nan__"):
+            return math.nan
         case ast.Name(id=own):
             return name(own)
         case ast.Attribute(value=value, attr=attribute):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -55,6 +56,13 @@ def test_a_file_is_a_mapping_with_attributes(folder: Path, suffix: str) -> None:
 
 def test_a_part_that_is_no_mapping(folder: Path) -> None:
     assert arguments("@cfg.yaml:model.width, @cfg.yaml:model.blocks.0.depth") == ((8, 2), {})
+
+
+def test_numbers_and_dates_without_a_literal(folder: Path) -> None:
+    (folder / "cfg.toml").write_text("width = 8\nlast = 2020-01-31\nlow = -inf\nhigh = inf\nloss = nan\n")
+    ((content,), _) = arguments("@cfg.toml")
+    assert (content.width, content.last, content.low, content.high) == (8, "2020-01-31", -math.inf, math.inf)
+    assert math.isnan(content.loss)
 
 
 def test_a_text_with_an_at_sign_stays_a_text() -> None:
