@@ -25,6 +25,7 @@ class Poll:
         self._struck: set[Vote] = set()
         self._corrected: dict[Vote, Fraction] = {}
         self._counts: dict[int, Counter[Fraction]] = {}  # with the votes that are struck now
+        self._open: dict[int, list[tuple[Fraction, dict[int, Fraction], Fraction]]] = {}  # likewise
         self.value: dict[Vote, Fraction] = {}
         self.root: dict[Vote, int] = {}
         self._sums: dict[int, list[tuple[Fraction, Parts]]] = {}
@@ -50,12 +51,12 @@ class Poll:
 
     @struck.setter
     def struck(self, votes: set[Vote]) -> None:
-        self._struck, self._counts = votes, {}
+        self._struck, self._counts, self._open = votes, {}, {}
 
     def correct(self, values: Mapping[Vote, Fraction]) -> None:
         """Add the values that struck votes should have."""
         self._corrected.update(values)
-        self._counts = {}
+        self._counts, self._open = {}, {}
 
     def count(self, root: int) -> Counter[Fraction]:
         """Count the places that vote for each value of a class; the sum of a concatenation is one place."""
@@ -123,17 +124,30 @@ class Poll:
         """The value that most places vote for; without votes, what a concatenation leaves for the class."""
         value = winner(self.count(root))
         for whole in self._readers.get(root, ()) if value is None else ():
-            counted = self.count(whole)
-            for ratio, parts in self._sums[whole]:
-                left = winner(counted)
-                for part, factor in parts:
-                    other = winner(self.count(part)) if part != root else None
-                    if left is not None and part != root:
-                        left = None if other is None else left - other * factor / ratio
-                own = sum((factor for part, factor in parts if part == root), Fraction(0))
-                if left is not None and own:
-                    return left * ratio / own
+            left = winner(self.count(whole))
+            for ratio, own, others in self._open_parts(whole):
+                if left is not None and own.keys() == {root} and own[root]:
+                    return (left * ratio - others) / own[root]
         return value
+
+    def _open_parts(self, whole: int) -> list[tuple[Fraction, dict[int, Fraction], Fraction]]:
+        """For each sum of a class, its ratio, the parts without votes, each with its factor, and the sum of the others.
+
+        Every part of a long concatenation asks for them.
+        """
+        if whole not in self._open:
+            self._open[whole] = found = []
+            for ratio, parts in self._sums[whole]:
+                own: dict[int, Fraction] = {}
+                others = Fraction(0)
+                for part, factor in parts:
+                    value = winner(self.count(part))
+                    if value is None:
+                        own[part] = own.get(part, Fraction(0)) + factor
+                    else:
+                        others += value * factor
+                found.append((ratio, own, others))
+        return self._open[whole]
 
     def downstream(self, roots: Iterable[int]) -> set[int]:
         """The classes, and all classes whose counts depend on them."""
