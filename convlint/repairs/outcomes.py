@@ -51,8 +51,13 @@ def position(conflict: Conflict) -> tuple[bool, int]:
     """Constructors in the order of the layers, then calls."""
     if conflict.node is not None:
         return (True, conflict.node)
-    names = [layer.name for layer in conflict.graph.layers]
-    return (False, names.index(conflict.layer) if conflict.layer in names else len(names))
+    order = conflict.graph.derived(_order_of_layers)
+    return (False, order.get(conflict.layer, len(order)))
+
+
+def _order_of_layers(graph: Graph) -> dict[str | None, int]:
+    """The place of each layer, by its name."""
+    return {layer.name: place for place, layer in enumerate(graph.layers)}
 
 
 def conflicts(graph: Graph, finding: Finding) -> list[Conflict]:

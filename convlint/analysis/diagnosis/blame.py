@@ -224,7 +224,7 @@ def refusals(graph: Graph) -> tuple[Refusal, ...]:
     wrong = [layer for layer in graph.layers if refuses(layer)]
     if not wrong:
         return ()
-    right = [layer for layer in graph.layers if "groups" in layer.attrs and layer not in wrong]
+    right = [layer for layer in graph.layers if "groups" in layer.attrs and not refuses(layer)]
     explained = graph.derived(_Diagnosis).refused
     _, blamed = places(wrong, right, 0, home(graph))
     return tuple(
