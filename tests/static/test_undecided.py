@@ -41,6 +41,12 @@ UNDECIDED = {
         "    else:\n        raise ValueError(x.shape)\n\n\n"
         + net("self.conv = nn.Conv2d(6, 8, 1)", "x, m = normed(merged(x))\nreturn self.conv(x) + m")
     ),
+    "a norm by its name": (
+        "def norm(kind, width):\n    if kind == 'batch':\n        return nn.BatchNorm2d(width)\n"
+        "    elif kind == 'group':\n        return nn.GroupNorm(32, width)\n    elif kind == 'instance':\n"
+        "        return nn.InstanceNorm2d(width)\n    else:\n        raise ValueError(kind)\n\n\n"
+        + net("self.conv = nn.Conv2d(3, 1, 1)\nself.norm = norm(kind, 1)", "return self.norm(self.conv(x))", ", kind")
+    ),
     "a filter of two ranks": net(
         "self.body = nn.Conv2d(3, 8, 1)",
         "x = self.body(x)\nif is_flat(f):\n    y = F.conv2d(x, f)\n"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
+from itertools import islice
 from typing import TYPE_CHECKING
 
-from convlint.static.domain.execution import Raised
+from convlint.static.domain.execution import Raised, Step
 from convlint.static.domain.objects import Instance, Scope
 from convlint.static.domain.origins import unknown_from
 from convlint.static.domain.values import Value
@@ -79,8 +80,10 @@ def _returns(block: Sequence[ast.stmt]) -> bool:
 def _either_return(interpreter: Interpreter, node: ast.If, scope: Scope) -> BlockEnd | None:
     """Execute two branches that return; the result is what both return."""
     results: list[Outcome] = []
+    attempts: list[_Attempt] = []
     for branch in (node.body, node.orelse):
         names = dict(scope.names)
+        attempts.append(_Attempt(interpreter))
         try:
             with interpreter.execution.hypothetical():
                 end = execute_block(interpreter, branch, scope)
@@ -88,11 +91,35 @@ def _either_return(interpreter: Interpreter, node: ast.If, scope: Scope) -> Bloc
         except Raised:
             continue  # a program that works takes the other branch
         finally:
+            attempts[-1].end()
             scope.names.clear()
             scope.names.update(names)
     if not results:
         raise Raised("both branches raise an exception")
+    if isinstance(node.orelse[-1], ast.If) and not all(attempt.failed for attempt in attempts):
+        for attempt in attempts:  # one of many cases: what PyTorch rejects in it, no caller may choose
+            attempt.forgive()
     return BlockEnd(joined_values(interpreter, results[0], results[-1], unknown_from(node, scope)))
+
+
+class _Attempt:
+    """The layers that one branch builds, and the calls that it makes."""
+
+    def __init__(self, interpreter: Interpreter) -> None:
+        self._interpreter = interpreter
+        self._built, self._steps = len(interpreter.creators), len(interpreter.execution.steps)
+        self.failed: list[Instance | Step] = []
+
+    def end(self) -> None:
+        """Note what PyTorch rejects of it."""
+        interpreter = self._interpreter
+        self.failed += [each for each in islice(interpreter.creators, self._built, None) if each.error is not None]
+        self.failed += [each for each in interpreter.execution.steps[self._steps :] if each.error is not None]
+
+    def forgive(self) -> None:
+        """Report none of it."""
+        for each in self.failed:
+            each.error = None
 
 
 def _places(interpreter: Interpreter, node: ast.If, scope: Scope) -> list[tuple[dict[str, Value], str]]:
