@@ -84,6 +84,8 @@ def _computed_widths(repair: ClassRepair, after: Sequence[Followed]) -> int:
 
     A repair in the wrong place leaves no layer with the width that was computed for one.
     """
+    if repair.written.role == "element":
+        return 0  # what a loop gives its variable is not computed
     failed = repair.failed
     scope = scope_of(failed, repair.number.layer, repair.written)
     names = {} if scope is None else scope.names

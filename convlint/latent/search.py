@@ -104,7 +104,7 @@ class Search:
         others = [trials.follow(pattern) for pattern in (EQUAL, DESCENDING, *MORE_PATTERNS)]
         if len(space.widths) > _ENDS:
             others.append(trials.follow(SAME_ENDS))
-        tried = [*trials.with_defaults(), *tried, *others]
+        tried = [*trials.with_defaults(), *tried, *others, *trials.with_default_lists()]
         if not any(each.outcome == "works" for each in tried):
             neutral = trials.follow(EQUAL, space.neutral_ratios)
             tried += [neutral] if neutral.outcome == "works" else []

@@ -53,6 +53,11 @@ class ClassTrials:
             return []
         return [self._follow({p.name: p.default for p in self.space.parameters}, {}, self._ranks)]
 
+    def with_default_lists(self) -> list[Followed]:
+        """The execution with the defaults of all lists, whose items may be in a proportion that the class needs."""
+        lists = {p.name: p.default for p in self.space.width_lists if not p.is_required}
+        return [self._follow(self.space.with_pattern(DIFFERENT) | lists, {}, self._ranks)] if lists else []
+
     def with_arguments(self, arguments: Arguments) -> Followed:
         """Execute the class with arguments that no pattern gives."""
         return self._follow(arguments, {}, self._ranks)

@@ -137,6 +137,44 @@ class Pyramid(nn.Module):
         (("Pyramid((4, 8, 12))", (2, 3, 16, 16)),),
         (("Pyramid()", (2, 3, 16, 16)),),
     ),
+    "a norm in a loop over the widths of a list": Defect(
+        """
+class Parallel(nn.Module):
+    def __init__(self, planes, widths):
+        super().__init__()
+        self.count = len(widths)
+        for i, w in enumerate(widths):
+            setattr(self, f"conv{i}", nn.Conv2d(planes, w, 3, padding=1))
+            setattr(self, f"norm{i}", nn.BatchNorm2d(planes))  # CVL201
+        self.mix = nn.Conv2d(sum(widths), planes, 1)
+    def forward(self, x):
+        parts = [getattr(self, f"norm{i}")(getattr(self, f"conv{i}")(x)) for i in range(self.count)]
+        return self.mix(torch.cat(parts, 1))
+""",
+        (("Parallel(4, [4, 8])", (2, 4, 8, 8)),),
+        (("Parallel(4, [4, 4])", (2, 4, 8, 8)),),
+    ),
+    "widths of a list of which each is twice the one before": Defect(
+        """
+class Decoder(nn.Module):
+    def __init__(self, outputs, widths=(8, 16, 32)):
+        super().__init__()
+        width = widths[-1]
+        self.ups, self.mixes = nn.ModuleList(), nn.ModuleList()
+        for w in reversed(widths[:-1]):
+            self.ups.append(nn.ConvTranspose2d(width, w, 2, 2))
+            self.mixes.append(nn.Conv2d(width, w, 3, padding=1))  # CVL203
+            width = w
+        self.last = nn.Conv2d(width, outputs, 1)
+    def forward(self, x):
+        for up, mix in zip(self.ups, self.mixes):
+            x = up(x)
+            x = mix(torch.cat([x, x], 1))
+        return self.last(x)
+""",
+        (("Decoder(2, (8, 12, 32))", (2, 32, 4, 4)),),
+        (("Decoder(2)", (2, 32, 4, 4)),),
+    ),
     "a factor of a shuffle": Defect(
         """
 class Upsampler(nn.Module):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from convlint.ir import Site
 from convlint.static.domain.values import UNKNOWN, Tensor, Value
-from convlint.support.dataclass import dataclass, field
+from convlint.support.dataclass import dataclass, field, replace
 
 if TYPE_CHECKING:
     from convlint.static.program.source_module import SourceModule
@@ -71,6 +71,10 @@ class Scope:
     function: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | None = None  # whose names they are
     skipped: ast.Return | None = None  # of a branch on an unknown condition, which was not taken
     called_from: tuple[ast.expr, Scope] | None = None  # in the text of a library: the call in the program
+
+    def as_now(self) -> Scope:
+        """The scope with the values that its names have now: a loop gives them others."""
+        return replace(self, names=dict(self.names))
 
 
 @dataclass(slots=True, eq=False, repr=False)

@@ -46,7 +46,7 @@ def instantiate(cls: Class, call: Call) -> Value:
         interpreter.creators[instance] = creator
         if creator is None:
             interpreter.top_modules.append(instance)
-        interpreter.built_at[instance] = (call.node, call.scope)
+        interpreter.built_at[instance] = (call.node, call.scope.as_now() if interpreter.is_trial else call.scope)
         _note_in_forward(instance, call)
     _construct(instance, call)
     if key is not None:

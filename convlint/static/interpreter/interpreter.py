@@ -237,7 +237,7 @@ class Interpreter:
         in_program = not inner.module.is_library
         if in_program:
             self.entered.add(function.node)
-            self.frames.append(Frame(call.node, call.scope))
+            self.frames.append(Frame(call.node, call.scope.as_now() if self.is_trial else call.scope))
         else:  # what it does, the program does at the call
             inner.called_from = call.scope.called_from or (call.node, call.scope)
         try:
