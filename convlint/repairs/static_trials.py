@@ -122,7 +122,7 @@ class StaticTrials:
         for execution, place, what in checked.unknown - self._checked.unknown - self._known_before(edits)[0].unknown:
             if what == _IMAGE or (what.startswith(INPUT_OF) and execution not in of_images):
                 continue
-            is_elsewhere = own is not None and what in WIDTHS and execution != own
+            is_elsewhere = own is not None and what in WIDTHS and execution[:2] != own[:2]
             if (what != EQUALITY or place in places) and not is_elsewhere:
                 return False
         return True

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
+from convlint.ir import Edit, Site
+from convlint.repairs.static_trials import StaticTrials, outcome
+from convlint.source_text.texts import SourceTexts
+from convlint.static import Project, check_file
 from tests.repairs.small_programs import HEAD, errors, folder
 
 __all__ = ["folder"]
@@ -184,3 +190,58 @@ net = nn.Sequential(
 )
 """)
     assert found == [(9, "remove `groups=5`"), (21, "replace `40` with `80`")]
+
+
+def test_an_operation_that_fails_in_a_class_and_in_a_model_with_it_counts_once() -> None:
+    found = said(f"""{HEAD}
+class Block(nn.Sequential):
+    def __init__(self, inputs, outputs):
+        super().__init__(nn.Conv2d(inputs, outputs, 3), nn.GroupNorm(32, outputs * 2))
+
+
+class Head(nn.Module):
+    def __init__(self, inputs, outputs):
+        super().__init__()
+        self.blocks = nn.Sequential(Block(inputs, outputs), Block(inputs, outputs))
+
+    def forward(self, x):
+        return self.blocks(x)
+
+
+class Net(nn.Module):
+    def __init__(self, inner=256, outer=128):
+        super().__init__()
+        self.first = nn.Conv2d(3, inner, 1)
+        self.head = Head(inner, outer)
+        self.last = nn.Conv2d(outer, 10, 1)
+
+    def forward(self, x):
+        return self.last(self.head(self.first(x)))
+""")
+    assert found == [(7, "replace `outputs * 2` with `outputs`"), (13, "replace `inputs` with `outputs`")]
+
+
+ON_A_BRANCH = f"""{HEAD}
+class Net(nn.Module):
+    def __init__(self, wide=False):
+        super().__init__()
+        self.first = nn.Conv2d(3, 16, 3)
+        if wide:
+            self.norm = nn.BatchNorm2d(32)
+        else:
+            self.norm = nn.BatchNorm2d(16)
+        self.last = nn.Conv2d(16, 10, 1)
+
+    def forward(self, x):
+        return self.norm(self.first(x))
+"""
+
+
+@pytest.mark.parametrize(("text", "settles"), [("16", True), ("load().width", False)])
+def test_a_width_that_nothing_is_known_about_settles_nothing_on_a_branch(text: str, settles: bool) -> None:
+    project = Project(".", (), SourceTexts({"net.py": ON_A_BRANCH.encode()}))
+    checked = check_file("net.py", ON_A_BRANCH.encode(), project)
+    (conflict,) = outcome(checked).conflicts
+    edit = Edit(Site("net.py", 10, 40, 10, 42), text)
+    after = StaticTrials("net.py", checked, project)([edit], conflict)
+    assert (after is not None and not after.conflicts) == settles
