@@ -124,6 +124,18 @@ class Outcome:
         return frozenset(conflict.operation for conflict in self.conflicts)
 
     @cached_property
+    def count(self) -> int:
+        """The number of operations that fail: one that fails in a class and in a model that contains it counts once."""
+        of_place: dict[Place, list[str]] = {}
+        for path, line, name in self.failing:
+            of_place.setdefault((path, line), []).append(f".{name}")
+        return sum(
+            not any(other.endswith(name) for other in names if other != name)
+            for names in of_place.values()
+            for name in names
+        )
+
+    @cached_property
     def dependent(self) -> frozenset[Operation]:
         """The operations that read what a failing one returns: they work, or fail, by its numbers.
 

@@ -150,18 +150,18 @@ def _repair(
         if after is None or not _is_progress(first, before, after) or _is_partial(first, candidate, before, after):
             if after is not None and _shows_others(first, before, after):
                 limit = limit if moving else budget.half
-                moving.append((len(after.failing), candidate))
+                moving.append((after.count, candidate))
             continue
-        if least is None or len(after.failing) < len(least.failing):
+        if least is None or after.count < least.count:
             limit = limit if least else budget.half
             most = min(most, tried + _MOST_BETTER)
             best, least = [candidate], after
             made = [*edits, *candidate.edits]
             common = frozenset(each.edit.site for left in after.conflicts[:1] for each in propose(left, made))
             waiting = deque(sorted(waiting, key=partial(_is_argument_as, candidate)))
-        elif is_equal and len(after.failing) == len(least.failing):
+        elif is_equal and after.count == least.count:
             best.append(candidate)
-    if least is None or len(least.failing) > 1:
+    if least is None or least.count > 1:
         fewest = [candidate for _, candidate in sorted(moving, key=lambda each: each[0])]
         others = _with_others_left(first, before, least, fewest, trial, budget, edits, propose)
         if others is not None or least is None:
@@ -199,16 +199,16 @@ def _with_others_left(
     Two mistakes can hide each other: a layer fits what the one before it returns only because both are wrong.
     """
     best: tuple[tuple[Candidate, ...], Outcome] | None = None
-    least: float = len(before.failing) + first.is_merge  # which is one operation, however many modules it fails in
+    least: float = before.count + first.is_merge  # which is one operation, however many modules it fails in
     if first.node is None:
         least = inf  # what follows the constructor was not called
-    least = len(known.failing) if known else least
+    least = known.count if known else least
     for candidate in candidates[:_MOST_MOVING]:
         after = trial([*edits, *candidate.edits]) if budget.is_left else None
         if after is None or not _shows_others(first, before, after) or _is_partial(first, candidate, before, after):
             continue
-        if len(after.failing) < least:
-            best, least = ((candidate,), after), len(after.failing)
+        if after.count < least:
+            best, least = ((candidate,), after), after.count
         elif (
             best is None
             and known is None
@@ -237,7 +237,7 @@ def _is_followed_by_another(
         return False
     for second in islice(propose(left, made), _MOST_SECOND):
         both = trial([*made, *second.edits], left)
-        if both is not None and _is_progress(left, after, both) and len(both.failing) < least:
+        if both is not None and _is_progress(left, after, both) and both.count < least:
             return True
     return False
 
@@ -257,7 +257,7 @@ def _inside_the_callee(
     rivals = []
     for candidate in luck.rivals(chosen, proposals):
         after = trial([*edits, *candidate.edits], first) if budget.is_left else None
-        if after is not None and _is_progress(first, before, after) and len(after.failing) <= len(least.failing):
+        if after is not None and _is_progress(first, before, after) and after.count <= least.count:
             working[candidate.edit] = after
             rivals.append(candidate)
 
