@@ -59,10 +59,14 @@ class Trial(Protocol):
 
 @dataclass
 class Budget:
-    """The time that the search may take, in seconds of a clock: that of the process counts no other program."""
+    """The time that the search may take, in seconds of a clock: that of the process counts no other program.
+
+    It begins again for the causes that appear or are left after a repair, at most ``renewals`` times.
+    """
 
     seconds: float
     clock: Callable[[], float] = time.monotonic
+    renewals: int = 2
 
     def __post_init__(self) -> None:
         self._end = self.clock() + self.seconds
@@ -75,6 +79,12 @@ class Budget:
     @property
     def is_left(self) -> bool:
         return self.clock() < self._end
+
+    def renew(self) -> None:
+        """Begin again, if that is still allowed."""
+        if self.renewals:
+            self.renewals -= 1
+            self._end = self.clock() + self.seconds
 
 
 def explain(
@@ -113,6 +123,7 @@ def explain(
         explained.append(Explanation(first, repairs, settled))
         edits += repairs[0].edits
         state = after
+        budget.renew()
     return explained
 
 

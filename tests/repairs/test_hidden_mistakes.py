@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from types import SimpleNamespace
+
 import pytest
 
 from convlint.ir import Edit, Site
+from convlint.repairs import static_trials
+from convlint.repairs.conflict import Conflict, Outcome
 from convlint.repairs.static_trials import StaticTrials, outcome
 from convlint.source_text.texts import SourceTexts
 from convlint.static import Project, check_file
@@ -245,3 +250,34 @@ def test_a_width_that_nothing_is_known_about_settles_nothing_on_a_branch(text: s
     edit = Edit(Site("net.py", 10, 40, 10, 42), text)
     after = StaticTrials("net.py", checked, project)([edit], conflict)
     assert (after is not None and not after.conflicts) == settles
+
+
+def test_the_time_for_trials_begins_again_after_a_repair(monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = [0.0]
+
+    def trial(trials: StaticTrials, edits: Sequence[Edit], settles: Conflict | None = None) -> Outcome | None:
+        seconds[0] += static_trials._LEAST  # all of the time of a short check
+        return original(trials, edits, settles)
+
+    original = StaticTrials.__call__
+    monkeypatch.setattr(StaticTrials, "__call__", trial)
+    monkeypatch.setattr(static_trials, "time", SimpleNamespace(process_time=lambda: seconds[0]))
+    found = said(f"""{HEAD}
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(3, 16, 3),
+            nn.BatchNorm2d(32),
+            nn.Conv2d(16, 24, 3),
+            nn.BatchNorm2d(48),
+            nn.Conv2d(24, 8, 3),
+        )
+
+    def forward(self, x):
+        return self.body(x)
+
+
+net = Net()
+""")
+    assert found == [(10, "replace `32` with `16`"), (12, "replace `48` with `24`")]
