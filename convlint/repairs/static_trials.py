@@ -119,10 +119,14 @@ class StaticTrials:
         graph = 0 if settled is None else id(settled.graph)
         own = next((c.executions[graph] for c, _ in self._known.values() if graph in c.executions), None)
         of_images = {execution for execution, _, what in self._checked.unknown if what in _IMAGES}
-        for execution, place, what in checked.unknown - self._checked.unknown - self._known_before(edits)[0].unknown:
-            if what == _IMAGE or (what.startswith(INPUT_OF) and execution not in of_images):
+        before = self._checked.unknown | self._known_before(edits)[0].unknown
+        anywhere = {(execution[:2], place, what) for execution, place, what in before}  # other branches are taken now
+        for execution, place, what in checked.unknown - before:
+            if (execution[:2], place, what) in anywhere or what == _IMAGE:
                 continue
-            is_elsewhere = own is not None and what in WIDTHS and execution[:2] != own[:2]
+            if what.startswith(INPUT_OF) and execution not in of_images:
+                continue
+            is_elsewhere = own is not None and what in WIDTHS and execution != own
             if (what != EQUALITY or place in places) and not is_elsewhere:
                 return False
         return True

@@ -131,7 +131,7 @@ def _reached(explorations: Sequence[Exploration]) -> Iterator[Place]:
 
 
 def _unknown(explorations: Sequence[Exploration]) -> Iterator[Unknown]:
-    """Yield where the first execution of each entry point stopped, the sizes of layers that any does not know, the
+    """Yield where the first execution of each entry point stopped, the sizes of layers that each does not know, the
     errors that are not reported because an input may change them, the calls that require equal parameters, and the
     channels of inputs, which callers know.
     """
@@ -150,10 +150,11 @@ def _unknown(explorations: Sequence[Exploration]) -> Iterator[Unknown]:
         for gap in path.execution.gaps:
             if gap.site is not None:
                 yield first, (gap.site.path, gap.site.line), gap.reason
-        for layer in (layer for each in exploration.paths for layer in each.interpreter.creators):
-            line = ("", 0) if layer.site is None else (layer.site.path, layer.site.line)
-            unknown = (name for name in WIDTHS if is_unknown(layer.attrs.get(name, 0)))
-            yield from ((first, line, name) for name in unknown)
+        for number, each in enumerate(exploration.paths):
+            for layer in each.interpreter.creators:
+                line = ("", 0) if layer.site is None else (layer.site.path, layer.site.line)
+                unknown = (name for name in WIDTHS if is_unknown(layer.attrs.get(name, 0)))
+                yield from (((entry_point.kind, entry_point.name, number), line, name) for name in unknown)
 
 
 def _channels_of_inputs(path: ExecutionPath) -> Iterator[int]:
