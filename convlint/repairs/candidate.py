@@ -56,7 +56,7 @@ class Candidate:
         """The call in which the number is an argument, else the number itself."""
         if self.number is None:
             return self.call or self.edit.site
-        return self.number.frame if self.number.role in ("argument", "operand") else self.number.site
+        return self.number.frame if self.number.is_in_the_call else self.number.site
 
     @property
     def title(self) -> str:

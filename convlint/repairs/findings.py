@@ -112,7 +112,7 @@ def _title(graph: Graph, candidate: Candidate) -> str:
     if number is None:
         return candidate.title
     argument = candidate.vote and messages.argument(graph, candidate.vote)
-    is_argument = number.place.depth == 0 and number.role in ("argument", "operand")
+    is_argument = number.place.depth == 0 and number.is_in_the_call
     if argument is None or not is_argument or candidate.edit.text == str(candidate.right):
         return candidate.title
     return f"{argument}={candidate.right} ({candidate.title})"

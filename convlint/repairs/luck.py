@@ -106,7 +106,8 @@ def _places(chosen: Candidate) -> Collection[tuple[str, int]]:
         scope = number.place.scope
         first, last = getattr(scope, "lineno", 0), getattr(scope, "end_lineno", 0)
         return [(number.place.path, line) for line in range(first, last + 1)]
-    return [(chosen.place.path, chosen.place.line)]
+    place = chosen.place if number is None or number.role != "operand" else number.frame
+    return [(place.path, place.line)]
 
 
 def _other_numbers(chosen: Candidate) -> Iterator[Edit]:

@@ -106,7 +106,7 @@ def texts(
             yield f"{_operand(text)} // {1 / change.ratio}", COMPUTED
         if change.wanted is not None and change.wanted.denominator == 1 and change.wanted >= 1:
             yield str(change.wanted), FIXED if number.place.is_parameterized else LITERAL
-    yield from ((text, SIMPLER) for text in _other_totals(number.node))
+    yield from ((text, SIMPLER) for text in (*_other_totals(number.node), *_other_choice(number.node)))
     scope = number.place.scope
     if isinstance(scope, Function) and number.role == "argument":
         yield from ((name, SIMPLER) for name in unread(scope))
@@ -158,6 +158,21 @@ def _other_totals(node: ast.expr) -> Iterator[str]:
             written = ast.unparse(numbers)
             inside = written if isinstance(numbers, ast.GeneratorExp) else f"({written})"
             yield f"{'max' if total == 'sum' else 'sum'}{inside}"
+
+
+def _other_choice(node: ast.expr) -> Iterator[str]:
+    """A conditional number with the opposite condition."""
+    if isinstance(node, ast.IfExp):
+        match node.test:
+            case ast.Compare(left=left, ops=[ast.Eq() | ast.NotEq() as operator], comparators=[right]):
+                opposite = "!=" if isinstance(operator, ast.Eq) else "=="
+                test = f"{ast.unparse(left)} {opposite} {ast.unparse(right)}"
+            case ast.UnaryOp(op=ast.Not(), operand=operand):
+                test = ast.unparse(operand)
+            case other:
+                yield f"{ast.unparse(node.orelse)} if {ast.unparse(other)} else {ast.unparse(node.body)}"
+                return
+        yield f"{ast.unparse(node.body)} if {test} else {ast.unparse(node.orelse)}"
 
 
 def _forgotten(graph: Graph, end: End, number: WrittenNumber, slicer: Slicer) -> Iterator[str]:

@@ -60,6 +60,14 @@ class WrittenNumber:
         return bool(self.callers)
 
     @property
+    def is_in_the_call(self) -> bool:
+        """True for an argument of the call, or a part of one: not a part of what a variable was assigned before."""
+        if self.role != "operand":
+            return self.role == "argument"
+        site, frame = self.site, self.frame
+        return site.path == frame.path and frame.line <= site.line and site.end_line <= frame.end_line
+
+    @property
     def is_alternative(self) -> bool:
         """True in ``a or b`` and ``a if x else b``, where the other part may be the value."""
         parent, _ = self.place.file.parents.get(self.node, (None, ""))

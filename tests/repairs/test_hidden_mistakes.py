@@ -281,3 +281,39 @@ class Net(nn.Module):
 net = Net()
 """)
     assert found == [(10, "replace `32` with `16`"), (12, "replace `48` with `24`")]
+
+
+def test_the_condition_of_a_conditional_width_may_be_the_repair() -> None:
+    found = said(f"""{HEAD}
+class Unit(nn.Module):
+    def __init__(self, inputs, outputs, skipped, stride):
+        super().__init__()
+        self.halves = stride == 2
+        joined = inputs + (skipped if stride == 2 else 0)
+        self.first = nn.Conv2d(inputs, inputs, 3, stride, 1)
+        self.last = nn.Conv2d(joined, outputs, 1)
+
+    def forward(self, x, skip):
+        x = self.first(x)
+        return self.last(x if self.halves else torch.cat([x, skip], 1))
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Conv2d(3, 24, 3)
+        self.down = Unit(24, 48, 0, 2)
+        self.unit = Unit(48, 48, 32, 1)
+        self.side = nn.Conv2d(48, 32, 1)
+        self.other = Unit(48, 64, 32, 1)
+        self.deep = Unit(64, 96, 16, 2)
+
+    def forward(self, x):
+        x = self.down(self.stem(x), None)
+        x = self.unit(x, self.side(x))
+        return self.deep(self.other(x, self.side(x)), None)
+
+
+net = Net()
+""")
+    assert found == [(9, "replace `skipped if stride == 2 else 0` with `skipped if stride != 2 else 0`")]
