@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from convlint.ir import Edit, Finding
+from convlint.repairs.budget import Budget
 from convlint.repairs.conflict import Outcome
-from convlint.repairs.search import Budget
 from convlint.support.dataclass import dataclass
 
 Check = Callable[[Sequence[Edit]], tuple[Outcome, Sequence[Finding]] | None]

@@ -7,13 +7,14 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 from convlint.analysis.diagnosis import without_consequences
 from convlint.ir import Edit, Finding, Graph
+from convlint.repairs.budget import Budget
 from convlint.repairs.candidate import Candidate
 from convlint.repairs.conflict import Conflict, Outcome, Place
 from convlint.repairs.findings import repaired
 from convlint.repairs.followed import followed_first
 from convlint.repairs.outcomes import conflicts, is_failing, outcome
 from convlint.repairs.proposals import proposed
-from convlint.repairs.search import Budget, Explanation, explain
+from convlint.repairs.search import Explanation, explain
 from convlint.repairs.slicer import Slicer
 from convlint.source_text.edits import EditError, apply
 from convlint.source_text.texts import SourceTexts

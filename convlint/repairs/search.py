@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
@@ -12,6 +11,7 @@ from typing import Protocol
 
 from convlint.ir import Edit, Site
 from convlint.repairs import luck
+from convlint.repairs.budget import Budget
 from convlint.repairs.candidate import Candidate
 from convlint.repairs.conflict import Conflict, Operation, Outcome, Place, operation
 from convlint.repairs.conflict_ends import declared_votes
@@ -55,36 +55,6 @@ class Trial(Protocol):
     """
 
     def __call__(self, edits: Sequence[Edit], settles: Conflict | None = None) -> Outcome | None: ...
-
-
-@dataclass
-class Budget:
-    """The time that the search may take, in seconds of a clock: that of the process counts no other program.
-
-    It begins again for the causes that appear or are left after a repair, at most ``renewals`` times.
-    """
-
-    seconds: float
-    clock: Callable[[], float] = time.monotonic
-    renewals: int = 2
-
-    def __post_init__(self) -> None:
-        self._end = self.clock() + self.seconds
-
-    @property
-    def half(self) -> Budget:
-        """A half of the time that is left."""
-        return Budget((self._end - self.clock()) / 2, self.clock)
-
-    @property
-    def is_left(self) -> bool:
-        return self.clock() < self._end
-
-    def renew(self) -> None:
-        """Begin again, if that is still allowed."""
-        if self.renewals:
-            self.renewals -= 1
-            self._end = self.clock() + self.seconds
 
 
 def explain(

@@ -10,13 +10,14 @@ from functools import cached_property
 
 from convlint.ir import Edit, Finding, Site
 from convlint.repairs.broken_classes import RepairedClasses, broken_classes, is_found, one_after_the_other
+from convlint.repairs.budget import Budget
 from convlint.repairs.candidate import Candidate
 from convlint.repairs.conflict import Conflict, Operation, Outcome
 from convlint.repairs.findings import repaired
 from convlint.repairs.followed import followed_first
 from convlint.repairs.outcomes import conflicts, position
 from convlint.repairs.proposals import proposed
-from convlint.repairs.search import Budget, Explanation, explain
+from convlint.repairs.search import Explanation, explain
 from convlint.repairs.slicer import Slicer
 from convlint.source_text.edits import EditError, apply
 from convlint.source_text.packages import package_folder

@@ -1,0 +1,38 @@
+"""The time that the search for repairs may take."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from convlint.support.dataclass import dataclass
+
+
+@dataclass
+class Budget:
+    """The time that the search may take, in seconds of a clock: that of the process counts no other program.
+
+    It begins again for the causes that appear or are left after a repair, at most ``renewals`` times.
+    """
+
+    seconds: float
+    clock: Callable[[], float] = time.monotonic
+    renewals: int = 2
+
+    def __post_init__(self) -> None:
+        self._end = self.clock() + self.seconds
+
+    @property
+    def half(self) -> Budget:
+        """A half of the time that is left."""
+        return Budget((self._end - self.clock()) / 2, self.clock)
+
+    @property
+    def is_left(self) -> bool:
+        return self.clock() < self._end
+
+    def renew(self) -> None:
+        """Begin again, if that is still allowed."""
+        if self.renewals:
+            self.renewals -= 1
+            self._end = self.clock() + self.seconds
