@@ -207,3 +207,49 @@ def test_blocks_that_a_number_without_default_repeats_are_followed() -> None:
     assert errors(right) == errors(right, "warning") == []
     wrong = STAGE.format(rest="inner")
     assert [finding.code for finding in errors(wrong, "warning")] == ["CVL203"]
+
+
+OPTIONAL = """
+from typing import Optional
+
+from torch import nn
+from elsewhere import Weights
+
+
+class Net(nn.Module):
+    def __init__(self, scale, num_classes=1000):
+        super().__init__()
+        width = int(24 * scale)
+        self.first = nn.Conv2d(3, num_classes, 3)
+        self.last = nn.Conv2d(width, num_classes, 1)
+
+    def forward(self, x):
+        return self.last(self.first(x))
+
+
+def build(scale, weights, **options):
+    if weights is not None:
+        options["num_classes"] = len(weights.categories)
+    return Net(scale, **options)
+
+
+def net(*, {parameter} = None, **options):
+    return build(1.0, weights, **options)
+"""
+
+
+@pytest.mark.parametrize(
+    ("parameter", "is_certain"),
+    [
+        ("weights: Optional[Weights]", True),
+        ("weights: Weights | None", True),
+        ("weights: Optional[list[int]]", False),  # the parts of a model may have to be given
+        ("weights", False),
+    ],
+)
+def test_an_object_that_may_be_none_as_declared_is_none_where_no_call_passes_it(
+    parameter: str, is_certain: bool
+) -> None:
+    text = OPTIONAL.replace("{parameter}", parameter).encode()
+    checked = check_file("net.py", text, Project(".", (), SourceTexts({"net.py": text})))
+    assert any(finding.severity == "error" for finding in checked.findings) == is_certain
