@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations
 
 from convlint.ir import Edit, Site
-from convlint.rewriting import layer_reads, partial_calls
+from convlint.rewriting import call_text, layer_reads, partial_calls
 from convlint.rewriting.base import Draft, EditedCall, Helper, NamedEdit, callee_edit, is_class_call, wrapping_edits
-from convlint.rewriting.layer_class import LINE, OUTPUT_PADDING, TUPLES, attribute, parameters_of
+from convlint.rewriting.layer_class import LINE, OUTPUT_PADDING, TUPLES, attribute
 from convlint.rewriting.layer_use import STEM_CHANNELS, LayerArguments
 from convlint.source_text import call_sites
 from convlint.source_text.call_sites import WrittenCall
@@ -17,7 +17,6 @@ from convlint.support.dataclass import dataclass, replace
 
 Writer = Callable[[frozenset[str]], Helper]
 
-_GROUPS = 6  # the position of the parameter ``groups`` of all convolutions
 _STATE = frozenset(map(attribute, layer_reads.STATE))
 _READ = frozenset({"in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation", "padding_mode"})
 
@@ -69,17 +68,11 @@ def _passed(edited: EditedCall) -> frozenset[str] | None:
     call = edited.call
     if any(isinstance(argument, ast.Starred) for argument in call.node.args):
         return None
-    names = set(positions_of(call)[: len(call.node.args)])
+    names = set(call_text.positions_of(call)[: len(call.node.args)])
     for keyword in call.node.keywords:
         names |= {keyword.arg} if keyword.arg else _used(edited)
     names.discard("groups")
-    return frozenset(names) if names <= set(positions_of(call)) else None
-
-
-def positions_of(call: WrittenCall) -> tuple[str, ...]:
-    """The parameters of the class that is called, in their order."""
-    names = list(parameters_of(call.callee))
-    return (*names[:_GROUPS], "groups", *names[_GROUPS:])
+    return frozenset(names) if names <= set(call_text.positions_of(call)) else None
 
 
 def _used(edited: EditedCall) -> frozenset[str]:
@@ -110,9 +103,14 @@ def _read_attributes(call: WrittenCall) -> set[str]:
 def class_drafts(edited: EditedCall, helper: Helper, *, all_fit: bool, fits: Sequence[bool]) -> Iterator[Draft]:
     """Drafts that call the class of a helper, for all layers of a call or under a condition."""
     call = edited.call
-    groups = call.argument("groups", _GROUPS)
+    groups = call.argument("groups", call_text.GROUPS)
     if all_fit and (groups is None or isinstance(groups, ast.Constant)):
-        yield Draft((callee_edit(call, helper.name), *_without_groups(call)), (helper,))
+        edits = (
+            callee_edit(call, helper.name),
+            *call_text.without_groups(call),
+            *call_text.in_shorter_lines(call, helper.name),
+        )
+        yield Draft(edits, (helper,))
         return
     condition = _condition(edited, fits)
     if condition is None:
@@ -120,70 +118,28 @@ def class_drafts(edited: EditedCall, helper: Helper, *, all_fit: bool, fits: Seq
     place = _Place.of(call)
     if groups is None or isinstance(groups, ast.Constant):
         if place is not None and place.name:
-            yield Draft((*place.chosen_class(helper.name, condition), *_without_groups(call)), (helper,))
+            yield Draft((*place.chosen_class(helper.name, condition), *call_text.without_groups(call)), (helper,))
         else:
-            yield Draft((*_conditional_callee(call, helper.name, condition), *_without_groups(call)), (helper,))
+            yield Draft(
+                (*_conditional_callee(call, helper.name, condition), *call_text.without_groups(call)), (helper,)
+            )
     elif place is not None and place.is_value:
         yield Draft((place.branches(helper.name, condition),), (helper,))
     else:
         text = ast.get_source_segment("".join(call.file.lines), call.node) or ""
         before = call.file.lines[call.node.lineno - 1][: call.node.col_offset]
-        other = _other_class(call, helper.name)
-        new = f"{other} if {condition} else {text}"
-        if not before.strip() and len(before + new) > LINE and not _needs_parentheses(call):
+        new = f"{call_text.other_class(call, helper.name)} if {condition} else {text}"
+        if not before.strip() and len(before + new) > LINE and not call_text.needs_parentheses(call):
+            other = call_text.other_class(call, helper.name, before, before)
             new = f"{other}\n{before}if {condition}\n{before}else {text}"  # the line begins within brackets
-        enclosed = f"({new})" if _needs_parentheses(call) else new
+        enclosed = f"({new})" if call_text.needs_parentheses(call) else new
         site = call.site
         yield Draft((NamedEdit(site, enclosed, helper.name, int(enclosed != new)),), (helper,))
 
 
-def _without_groups(call: WrittenCall) -> tuple[Edit, ...]:
-    """The edits that remove the argument ``groups``; positional arguments after it get their names."""
-    keyword = next((keyword for keyword in call.node.keywords if keyword.arg == "groups"), None)
-    if keyword is not None:
-        return (call.removing(keyword),)
-    positional = call.node.args[_GROUPS:]
-    if not positional:
-        return ()
-    first, last = call.replacing(positional[0], "").site, call.replacing(positional[-1], "").site
-    rest = ", ".join(
-        f"{name}={_text(call, node)}"
-        for name, node in zip(positions_of(call)[_GROUPS + 1 :], positional[1:], strict=False)
-    )
-    if rest:
-        return (Edit(Site(first.path, first.line, first.column, last.end_line, last.end_column, first.function), rest),)
-    before = call.replacing(call.node.args[_GROUPS - 1], "").site
-    span = Site(first.path, before.end_line, before.end_column, last.end_line, last.end_column, first.function)
-    return (Edit(span, ""),)
-
-
-def _other_class(call: WrittenCall, name: str) -> str:
-    """The call with another class, without ``groups``, in one line."""
-    arguments = [_text(call, node) for node in call.node.args[:_GROUPS]]
-    after = zip(positions_of(call)[_GROUPS + 1 :], call.node.args[_GROUPS + 1 :], strict=False)
-    arguments += [f"{parameter}={_text(call, node)}" for parameter, node in after]
-    for keyword in call.node.keywords:
-        if keyword.arg != "groups":
-            value = _text(call, keyword.value)
-            arguments.append(f"{keyword.arg}={value}" if keyword.arg else f"**{value}")
-    return f"{name}({', '.join(arguments)})"
-
-
 def _conditional_callee(call: WrittenCall, name: str, condition: str) -> tuple[Edit, ...]:
-    edit = call.replacing(call.node.func, f"({name} if {condition} else {_text(call, call.node.func)})")
+    edit = call.replacing(call.node.func, f"({name} if {condition} else {call_text.source(call, call.node.func)})")
     return (NamedEdit(edit.site, edit.text, name, 1),)
-
-
-def _needs_parentheses(call: WrittenCall) -> bool:
-    """Return whether a conditional expression in place of the call has to be in parentheses."""
-    parent, field = call.file.parents[call.node]
-    return not isinstance(parent, ast.Assign | ast.Return | ast.Expr | ast.List | ast.Tuple | ast.keyword) and not (
-        isinstance(parent, ast.Call) and field == "args"
-    )
-
-
-def _text(call: WrittenCall, node: ast.expr) -> str:
-    return ast.get_source_segment("".join(call.file.lines), node) or ast.unparse(node)
 
 
 # --- the condition under which a layer is rewritten
@@ -197,8 +153,10 @@ def _condition(edited: EditedCall, fits: Sequence[bool]) -> str | None:
     misfits = [others for others, fit in zip(edited.others, fits, strict=True) if not fit]
     uses = [use.arguments for use in edited.uses]
     tests = [test for test in _tests(edited.call) if all(test[1](n) for n in uses)]
-    groups = edited.call.argument("groups", _GROUPS)
-    required = "" if groups is None or isinstance(groups, ast.Constant) else f"{_text(edited.call, groups)} == 1"
+    groups = edited.call.argument("groups", call_text.GROUPS)
+    required = (
+        "" if groups is None or isinstance(groups, ast.Constant) else f"{call_text.source(edited.call, groups)} == 1"
+    )
     for count in range(1, len(tests) + 1):
         for chosen in combinations(tests, count):
             if required and required not in (text for text, _ in chosen):
@@ -212,13 +170,13 @@ def _tests(call: WrittenCall) -> Iterator[tuple[str, Callable[[LayerArguments], 
     possible: tuple[tuple[str, int, str, Callable[[LayerArguments], bool]], ...] = (
         ("kernel_size", 2, "!= 1", lambda n: n.window > 1),
         ("in_channels", 0, f"> {STEM_CHANNELS}", lambda n: n.in_channels > STEM_CHANNELS),
-        ("groups", _GROUPS, "== 1", lambda n: n.groups == 1),
+        ("groups", call_text.GROUPS, "== 1", lambda n: n.groups == 1),
         ("out_channels", 1, "> 1", lambda n: n.out_channels > 1),
     )
     for name, position, comparison, holds in possible:
         node = call.argument(name, position)
         if node is not None and _is_number(node):
-            yield f"{_text(call, node)} {comparison}", holds
+            yield f"{call_text.source(call, node)} {comparison}", holds
 
 
 def _is_number(node: ast.expr) -> bool:
@@ -276,7 +234,7 @@ class _Place:
         site = Site(self.call.site.path, line, 1, line, 1, self.call.site.function)
         start = f"{self.indent}{self.name} = "
         callee = self.call.replacing(self.call.node.func, self.name)
-        dense = _text(self.call, self.call.node.func)
+        dense = call_text.source(self.call, self.call.node.func)
         text = f"{start}{helper} if {condition} else {dense}\n"
         return NamedEdit(site, text, helper, len(start)), callee
 
@@ -286,17 +244,19 @@ class _Place:
         old = ast.get_source_segment(source, self.statement) or ""
         call = ast.get_source_segment(source, self.call.node) or ""
         head = old[: len(old) - len(call)]
-        step = "    " if "\t" not in self.indent else "\t"
+        step = call_text.step_of(self.indent)
         new = f"if {condition}:\n{self.indent}{step}{head}"
         site = self.call.site
         line, column = self.statement.lineno, len(self.indent) + 1
         span = Site(site.path, line, column, site.end_line, site.end_column, site.function)
+        start, inner = len(new), self.indent + step
+        new += call_text.other_class(self.call, helper, inner + head, inner)
         if isinstance(self.statement, ast.Return):
-            text = f"{new}{_other_class(self.call, helper)}\n{self.indent}{old}"
+            text = f"{new}\n{self.indent}{old}"
         else:
             moved = old.replace("\n", f"\n{step}")
-            text = f"{new}{_other_class(self.call, helper)}\n{self.indent}else:\n{self.indent}{step}{moved}"
-        return NamedEdit(span, text, helper, len(new))
+            text = f"{new}\n{self.indent}else:\n{inner}{moved}"
+        return NamedEdit(span, text, helper, start)
 
 
 def _calls_in(statement: ast.stmt) -> Iterator[ast.Call]:

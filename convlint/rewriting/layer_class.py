@@ -72,15 +72,26 @@ def call(head: str, arguments: Sequence[str], tail: str = ")", indent: int = 8) 
     line = f"{space}{head}{', '.join(arguments)}{tail}"
     if len(line) <= LINE:
         return f"{line}\n"
-    inner = [""]
-    for number, argument in enumerate(arguments, 1):
-        longer = f"{inner[-1]}, {argument}" if inner[-1] else f"{space}    {argument}"
-        if len(longer) + (number < len(arguments)) <= LINE or not inner[-1]:
-            inner[-1] = longer
+    return f"{space}{head}\n{filled(arguments, f'{space}    ', LINE)}\n{space}{tail}\n"
+
+
+def filled(arguments: Sequence[str], indent: str, length: int) -> str:
+    """Arguments in as few lines of at most this length as possible."""
+    lines = [f"{indent}{arguments[0]}"]
+    for number, argument in enumerate(arguments[1:], 2):
+        longer = f"{lines[-1]}, {argument}"
+        if len(longer) + (number < len(arguments)) <= length:
+            lines[-1] = longer
         else:
-            inner[-1] += ","
-            inner.append(f"{space}    {argument}")
-    return "\n".join([f"{space}{head}", *inner, f"{space}{tail}", ""])
+            lines[-1] += ","
+            lines.append(f"{indent}{argument}")
+    return "\n".join(lines)
+
+
+def line_length(lines: Iterable[str]) -> int:
+    """The length that a new line of a file may have: more where its lines are longer."""
+    longest = max((len(line.rstrip()) for line in lines), default=0)
+    return LONG_LINE if longest > LINE else LINE
 
 
 _WRAPPED = re.compile(r"^( *\S.*\()\n((?: +[^\n)].*\n)+?) +(\).*)$", re.MULTILINE)

@@ -9,7 +9,7 @@ from itertools import count
 import libcst as cst
 from libcst.metadata import GlobalScope, MetadataWrapper, PositionProvider, QualifiedName, ScopeProvider
 
-from convlint.rewriting.layer_class import LINE, LONG_LINE
+from convlint.rewriting.layer_class import line_length
 from convlint.source_text import lines
 from convlint.support.dataclass import dataclass
 
@@ -108,8 +108,7 @@ class SourceFile:
     @cached_property
     def line_length(self) -> int:
         """The length that a new line may have: more where lines of the file are longer."""
-        longest = max((len(line.rstrip()) for line in self.lines), default=0)
-        return LONG_LINE if longest > LINE else LINE
+        return line_length(self.lines)
 
     @cached_property
     def leaves_out_docstrings(self) -> bool:

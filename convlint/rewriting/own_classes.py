@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 
 from convlint.ir import Edit, IntermediateLayers
-from convlint.rewriting import conv_calls
+from convlint.rewriting import call_text, conv_calls
 from convlint.rewriting.base import Draft, EditedCall, Helper, is_class_call
 from convlint.rewriting.layer_class import DEFAULTS, WINDOW
 from convlint.rewriting.project import Project
@@ -65,7 +65,7 @@ def drafts(
 
 def _arguments(call: WrittenCall) -> dict[str, ast.expr]:
     """The arguments of a call by the names of their parameters."""
-    given = dict(zip(conv_calls.positions_of(call), call.node.args, strict=False))
+    given = dict(zip(call_text.positions_of(call), call.node.args, strict=False))
     return given | {keyword.arg: keyword.value for keyword in call.node.keywords if keyword.arg}
 
 
@@ -75,7 +75,7 @@ def _drafts(edited: EditedCall, own: OwnClass, *, all_fit: bool, fits: Sequence[
     What no parameter gives must be what the class has.
     """
     call = edited.call
-    positions, count = conv_calls.positions_of(call), len(call.node.args)
+    positions, count = call_text.positions_of(call), len(call.node.args)
     given = _arguments(call)
     groups = given.pop("groups", None)
     if any((ast.unparse(given[n]) if n in given else DEFAULTS[n]) != text for n, text in own.fixed.items()):

@@ -223,3 +223,24 @@ def test_code_that_reads_numbers_and_weights_of_the_layer_gets_them_in_later_dra
     assert "self.out_channels" not in written[0]
     assert "self.out_channels = out_channels\n" in written[2]
     assert "def bias(self):\n        return self.pointwise.bias\n" in written[5]
+
+
+# --- lines that get too long
+
+ARGUMENTS = "in_channels, out_channels, kernel_size, stride=stride, padding=pad"
+LONG = HEAD + f"def conv(in_channels, out_channels, kernel_size, stride, pad, g):\n    {{}}nn.Conv2d({ARGUMENTS}{{}})\n"
+
+
+@pytest.mark.parametrize("start", ["return ", "layer = "])
+def test_a_new_branch_has_lines_no_longer_than_a_line_may_be(start: str) -> None:
+    more = ", groups=g"
+    after = rewritten(LONG.format(start, more), DEPTHWISE)
+    branch = "    if g == 1:\n        " + start + "DepthwiseSeparableConv2d(\n"
+    assert branch + f"            {ARGUMENTS}\n        )\n" in after
+
+
+def test_a_longer_name_moves_the_arguments_to_a_line_of_their_own() -> None:
+    after = rewritten(LONG.format("return ", ""))
+    assert after.endswith(f"    return DepthwiseSeparableConv2d(\n        {ARGUMENTS}\n    )\n")
+    element = LONG.format("return [", "").replace("pad)\n", "pad)]\n")
+    assert f"return [DepthwiseSeparableConv2d({ARGUMENTS})]" in rewritten(element)

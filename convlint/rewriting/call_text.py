@@ -1,0 +1,96 @@
+"""The text of a call in a user's file, and the same call of another class."""
+
+from __future__ import annotations
+
+import ast
+
+from convlint.ir import Edit, Site
+from convlint.rewriting.layer_class import filled, line_length, parameters_of
+from convlint.source_text.call_sites import WrittenCall
+
+GROUPS = 6  # the position of the parameter ``groups`` of all convolutions
+
+
+def positions_of(call: WrittenCall) -> tuple[str, ...]:
+    """The parameters of the class that is called, in their order."""
+    names = list(parameters_of(call.callee))
+    return (*names[:GROUPS], "groups", *names[GROUPS:])
+
+
+def without_groups(call: WrittenCall) -> tuple[Edit, ...]:
+    """The edits that remove the argument ``groups``; positional arguments after it get their names."""
+    keyword = next((keyword for keyword in call.node.keywords if keyword.arg == "groups"), None)
+    if keyword is not None:
+        return (call.removing(keyword),)
+    positional = call.node.args[GROUPS:]
+    if not positional:
+        return ()
+    first, last = call.replacing(positional[0], "").site, call.replacing(positional[-1], "").site
+    rest = ", ".join(
+        f"{name}={source(call, node)}"
+        for name, node in zip(positions_of(call)[GROUPS + 1 :], positional[1:], strict=False)
+    )
+    if rest:
+        return (Edit(Site(first.path, first.line, first.column, last.end_line, last.end_column, first.function), rest),)
+    before = call.replacing(call.node.args[GROUPS - 1], "").site
+    span = Site(first.path, before.end_line, before.end_column, last.end_line, last.end_column, first.function)
+    return (Edit(span, ""),)
+
+
+def other_class(call: WrittenCall, name: str, before: str = "", indent: str | None = None) -> str:
+    """The call with another class, without ``groups``.
+
+    In one line, or with its arguments in lines of their own where that is too long after ``before``, in a statement
+    with this ``indent``.
+    """
+    arguments = [source(call, node) for node in call.node.args[:GROUPS]]
+    after = zip(positions_of(call)[GROUPS + 1 :], call.node.args[GROUPS + 1 :], strict=False)
+    arguments += [f"{parameter}={source(call, node)}" for parameter, node in after]
+    for keyword in call.node.keywords:
+        if keyword.arg != "groups":
+            value = source(call, keyword.value)
+            arguments.append(f"{keyword.arg}={value}" if keyword.arg else f"**{value}")
+    text = f"{name}({', '.join(arguments)})"
+    limit = line_length(call.file.lines)
+    if indent is None or len(before + text) <= limit:
+        return text
+    return f"{name}(\n{filled(arguments, indent + step_of(indent), limit)}\n{indent})"
+
+
+def in_shorter_lines(call: WrittenCall, name: str) -> tuple[Edit, ...]:
+    """The edits that put the arguments of a call into a line of their own, if its line gets too long with this name."""
+    node = call.node
+    written = [*node.args, *(keyword.value for keyword in node.keywords)]
+    line = call.file.lines[node.lineno - 1].rstrip("\r\n")
+    before, after = line[: node.col_offset], line[node.end_col_offset :] if node.end_lineno == node.lineno else "("
+    limit = line_length(call.file.lines)
+    longer = len(line) + len(name) - len(source(call, node.func))
+    if longer <= limit or not line.isascii() or after not in ("", ",") or not written or set("([{") & set(before):
+        return ()
+    indent = before[: len(before) - len(before.lstrip())]
+    arguments = line[len(before) + len(source(call, node.func)) + 1 : (node.end_col_offset or 0) - 1]
+    inner = indent + step_of(indent)
+    if len(inner + arguments) > limit:
+        return ()
+    at = [
+        (call.site.column + len(source(call, node.func)) + 1, f"\n{inner}"),
+        (call.site.end_column - 1, f"\n{indent}"),
+    ]
+    path, number, function = call.site.path, node.lineno, call.site.function
+    return tuple(Edit(Site(path, number, column, number, column, function), text) for column, text in at)
+
+
+def step_of(indent: str) -> str:
+    return "\t" if "\t" in indent else "    "
+
+
+def needs_parentheses(call: WrittenCall) -> bool:
+    """Return whether a conditional expression in place of the call has to be in parentheses."""
+    parent, field = call.file.parents[call.node]
+    return not isinstance(parent, ast.Assign | ast.Return | ast.Expr | ast.List | ast.Tuple | ast.keyword) and not (
+        isinstance(parent, ast.Call) and field == "args"
+    )
+
+
+def source(call: WrittenCall, node: ast.expr) -> str:
+    return ast.get_source_segment("".join(call.file.lines), node) or ast.unparse(node)
