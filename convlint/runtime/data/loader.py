@@ -87,6 +87,8 @@ def load(text: str, root: str, model: nn.Module, timeout: float) -> Data:
         if not batches:
             text = f"--data {text} yields no batch within {seconds:g} s; --timeout sets the limit"
             raise ProblemError("data", text) from None
+    except SystemExit as error:
+        raise ProblemError("data", f"--data {text} called sys.exit({error.code!r})") from error
     except Exception as error:
         failure = failure_of(error, "forward")
         place = f" at {failure.site}" if failure.site else ""
@@ -173,6 +175,8 @@ def _check(model: nn.Module, batch: Batch, text: str) -> None:
         with torch.no_grad():
             model(*batch.inputs.args, **batch.inputs.kwargs)
     except Exception as error:
-        shapes = ", ".join("x".join(map(str, tensor.shape)) for tensor in tensors_in(batch.inputs.args))
+        shapes = ", ".join(
+            "x".join(map(str, tensor.shape)) for tensor in tensors_in((batch.inputs.args, batch.inputs.kwargs))
+        )
         message = f"the model does not accept the batch {shapes} of --data {text}: {one_line(error)}"
         raise ProblemError("data", message) from error
