@@ -30,7 +30,7 @@ class EditedFiles:
 
 def apply_drafts(drafts: Sequence[Draft], project: Project) -> EditedFiles | str:
     """Apply drafts to the project together; a string is the reason why that is not possible."""
-    from convlint.rewriting import helpers  # loads libcst
+    from convlint.rewriting import helpers, shared_helpers  # these load libcst
 
     by_path: dict[str, list[Draft]] = {}
     for draft in drafts:
@@ -38,7 +38,7 @@ def apply_drafts(drafts: Sequence[Draft], project: Project) -> EditedFiles | str
             by_path.setdefault(draft.edits[0].site.path, []).append(draft)
     every: list[Edit] = []
     files: dict[str, tuple[bytes, bytes]] = {}
-    for path, here in by_path.items():
+    for path, here in shared_helpers.defined_once(by_path, project).items():
         try:
             before = project.texts.data(path)
             file_edits = helpers.edits(path, lines.decode(before)[0], here)

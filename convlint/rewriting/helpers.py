@@ -41,7 +41,7 @@ def edits(path: str, text: str, drafts: Sequence[Draft]) -> list[Edit]:
     modules = {name: file.module(name) for draft in drafts for name in draft.modules}
     names.update({name: module.name for name, module in modules.items()})
     result = [
-        edit.renamed(names[edit.name]) if isinstance(edit, NamedEdit) else edit
+        edit.renamed(names.get(edit.name, edit.name)) if isinstance(edit, NamedEdit) else edit
         for draft in drafts
         for edit in draft.edits
     ]

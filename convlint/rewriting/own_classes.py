@@ -7,11 +7,10 @@ worth a run: that shows what they compute, and with how many parameters.
 from __future__ import annotations
 
 import ast
-import os
 from collections.abc import Iterator, Mapping, Sequence
 
 from convlint.ir import Edit, IntermediateLayers
-from convlint.rewriting import call_text, conv_calls
+from convlint.rewriting import call_text, conv_calls, imports
 from convlint.rewriting.base import Draft, EditedCall, Helper, is_class_call
 from convlint.rewriting.layer_class import DEFAULTS, WINDOW
 from convlint.rewriting.project import Project
@@ -31,7 +30,6 @@ _NAMES = {  # of the parameters that are not channels, as projects call them
 _Definition = ast.ClassDef | ast.FunctionDef
 _ACTIVATION = {"none": "", "norm": "", "norm-relu": "relu", "norm-prelu": "prelu"}
 _CHANNELS = 2  # parameters before these
-_MOST_PACKAGES = 3  # folders above a file in which an absolute import is looked up
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +155,11 @@ def _known(call: WrittenCall, project: Project, base: str) -> Iterator[tuple[str
     for node in call.file.tree.body:
         if isinstance(node, _Definition) and not any(part is call.node for part in ast.walk(node)):
             yield node.name, node, _convolutions(node, call.file, base)
-        if isinstance(node, ast.ImportFrom) and (file := _file(node, call.site.path, project)) is not None:
+        if (
+            isinstance(node, ast.ImportFrom)
+            and (path := imports.path_of(node, call.site.path, project))
+            and (file := call_sites.parsed_file(path, project.texts))
+        ):
             there = {each.name: each for each in file.tree.body if isinstance(each, _Definition)}
             named = [(a.asname or a.name, there[a.name]) for a in node.names if a.name in there]
             yield from ((name, each, _convolutions(each, file, base)) for name, each in named)
@@ -165,22 +167,9 @@ def _known(call: WrittenCall, project: Project, base: str) -> Iterator[tuple[str
 
 def _convolutions(node: _Definition, file: ParsedFile, base: str) -> list[ast.Call]:
     """The calls of a class of torch.nn by any of its names in a file."""
-    imports = [alias for each in file.tree.body if isinstance(each, ast.ImportFrom) for alias in each.names]
-    names = {base, *(alias.asname for alias in imports if alias.name == base)}
+    aliases = [alias for each in file.tree.body if isinstance(each, ast.ImportFrom) for alias in each.names]
+    names = {base, *(alias.asname for alias in aliases if alias.name == base)}
     return [each for each in _calls(node) if ast.unparse(each.func).rpartition(".")[2] in names]
-
-
-def _file(node: ast.ImportFrom, path: str, project: Project) -> ParsedFile | None:
-    """The file of the project from which a statement imports."""
-    folders = [os.path.dirname(os.path.abspath(path))]
-    while len(folders) <= max(_MOST_PACKAGES, node.level):
-        folders.append(os.path.dirname(folders[-1]))
-    for folder in [folders[node.level - 1]] if node.level else folders:
-        place = os.path.join(folder, *(node.module or "__init__").split("."))
-        for found in (f"{place}.py", os.path.join(place, "__init__.py")):
-            if os.path.isfile(found) and project.owns(found):
-                return call_sites.parsed_file(found, project.texts)
-    return None
 
 
 def _depthwise(node: _Definition, convs: Sequence[ast.Call], between: IntermediateLayers) -> ast.Call | None:
