@@ -210,9 +210,8 @@ TOO_LONG = "it takes longer than"  # the error of what was given up
 class Consequence:
     """Something in the project that a rewrite breaks or changes.
 
-    ``kind`` is "breaks" for what was run, worked before and fails afterwards, and "not-tried" for what took too long;
-    "checkpoint", "parameter-name" and "read"
-    were found in the text.
+    ``kind`` is "breaks" for what was run, worked before and fails afterwards, and "not-tried" for what took too
+    long, with it or with the original; "checkpoint", "parameter-name" and "read" were found in the text.
     """
 
     kind: Literal["breaks", "not-tried", "checkpoint", "parameter-name", "read"]

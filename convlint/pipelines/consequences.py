@@ -41,6 +41,7 @@ class Consequences:
         failing = tuple(name for name, error in errors.items() if error and name not in slow)
         before = self._of_original(failing)
         broken = [name for name in failing if before.get(name) == ""]
+        unknown = [name for name in failing if before.get(name, TOO_LONG).startswith(TOO_LONG)]
         done = sorted(errors, key=lambda name: PROBES.index(name) if name in PROBES else len(PROBES))
         works = tuple(_called(name) for name in done if not errors[name])
         found = [
@@ -52,6 +53,10 @@ class Consequences:
             for name in broken
         ]
         found += [Consequence("not-tried", f"{_called(name)}: {error}") for name, error in slow.items()]
+        found += [
+            Consequence("not-tried", f"{_called(name)} with the original; the rewritten model fails: {errors[name]}")
+            for name in unknown
+        ]
         old = self.versions.original.graph
         if old is not None and new is not None:
             command = f"convlint suggest {self.versions.job.target.text}"

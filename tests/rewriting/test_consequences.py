@@ -126,6 +126,24 @@ def test_files_that_import_the_model_are_read_and_not_all_that_import_its_packag
 # --- probes
 
 
+@pytest.mark.parametrize(
+    ("of_original", "expected"),
+    [
+        (JobResult(tried=(VersionRun(probes={"torch.export": ""}),)), ["breaks"]),
+        (JobResult(tried=(VersionRun(probes={"torch.export": "RuntimeError: no"}),)), []),
+        (JobResult(tried=(VersionRun(probes={"torch.export": f"{TOO_LONG} 30 seconds"}),)), ["not-tried"]),
+        (JobResult(), ["not-tried"]),
+    ],
+)
+def test_what_fails_is_never_left_out_because_the_original_could_not_be_tried(
+    of_original: JobResult, expected: list[str]
+) -> None:
+    versions = VersionRunner(Job(parse_target("net.py:Net")), lambda _: of_original, None)
+    rewritten = VersionRun(probes={"torch.export": "RuntimeError: no"})
+    works, found = Consequences(versions).of(rewritten, (), ())
+    assert (works, [each.kind for each in found]) == ((), expected)
+
+
 def test_the_model_itself_is_not_another_constructor_call(tmp_path: Path) -> None:
     text = "class Net:\n    def __init__(self, width=8): ...\n\nNet(16)\n"
     (tmp_path / "net.py").write_text(text)
