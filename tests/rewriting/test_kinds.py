@@ -338,3 +338,13 @@ def test_groups_divide_all_layers_of_a_call_and_leave_16_channels_to_each(
 )
 def test_auto_groups(channels: list[tuple[int, int]], groups: int) -> None:
     assert auto_groups([LayerArguments(*pair, (3, 3)) for pair in channels]) == groups
+
+
+@pytest.mark.parametrize(("area", "stays"), [((1, 1), True), ((2, 2), False)])
+def test_a_transposed_convolution_of_one_pixel_does_not_become_separable(area: tuple[int, int], *, stays: bool) -> None:
+    """Behind a 1x1 convolution each channel of the map would be a multiple of one kernel, which PyTorch shows."""
+    pointwise, depthwise = nn.Conv2d(8, 6, 1, bias=False), nn.ConvTranspose2d(6, 6, 4, groups=6, bias=False)
+    first, second = (depthwise(pointwise(torch.rand(1, 8, *area))).flatten(2) for _ in range(2))
+    assert (torch.linalg.matrix_rank(torch.cat((first, second)).transpose(0, 1)).max() == 1) == stays
+    graph, one = used(nn.Sequential(nn.ConvTranspose2d(8, 6, 4)), "0", torch.rand(1, 8, *area))
+    assert (kinds()["depthwise-separable"].refusal_in(graph, one) is not None) == stays

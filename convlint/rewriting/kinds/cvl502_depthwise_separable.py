@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import partial
+from math import prod
 
 from convlint.ir import Costs, Graph, IntermediateLayers, Replacement
 from convlint.rewriting import conv_calls, own_classes
@@ -39,6 +40,8 @@ class DepthwiseSeparable(Kind):
 
     Convolutions and transposed convolutions in one to three dimensions. Of a transposed one the 1x1
     convolution comes first, so that it computes the smaller map: CD + k²D weights, on input pixels.
+    One that reads a single pixel, as the first layer of many generators does, stays dense: each of its
+    output channels would be the same pattern for every input, times a number.
 
     ## How it is written
 
@@ -84,6 +87,12 @@ class DepthwiseSeparable(Kind):
         if kind_options.pairs * (n.window + across) >= n.window * across:
             pairs = "a depthwise and a pointwise kernel" if kind_options.pairs == 1 else f"{kind_options.pairs} pairs"
             return f"{pairs} would not have fewer parameters for {across} {'in' if n.transposed else 'out'}put channels"
+        return None
+
+    def refusal_in(self, graph: Graph, use: LayerUse) -> str | None:
+        """Transposed convolutions of a single pixel stay: they are linear layers."""
+        if use.arguments.transposed and use.calls and all(prod(x.shape[2:]) == 1 for x, _ in use.calls):
+            return "its input has one pixel, so that each output channel would be one pattern, times a number"
         return None
 
     def form(self, uses: Sequence[LayerUse], kind_options: KindOptions, graph: Graph) -> Replacement | str:
