@@ -100,7 +100,7 @@ def _grouped(
     if call is None or edits is None:
         return "the shape of its weight is not written in the constructor of its class"
     weight = call.argument("weight", 1)
-    computed = not isinstance(weight, ast.Name | ast.Attribute)
+    computed = not (isinstance(weight, ast.Attribute) and ast.unparse(weight) == f"self.{name}")
     changes = tuple(_change(use, kind, form, computed=computed) for use in uses)
     return GroupedCall(kind, EditedCall(site, call, tuple(uses), project=project), form, changes, Draft(edits))
 
@@ -108,14 +108,14 @@ def _grouped(
 def _change(use: LayerUse, kind: Grouped, form: Replacement, *, computed: bool) -> LayerChange:
     """The costs of a module before and after: its weight and the convolution have that many times less.
 
-    A weight that is computed from the parameter is saved for backward.
+    What is saved for backward of a weight that is computed from the parameter depends on how it is computed.
     """
     n, before = use.arguments, use.before
     weights = n.window * n.in_channels * n.out_channels
     fewer = weights - weights // form.groups
     after = replace(kind.costs(use, form), params=before.params - fewer)
-    if computed and before.saved_bytes is not None:
-        after = replace(after, saved_bytes=before.saved_bytes - fewer * use.calls[0][1].itemsize)
+    if computed:
+        after = replace(after, saved_bytes=None)
     return LayerChange(use.layer.name, form, before, after)
 
 

@@ -141,6 +141,8 @@ def _saved_error(changes: Sequence[LayerChange], old: Graph, new: Graph) -> floa
         for change in changes
         if change.after.saved_bytes is not None and change.before.saved_bytes is not None
     ]
+    if len(more) < len(changes):
+        return None  # not all of them have an estimate
     return abs(old.saved_bytes + sum(more) - new.saved_bytes) / new.saved_bytes
 
 

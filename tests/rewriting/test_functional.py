@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import nn
 
+from convlint.ir import Replacement
+from convlint.runtime.weights.checkpoint import convert
 from tests.rewriting.suggest_project import Project
 
 NET = """\
@@ -77,3 +80,35 @@ def test_what_is_not_written_plainly_stays(kept: Project, changed: dict[str, str
     result = kept.suggest("net.py:Net", "--input", "3,8,8", "--output-format", "json")
     assert not result.document["suggestions"]
     assert {each["reason"] for each in result.document["refusals"] if each["code"] == "CVL501"} == {reason}
+
+
+class Own(nn.Module):
+    """A module after its weight, of any name, was divided into groups."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.register_parameter(name, nn.Parameter(torch.zeros(6, 4, 3, 3)))
+        self.shift = nn.Parameter(torch.zeros(6))
+
+
+@pytest.mark.parametrize("name", ["weight", "w", "kernel"])
+def test_a_checkpoint_keeps_the_weights_inside_of_the_groups(name: str) -> None:
+    dense, shift = torch.randn(6, 8, 3, 3), torch.randn(6)
+    state, errors = convert(
+        {f"own.{name}": dense, "own.shift": shift}, {"own": Replacement("CVL501", groups=2)}, modules={"own": Own(name)}
+    )
+    blocks = torch.cat((dense[:3, :4], dense[3:, 4:]))
+    assert torch.equal(state[f"own.{name}"], blocks)
+    assert torch.equal(state["own.shift"], shift)
+    assert errors["own"] == pytest.approx((1 - blocks.square().sum() / dense.square().sum()).sqrt().item())
+
+
+STANDARDIZED = "(self.weight - self.weight.mean()) / self.weight.std()"
+
+
+@pytest.mark.slow
+def test_a_weight_that_is_computed_in_several_steps_gets_groups(kept: Project) -> None:
+    kept.emptied().write("net.py", NET.format(**{**ROWS, "used": STANDARDIZED}))
+    result = kept.suggest("net.py:Net", "--input", "3,8,8", "--output-format", "json")
+    (suggestion,) = [each for each in result.document["suggestions"] if each["code"] == "CVL501"]
+    assert suggestion["instances"] == ["1", "3"]

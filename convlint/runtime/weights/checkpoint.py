@@ -160,11 +160,28 @@ def convert(
         for name in _names(layer, modules or {}):
             key = _key(name, "weight")
             if key not in found:
+                errors |= _of_own_name(found, layer, name, form, modules or {})
                 continue  # loading reports that it is missing
             weight, bias = found.pop(key), found.pop(_key(name, "bias"), None)
             parts, errors[layer] = convert_layer(weight, bias, form)
             found |= {_key(name, part): tensor for part, tensor in _named(parts, (modules or {}).get(layer)).items()}
     return found, errors
+
+
+def _of_own_name(
+    state: State, layer: str, name: str, form: Replacement, modules: Mapping[str, nn.Module]
+) -> dict[str, float]:
+    """Convert the weight of a module of the project, the only tensor that has become smaller; returns the error."""
+    own = modules[layer].state_dict() if layer in modules else {}
+    keys = [_key(name, part) for part in own]
+    smaller = [
+        key for key, now in zip(keys, own.values(), strict=True) if key in state and state[key].shape != now.shape
+    ]
+    if len(smaller) != 1 or form.code != "CVL501":
+        return {}
+    parts, error = convert_layer(state[smaller[0]], None, form)
+    state[smaller[0]] = parts["weight"]
+    return {layer: error}
 
 
 def _named(parts: State, module: nn.Module | None) -> State:
