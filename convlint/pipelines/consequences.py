@@ -16,7 +16,15 @@ from convlint.source_text.call_sites import ParsedFile
 
 _MOST_FILES = 200
 _LARGEST = 200_000  # bytes
-MODULES = ("torch.export._trace", "torch.ao.quantization.quantize_fx")  # what these two import
+# What the probes import, in parts: the worker answers between them.
+MODULES = (
+    "sympy",
+    "torch.fx.experimental.symbolic_shapes",
+    "torch._numpy",
+    "torch.distributed.tensor",
+    "torch.export._trace",
+    "torch.ao.quantization.quantize_fx",
+)
 _MENTIONED = ("load_state_dict", "load_from", "weight", "fuse", "Conv2d", ".conv", "named_parameters")
 
 

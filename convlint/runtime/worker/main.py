@@ -19,7 +19,7 @@ import select
 import signal
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from typing import NoReturn
 
@@ -81,15 +81,13 @@ class _Running:
     answered: bool = False
 
 
-def _import(modules: Sequence[str]) -> None:
-    """Import modules of torch for later jobs, which fork from this process."""
+def _import(name: str) -> None:
+    """Import a module of torch for later jobs, which fork from this process."""
     gc.disable()  # imports create no garbage, and looking for it takes a quarter of their time
-    for name in modules:
-        with suppress(Exception), warnings.catch_warnings():  # the job that needs it reports the error
-            warnings.simplefilter("ignore")
-            importlib.import_module(name)
-    if modules:
-        gc.freeze()
+    with suppress(Exception), warnings.catch_warnings():  # the job that needs it reports the error
+        warnings.simplefilter("ignore")
+        importlib.import_module(name)
+    gc.freeze()
     gc.enable()
 
 
@@ -107,13 +105,17 @@ class _Worker:
         self._missing = missing
         self._partial_job = b""
         self._running: dict[int, _Running] = {}  # by the output pipe of the watcher
+        self._soon: list[str] = []  # modules to import while there is nothing to forward
 
     def serve(self) -> NoReturn:
         """Start jobs from stdin and forward the output of their watchers."""
         while True:
-            ready, _, _ = select.select([self._jobs, *self._running], [], [], self._seconds_to_deadline())
+            wait = 0.0 if self._soon else self._seconds_to_deadline()
+            ready, _, _ = select.select([self._jobs, *self._running], [], [], wait)
             if not ready:
                 self._kill_late()
+                if self._soon:
+                    _import(self._soon.pop(0))
             for pipe in ready:
                 if pipe != self._jobs:
                     self._forward(pipe)
@@ -157,7 +159,7 @@ class _Worker:
             watch(job, self._runs[kind], written)
         os.close(written)
         self._running[read] = _Running(number, pid, time.monotonic() + job.timeout + _LATE)
-        _import(getattr(job, "soon", ()))
+        self._soon += getattr(job, "soon", ())
 
     def _forward(self, pipe: int) -> None:
         running = self._running[pipe]
