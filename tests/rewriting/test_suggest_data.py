@@ -179,7 +179,7 @@ BAD = {
         "ValueError: no file",
     ),
     "nothing": ("def loader():\n    return []", "yields no batch"),
-    "exits": ("def loader():\n    raise SystemExit(3)", "data.py:loader called sys.exit(3)"),
+    "exits": ("def loader():\n    raise SystemExit(3)", "called sys.exit(3)"),
     "named": ('def loader():\n    yield {"image": torch.randn(2, 3, 8, 8)}', "does not accept the batch 2x3x8x8"),
     "wrong": ("def loader():\n    yield torch.randn(2, 5, 8, 8)", "does not accept the batch 2x5x8x8"),
     "later": (
