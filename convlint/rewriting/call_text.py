@@ -80,6 +80,14 @@ def in_shorter_lines(call: WrittenCall, name: str) -> tuple[Edit, ...]:
     return tuple(Edit(Site(path, number, column, number, column, function), text) for column, text in at)
 
 
+def is_annotated(tree: ast.Module) -> bool:
+    """Return whether all functions of a file have types, and there are some."""
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    given = [argument for f in functions for argument in (*f.args.posonlyargs, *f.args.args, *f.args.kwonlyargs)]
+    typed = all(argument.annotation or argument.arg in ("self", "cls") for argument in given)
+    return bool(functions) and typed and all(function.returns for function in functions)
+
+
 def step_of(indent: str) -> str:
     return "\t" if "\t" in indent else "    "
 

@@ -9,7 +9,7 @@ from itertools import combinations
 from convlint.ir import Edit, Site
 from convlint.rewriting import call_text, layer_reads, partial_calls
 from convlint.rewriting.base import Draft, EditedCall, Helper, NamedEdit, callee_edit, is_class_call, wrapping_edits
-from convlint.rewriting.layer_class import LINE, OUTPUT_PADDING, TUPLES, attribute
+from convlint.rewriting.layer_class import LINE, OUTPUT_PADDING, PAIRS, TUPLES, attribute
 from convlint.rewriting.layer_use import STEM_CHANNELS, LayerArguments
 from convlint.source_text import call_sites
 from convlint.source_text.call_sites import WrittenCall
@@ -72,7 +72,14 @@ def _passed(edited: EditedCall) -> frozenset[str] | None:
     for keyword in call.node.keywords:
         names |= {keyword.arg} if keyword.arg else _used(edited)
     names.discard("groups")
-    return frozenset(names) if names <= set(call_text.positions_of(call)) else None
+    if not names <= set(call_text.positions_of(call)):
+        return None
+    sizes = [*call.node.args[2:], *(keyword.value for keyword in call.node.keywords)]
+    return frozenset({*names, PAIRS} if any(map(_is_no_number, sizes)) else names)
+
+
+def _is_no_number(node: ast.expr) -> bool:
+    return isinstance(node, ast.Tuple | ast.List) or (isinstance(node, ast.Constant) and isinstance(node.value, str))
 
 
 def _used(edited: EditedCall) -> frozenset[str]:
@@ -244,6 +251,10 @@ class _Place:
         old = ast.get_source_segment(source, self.statement) or ""
         call = ast.get_source_segment(source, self.call.node) or ""
         head = old[: len(old) - len(call)]
+        module = call_text.source(self.call, self.call.node.func).rpartition(".")[0]
+        alone = isinstance(self.statement, ast.Assign) and len(self.statement.targets) == 1
+        if alone and module and call_text.is_annotated(self.call.file.tree):
+            head = head.replace(" =", f": {module}.Module =", 1)  # the branches assign objects of two classes
         step = call_text.step_of(self.indent)
         new = f"if {condition}:\n{self.indent}{step}{head}"
         site = self.call.site

@@ -18,9 +18,17 @@ from libcst.metadata import BuiltinScope, GlobalScope, MetadataWrapper, ScopePro
 from convlint.ir import Edit, Site
 from convlint.rewriting import layer_class, libcst_file
 from convlint.rewriting.base import Draft, Helper, NamedEdit
-from convlint.rewriting.layer_class import EVERY, TUPLES
+from convlint.rewriting.layer_class import EVERY, PAIRS, TUPLES, attribute
 from convlint.rewriting.libcst_file import SourceFile, nodes_in, numbered_names
 from convlint.support.dataclass import dataclass
+
+_UNTYPED = {
+    TUPLES,
+    PAIRS,
+    "device",
+    "dtype",
+    *map(attribute, ("weight", "bias")),
+}  # options of texts that are not annotated
 
 
 def edits(path: str, text: str, drafts: Sequence[Draft]) -> list[Edit]:
@@ -111,6 +119,8 @@ def _definition(file: SourceFile, helper: Helper, nn: str, names: Mapping[str, s
     text = layer_class.in_lines_of(file.line_length, helper.text)
     if file.leaves_out_docstrings:
         text = layer_class.without_docstring(text)
+    if file.is_annotated and helper.writer is not None and not _UNTYPED & helper.parameters:
+        text = layer_class.annotated(text)
     return _renamed(text, tuple({**names, "nn": nn}.items()), file.module_node.default_indent)
 
 

@@ -26,6 +26,7 @@ REQUIRED = ("in_channels", "out_channels", "kernel_size")
 WINDOW = ("kernel_size", "stride", "padding", "dilation")
 EVERY = frozenset(DEFAULTS)
 TUPLES = "tuples"  # not a parameter, but an option of the text: sizes may be tuples or strings
+PAIRS = "pairs"  # not a parameter either: calls write sizes as tuples or strings, so that they are not annotated as int
 ATTRIBUTES = ("in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation", "padding_mode")
 
 
@@ -111,6 +112,34 @@ def in_lines_of(length: int, text: str) -> str:
 def without_docstring(text: str) -> str:
     """The text of a class without its docstring, for files whose own classes have none."""
     return re.sub(r'^(class .*:\n) +""".*"""\n\n', r"\1", text)
+
+
+_SIGNATURE = re.compile(r"^( *)def (\w+)\(\s*([^()]*?)\s*\):\n", re.MULTILINE)
+_TYPES = {
+    "bias": "bool",
+    "padding_mode": "str",
+    "conv": "nn.Module",
+    "map_size": "tuple[int, int]",
+}  # all others are numbers
+_RETURNS = {"__init__": "None"}
+
+
+def annotated(text: str) -> str:
+    """The text of a class or function with types, for files whose own functions all have them."""
+
+    def signature(match: re.Match[str]) -> str:
+        space, name, parameters = match.groups()
+        typed = [_with_type(each) for each in re.split(r",\s*", parameters) if each]
+        return call(f"def {name}(", typed, f") -> {_RETURNS.get(name, 'nn.Module')}:", indent=len(space))
+
+    return _SIGNATURE.sub(signature, text)
+
+
+def _with_type(parameter: str) -> str:
+    name, equals, default = parameter.partition("=")
+    if name in ("self", "*"):
+        return name
+    return f"{name}: {_TYPES.get(name, 'int')}" + (f" = {default}" if equals else "")
 
 
 def definition(name: str, about: str, parameters: Sequence[str], body: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 from functools import cached_property, lru_cache
 from itertools import count
@@ -9,6 +10,7 @@ from itertools import count
 import libcst as cst
 from libcst.metadata import GlobalScope, MetadataWrapper, PositionProvider, QualifiedName, ScopeProvider
 
+from convlint.rewriting import call_text
 from convlint.rewriting.layer_class import line_length
 from convlint.source_text import lines
 from convlint.support.dataclass import dataclass
@@ -109,6 +111,11 @@ class SourceFile:
     def line_length(self) -> int:
         """The length that a new line may have: more where lines of the file are longer."""
         return line_length(self.lines)
+
+    @cached_property
+    def is_annotated(self) -> bool:
+        """Return whether all functions of the file have types, and there are some."""
+        return call_text.is_annotated(ast.parse("".join(self.lines)))
 
     @cached_property
     def leaves_out_docstrings(self) -> bool:

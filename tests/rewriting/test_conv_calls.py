@@ -244,3 +244,32 @@ def test_a_longer_name_moves_the_arguments_to_a_line_of_their_own() -> None:
     assert after.endswith(f"    return DepthwiseSeparableConv2d(\n        {ARGUMENTS}\n    )\n")
     element = LONG.format("return [", "").replace("pad)\n", "pad)]\n")
     assert f"return [DepthwiseSeparableConv2d({ARGUMENTS})]" in rewritten(element)
+
+
+# --- types
+
+TYPED = HEAD + "def conv(i: int, o: int) -> nn.Module:\n    return nn.Conv2d(i, o, {})\n"
+
+
+@pytest.mark.parametrize(
+    ("given", "text", "types"),
+    [
+        ("3, padding=1", TYPED, {"in_channels", "out_channels", "kernel_size", "padding", "return"}),
+        ("3, padding=1", TYPED.replace("o: int", "o"), set()),
+        ("(3, 3), padding=1", TYPED, set()),
+        ("3, padding='same'", TYPED, set()),
+    ],
+)
+def test_the_class_has_types_where_the_functions_of_the_file_have(given: str, text: str, types: set[str]) -> None:
+    functions = [n for n in ast.walk(ast.parse(rewritten(text.format(given)))) if isinstance(n, ast.FunctionDef)]
+    (made,) = [function for function in functions if function.name == "__init__"]
+    found = {argument.arg for argument in made.args.args if argument.annotation}
+    assert found | ({"return"} if made.returns else set()) == types
+
+
+def test_branches_of_two_classes_assign_a_module() -> None:
+    text = HEAD + "class A(nn.Module):\n    def __init__(self, i: int, o: int, g: int) -> None:\n"
+    text += "        self.conv = nn.Conv2d(i, o, 3, groups=g)\n"
+    branch = "        if g == 1:\n            self.conv: nn.Module = DepthwiseSeparableConv2d(i, o, 3)\n        else:\n"
+    assert branch in rewritten(text, DEPTHWISE)
+    assert "            self.conv = DepthwiseSeparableConv2d(" in rewritten(text.replace(" -> None", ""), DEPTHWISE)
