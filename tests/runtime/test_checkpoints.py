@@ -176,6 +176,11 @@ CHECKPOINTS: dict[str, tuple[str, Callable[[Path], object], str]] = {
         ),
         "does not match the model: 0.weight is 64x3x3x3, not 32x3x3x3; 0.bias is 64, not 32; 1.weight is 128x64x3x3, ",
     ),
+    "of other sizes and names": (
+        "other.pt",
+        lambda path: torch.save({"0.weight": torch.zeros(64, 3, 3, 3), "fc.bias": torch.zeros(4)}, path),
+        "does not match the model: 0.weight is 64x3x3x3, not 32x3x3x3; missing 0.bias; missing 1.weight and 9 more",
+    ),
     "with code inside": (
         "code.pt",
         lambda path: torch.save({"state_dict": Code()}, path),

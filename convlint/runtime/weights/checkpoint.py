@@ -63,7 +63,11 @@ def _load(model: nn.Module, state: State, path: str) -> None:
         wrong = [f"missing {name}" for name in result.missing_keys]
         wrong += [f"unexpected {name}" for name in result.unexpected_keys]
     except RuntimeError as error:
-        wrong = _resized(state, model.state_dict()) or [one_line(error)]
+        own = model.state_dict()
+        missing = [f"missing {name}" for name in own if name not in state]
+        unexpected = [f"unexpected {name}" for name in state if name not in own]
+        resized = _resized(state, own)
+        wrong = [*resized, *missing, *unexpected] if resized else [one_line(error)]
     if wrong:
         more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
         text = f"{path} does not match the model: {'; '.join(wrong[:3])}{more}"
