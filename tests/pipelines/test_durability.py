@@ -67,8 +67,8 @@ REWRITE = """
 """
 SAVE = """
     import torch
-    from convlint.runtime.weights import checkpoint
-    checkpoint.save("weights.pt", {"w": torch.ones(9, 9)})
+    from convlint.runtime.weights import checkpoint_file
+    checkpoint_file.save("weights.pt", {"w": torch.ones(9, 9)})
 """
 
 

@@ -15,7 +15,7 @@ from convlint.runtime.data.loader import Batch
 from convlint.runtime.data.measure import metric_of, outputs_of, relative_error
 from convlint.runtime.data.study import study
 from convlint.runtime.failures import ProblemError
-from convlint.runtime.weights import checkpoint
+from convlint.runtime.weights import checkpoint, checkpoint_file
 from convlint.settings.jobs import Job
 
 _SENSED = 2  # batches for the sensitivity of layers
@@ -61,7 +61,7 @@ def run(model: nn.Module, version: ModelVersion, job: Job) -> VersionRun:
     )
     if version.save is not None:
         state = models[-1].state_dict()
-        checkpoint.save(
+        checkpoint_file.save(
             version.save, put_back(state, bare=version.save.endswith(".safetensors")) if put_back else dict(state)
         )
     return VersionRun(evidence=evidence)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import pickle
 from collections.abc import Callable, Iterable, Mapping
 from math import sqrt
 from typing import Any
@@ -17,7 +15,7 @@ from convlint.rewriting.layer_use import LayerArguments
 from convlint.rewriting.rank_kind import RankKind
 from convlint.runtime.failures import ProblemError, one_line
 from convlint.runtime.weights import decompose, ranks
-from convlint.support.atomic_write import atomic_replacement
+from convlint.runtime.weights.checkpoint_file import read, save
 
 State = dict[str, Tensor]
 _WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "weights")
@@ -85,46 +83,6 @@ def _resized(state: State, own: State) -> list[str]:
 
 def _sizes(tensor: Tensor) -> str:
     return "x".join(map(str, tensor.shape)) or "a number"
-
-
-def read(path: str) -> Any:
-    """Read a checkpoint: nested dicts of tensors. No code in it is executed. Raises ProblemError."""
-    if not os.path.isfile(path):
-        raise ProblemError("missing-file", f"{path} does not exist")
-    try:
-        if path.endswith(".safetensors"):
-            return _safetensors().load_file(path)
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        advice = "save it again with torch.save(model.state_dict(), path)"
-        text = f"{path} contains code or objects other than tensors and was not loaded; {advice}"
-        raise ProblemError("checkpoint", text, path) from error
-    except ImportError as error:
-        raise ProblemError("checkpoint", f"{path} needs safetensors: pip install safetensors") from error
-    except Exception as error:
-        reason = one_line(error).partition(". ")[0]  # the other sentences are advice
-        if isinstance(error, KeyError | EOFError):  # the unpickler's own, for a byte that it does not know
-            reason = "it is not a file of torch.save"
-        raise ProblemError("checkpoint", f"{path} cannot be read as a checkpoint: {reason}", path) from error
-
-
-def save(path: str, value: Any) -> None:
-    """Write a checkpoint to ``path`` atomically. Raises ProblemError."""
-    try:
-        with atomic_replacement(path) as beside:
-            if path.endswith(".safetensors"):
-                _safetensors().save_file({name: tensor.contiguous() for name, tensor in value.items()}, beside)
-            else:
-                with open(beside, "xb") as file:  # not by name, because torch.save would store the name
-                    torch.save(value, file)
-    except Exception as error:
-        raise ProblemError("checkpoint", f"{path} cannot be written: {one_line(error)}", path) from error
-
-
-def _safetensors() -> Any:
-    import safetensors.torch
-
-    return safetensors.torch
 
 
 def _unwrapped(whole: Any, path: str) -> tuple[State, Any]:
