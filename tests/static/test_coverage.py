@@ -245,3 +245,18 @@ class Net(nn.Module):
         return self.head(self.stem(x))
 """
     assert coverage(text)["Net"].is_complete
+
+
+@pytest.mark.parametrize(
+    "forward",
+    [
+        (
+            "size = x.shape[2:]; x = self.embed(x).flatten(2); sizes = [s // p for s, p in zip(size, (4, 4))]; "
+            "return self.up(x.reshape(x.shape[0], x.shape[1], *sizes))"
+        ),
+        "h, w = x.shape[2:]; x = self.embed(x).flatten(2)\n        return self.up(x.unflatten(2, (h // 4, w // 4)))",
+    ],
+)
+def test_the_sizes_after_the_channels_are_followed(forward: str) -> None:
+    built = "self.embed = nn.Conv2d(3, 8, 4, 4); self.up = nn.ConvTranspose2d(8, 3, 4, 4)"
+    assert net(built, forward.replace("; ", "\n        ")).is_complete

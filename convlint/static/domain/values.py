@@ -148,9 +148,10 @@ class Builtin:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sizes:
-    """The shape of a tensor whose rank is not known; unpacking it determines the rank."""
+    """The shape of a tensor whose rank is not known, from dimension ``start`` on; unpacking it determines the rank."""
 
     tensor: Tensor
+    start: int = 0
 
 
 @dataclass(slots=True, eq=False)

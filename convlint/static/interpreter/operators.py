@@ -67,6 +67,8 @@ def operate(op: ast.operator, operands: Call, *, inplace: bool = False) -> Value
     if left_type is list and right_type is Dim and name == "mul":  # `[1] * (blocks - 1)`
         right = operands.interpreter.execution.counted(right)
         right_type = type(right)
+        if right_type is Dim and any(type(item) is Tensor for item in left):
+            return [*left, UNKNOWN]  # any number of them
     elif left_type in (Dim, Real) or right_type in (Dim, Real):
         return _symbolic(name, compute, left, right)
     if isinstance(left, list) and isinstance(right, list) and name == "add":

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from convlint import symbolic
 from convlint.static.domain.facts import FRESH
-from convlint.static.domain.values import UNKNOWN, Value
+from convlint.static.domain.values import UNKNOWN, Sizes, Value
 from convlint.static.program.parse import cached, walk
 from convlint.symbolic import Dim
 
@@ -43,9 +43,15 @@ def length(interpreter: Interpreter, parameter: Dim) -> Value:
 
 
 def zipped(interpreter: Interpreter, values: Sequence[Value]) -> list[Value]:
-    """Return the arguments of ``zip``, parameters among them as lists that are as long as the others."""
+    """Return the arguments of ``zip``, parameters and shapes among them as lists that are as long as the others."""
     shortest = min([len(value) for value in values if type(value) is list or type(value) is tuple], default=None)
-    return [items(interpreter, value, shortest) if type(value) is Dim else value for value in values]
+    found: list[Value] = []
+    for value in values:
+        if type(value) is Sizes and value.start and shortest is not None:
+            found.append(list(interpreter.execution.guess_rank(value.tensor, value.start + shortest)[value.start :]))
+        else:
+            found.append(items(interpreter, value, shortest) if type(value) is Dim else value)
+    return found
 
 
 def part(value: Dim, suffix: str) -> Value:

@@ -279,8 +279,8 @@ def iterate(interpreter: Interpreter, value: Value, count: int | None = None) ->
     if kind is Class and classes.is_enum(value):
         return list(classes.members(value).values())
     if kind is Sizes and count is not None:
-        shape = interpreter.execution.require_rank(value.tensor, count)
-        return None if shape is None else list(shape)
+        shape = interpreter.execution.require_rank(value.tensor, value.start + count)
+        return None if shape is None else list(shape[value.start :])
     if kind is Dim and (count is None or count < _MOST_PARTS):
         return parameter_lists.items(interpreter, value, count)
     return None

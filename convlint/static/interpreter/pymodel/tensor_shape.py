@@ -11,16 +11,19 @@ _MOST_SIZES = 16
 def item(run: Execution, shape: Sizes, key: Value) -> Value:
     """Return ``shape[key]`` for an index or a slice."""
     if type(key) is int and abs(key) < _MOST_SIZES:
-        return run.size_at(shape.tensor, key)
+        return run.size_at(shape.tensor, key + shape.start if key >= 0 else key)
     if type(key) is not slice or key.step not in (None, 1):
         return UNKNOWN
     first = 0 if key.start is None else key.start
+    if key.stop is None and type(first) is int and 0 <= first < _MOST_SIZES:
+        return Sizes(shape.tensor, shape.start + first)
     end = 0 if key.stop is None and type(first) is int and first < 0 else key.stop
     if type(first) is not int or type(end) is not int or (first < 0) != (end <= 0):
         return UNKNOWN
     if not -_MOST_SIZES < first < end < _MOST_SIZES:
         return UNKNOWN
-    return tuple([run.size_at(shape.tensor, index) for index in range(first, end)])
+    start = shape.start if first >= 0 else 0
+    return tuple([run.size_at(shape.tensor, start + index) for index in range(first, end)])
 
 
 def size(run: Execution, tensor: Tensor, dim: Value = None) -> Value:
