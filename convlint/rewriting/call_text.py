@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
 
 from convlint.ir import Edit, Site
 from convlint.rewriting.layer_class import filled, line_length, parameters_of
@@ -37,8 +38,10 @@ def without_groups(call: WrittenCall) -> tuple[Edit, ...]:
     return (Edit(span, ""),)
 
 
-def other_class(call: WrittenCall, name: str, before: str = "", indent: str | None = None) -> str:
-    """The call with another class, without ``groups``.
+def other_class(
+    call: WrittenCall, name: str, before: str = "", indent: str | None = None, more: Sequence[str] = ()
+) -> str:
+    """The call with another class and ``more`` arguments, without ``groups``.
 
     In one line, or with its arguments in lines of their own where that is too long after ``before``, in a statement
     with this ``indent``.
@@ -50,6 +53,7 @@ def other_class(call: WrittenCall, name: str, before: str = "", indent: str | No
         if keyword.arg != "groups":
             value = source(call, keyword.value)
             arguments.append(f"{keyword.arg}={value}" if keyword.arg else f"**{value}")
+    arguments += more
     text = f"{name}({', '.join(arguments)})"
     limit = line_length(call.file.lines)
     if indent is None or len(before + text) <= limit:

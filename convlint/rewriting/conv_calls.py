@@ -130,18 +130,30 @@ def class_drafts(edited: EditedCall, helper: Helper, *, all_fit: bool, fits: Seq
             yield Draft(
                 (*_conditional_callee(call, helper.name, condition), *call_text.without_groups(call)), (helper,)
             )
-    elif place is not None and place.is_value:
-        yield Draft((place.branches(helper.name, condition),), (helper,))
     else:
-        text = ast.get_source_segment("".join(call.file.lines), call.node) or ""
-        before = call.file.lines[call.node.lineno - 1][: call.node.col_offset]
-        new = f"{call_text.other_class(call, helper.name)} if {condition} else {text}"
-        if not before.strip() and len(before + new) > LINE and not call_text.needs_parentheses(call):
-            other = call_text.other_class(call, helper.name, before, before)
-            new = f"{other}\n{before}if {condition}\n{before}else {text}"  # the line begins within brackets
-        enclosed = f"({new})" if call_text.needs_parentheses(call) else new
-        site = call.site
-        yield Draft((NamedEdit(site, enclosed, helper.name, int(enclosed != new)),), (helper,))
+        yield Draft((_chosen_call(call, place, helper.name, condition),), (helper,))
+
+
+def draft_of_some(edited: EditedCall, helper: Helper, more: Sequence[str], fits: Sequence[bool]) -> Iterator[Draft]:
+    """The draft that calls the class of a helper with ``more`` arguments, for those layers of a call that fit."""
+    condition = _condition(edited, fits)
+    if condition is not None:
+        edit = _chosen_call(edited.call, _Place.of(edited.call), helper.name, condition, more)
+        yield Draft((edit,), (helper,))
+
+
+def _chosen_call(call: WrittenCall, place: _Place | None, name: str, condition: str, more: Sequence[str] = ()) -> Edit:
+    """The call of another class if the condition holds, else as it is: two statements, or an expression."""
+    if place is not None and place.is_value:
+        return place.branches(name, condition, more)
+    text = ast.get_source_segment("".join(call.file.lines), call.node) or ""
+    before = call.file.lines[call.node.lineno - 1][: call.node.col_offset]
+    enclosing = call_text.needs_parentheses(call)
+    new = f"{call_text.other_class(call, name, more=more)} if {condition} else {text}"
+    if not before.strip() and len(before + new) > LINE and not enclosing:
+        other = call_text.other_class(call, name, before, before, more)
+        new = f"{other}\n{before}if {condition}\n{before}else {text}"  # the line begins within brackets
+    return NamedEdit(call.site, f"({new})" if enclosing else new, name, int(enclosing))
 
 
 def _conditional_callee(call: WrittenCall, name: str, condition: str) -> tuple[Edit, ...]:
@@ -245,7 +257,7 @@ class _Place:
         text = f"{start}{helper} if {condition} else {dense}\n"
         return NamedEdit(site, text, helper, len(start)), callee
 
-    def branches(self, helper: str, condition: str) -> Edit:
+    def branches(self, helper: str, condition: str, more: Sequence[str] = ()) -> Edit:
         """The statement with the other class if the condition holds, else as it is."""
         source = "".join(self.call.file.lines)
         old = ast.get_source_segment(source, self.statement) or ""
@@ -261,7 +273,7 @@ class _Place:
         line, column = self.statement.lineno, len(self.indent) + 1
         span = Site(site.path, line, column, site.end_line, site.end_column, site.function)
         start, inner = len(new), self.indent + step
-        new += call_text.other_class(self.call, helper, inner + head, inner)
+        new += call_text.other_class(self.call, helper, inner + head, inner, more)
         if isinstance(self.statement, ast.Return):
             text = f"{new}\n{self.indent}{old}"
         else:

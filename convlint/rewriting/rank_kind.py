@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 from convlint.ir import Graph, Replacement, Shape
+from convlint.rewriting import conv_calls
 from convlint.rewriting.base import (
     CONVOLUTIONS,
     Draft,
@@ -119,9 +120,12 @@ class RankKind(Kind):
         call = edited.call
         keywords = {keyword.arg for keyword in call.node.keywords}
         simple = not call.unpacks and not keywords & {"groups", "device", "dtype"} and len(call.node.args) <= _GROUPS
-        if all_fit and simple and self.takes(edited) and not edited.through and is_class_call(call, form.base):
+        if simple and self.takes(edited) and not edited.through and is_class_call(call, form.base):
             ranks = _written_ranks(edited, form)
-            if ranks is not None:
+            if ranks is not None and not all_fit:
+                fits = [self.fits(other, form, KindOptions()) for other in edited.others]
+                yield from conv_calls.draft_of_some(edited, self.class_helper(form), (f"ranks={ranks}",), fits)
+            elif ranks is not None:
                 edits = (callee_edit(call, self.prefix + form.base), call.adding(f"ranks={ranks}"))
                 yield Draft(edits, (self.class_helper(form),))
         yield Draft(wrapping_edits(call, self.function(form), _tuple(form.ranks)), self.helpers(form))

@@ -22,7 +22,14 @@ POINTWISE = LayerArguments(32, 64, (1, 1))
 DEPTHWISE = LayerArguments(32, 32, (3, 3), groups=32)
 
 
-def rewritten(text: str, *others: LayerArguments, code: str = "CVL502", number: int = 0, name: str = "Conv2d") -> str:
+def rewritten(
+    text: str,
+    *others: LayerArguments,
+    code: str = "CVL502",
+    number: int = 0,
+    name: str = "Conv2d",
+    form: Replacement | None = None,
+) -> str:
     """The file after its first call of Conv2d was rewritten for DENSE, and not for ``others``, by one of the drafts."""
     calls = [n for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Call) and name in ast.unparse(n.func)]
     texts = SourceTexts({"net.py": text.encode()})
@@ -30,7 +37,7 @@ def rewritten(text: str, *others: LayerArguments, code: str = "CVL502", number: 
     assert call is not None
     use: Any = LayerUse(None, DENSE, None, ())  # type: ignore[arg-type]
     place = EditedCall(call.site, call, (use,), others)
-    draft = list(of_code(code).drafts(place, Replacement(code), all_fit=not others))[number]
+    draft = list(of_code(code).drafts(place, form or Replacement(code), all_fit=not others))[number]
     return edits.apply(text.encode(), helpers.edits("net.py", text, [draft])).decode()
 
 
@@ -273,3 +280,13 @@ def test_branches_of_two_classes_assign_a_module() -> None:
     branch = "        if g == 1:\n            self.conv: nn.Module = DepthwiseSeparableConv2d(i, o, 3)\n        else:\n"
     assert branch in rewritten(text, DEPTHWISE)
     assert "            self.conv = DepthwiseSeparableConv2d(" in rewritten(text.replace(" -> None", ""), DEPTHWISE)
+
+
+@pytest.mark.parametrize("code", ["CVL506", "CVL507"])
+def test_low_ranks_too_are_chosen_in_the_helper_and_build_no_layer_to_drop_it(code: str) -> None:
+    rank = Replacement(code, ranks=(6,) if code == "CVL507" else (6, 6), per=16, base="Conv2d")
+    name = "LowRankConv2d" if code == "CVL507" else "TuckerConv2d"
+    after = rewritten(HELPER.format(""), STEM, code=code, form=rank)
+    assert f"    if i > 4:\n        return {name}(" in after
+    assert "i, o, k, padding=1, bias=False, ranks=(max(1, " in after
+    assert after.endswith("    return nn.Conv2d(i, o, k, padding=1, bias=False)\n")
