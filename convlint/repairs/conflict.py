@@ -47,6 +47,13 @@ class Conflict:
         return frames(self.graph, self.graph.nodes[self.node])
 
     @property
+    def built_at(self) -> Place | None:
+        """The line of the call that builds the layer that fails."""
+        node = None if self.node is None else self.graph.nodes[self.node]
+        layer = self.graph.layer(self.layer if node is None else node.layer)
+        return None if layer is None or layer.site is None else (layer.site.path, layer.site.line)
+
+    @property
     def is_merge(self) -> bool:
         """True if the failing call is a sum, a product or a concatenation."""
         return self.node is not None and self.graph.nodes[self.node].op in merges.MERGES
@@ -150,7 +157,19 @@ class Outcome:
             found |= {operation(node) for node in graph.nodes if node in failed or not tensors.isdisjoint(node.inputs)}
         return frozenset(found)
 
-    def may_fail(self, operation: Operation) -> bool:
-        """Return whether an operation fails, or is not known to work."""
+    def may_fail(self, conflict: Conflict) -> bool:
+        """Return whether the operation of a conflict fails, or is not known to work.
+
+        What fails in a model fails in a class that it contains, which is not always reported as well.
+        """
+        operation = conflict.operation
         is_unknown = operation in self.unknown or (self.partial and operation not in self.working)
-        return is_unknown or operation in self.failing
+        return is_unknown or operation in self.failing or self._fails_elsewhere(conflict)
+
+    def _fails_elsewhere(self, conflict: Conflict) -> bool:
+        """Return whether the same layer of a larger program fails."""
+        *_, name = conflict.operation
+        built = conflict.built_at
+        return built is not None and any(
+            other.built_at == built and other.operation[2].endswith(f".{name}") for other in self.conflicts
+        )

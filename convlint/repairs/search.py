@@ -262,7 +262,7 @@ def _is_progress(first: Conflict, before: Outcome, after: Outcome) -> bool:
         return after.failing <= before.failing
     if _fails_when_called(first, after):
         return False
-    return all(map(before.may_fail, after.failing))
+    return all(map(before.may_fail, after.conflicts))
 
 
 def _shows_others(first: Conflict, before: Outcome, after: Outcome) -> bool:
@@ -275,7 +275,7 @@ def _shows_others(first: Conflict, before: Outcome, after: Outcome) -> bool:
         return False
     if (path, line) not in after.reached or first.operation in after.failing:
         return False
-    new = [each for each in after.failing if not before.may_fail(each)]
+    new = [each.operation for each in after.conflicts if not before.may_fail(each)]
     return before.dependent.issuperset(new) and first.readers.isdisjoint(after.failing - before.failing)
 
 

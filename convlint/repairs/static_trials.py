@@ -58,7 +58,7 @@ class StaticTrials:
             alone = self._alone(settles, data, project, edits)
             if alone is not None and settles.operation in alone.failing:
                 return None
-            if alone is not None and not all(map(self._known_before(edits)[1].may_fail, alone.failing)):
+            if alone is not None and not all(map(self._known_before(edits)[1].may_fail, alone.conflicts)):
                 return alone
         checked = check_file(self._path, data, project, with_reached=True)
         if not self._is_known(checked, edits, settles):

@@ -317,3 +317,32 @@ class Net(nn.Module):
 net = Net()
 """)
     assert found == [(9, "replace `skipped if stride == 2 else 0` with `skipped if stride != 2 else 0`")]
+
+
+def test_what_fails_in_a_model_may_fail_in_a_class_of_it_after_another_repair() -> None:
+    found = said(f"""{HEAD}
+class Narrow(nn.Sequential):
+    def __init__(self, inputs, outputs):
+        super().__init__()
+        self.norm = nn.BatchNorm2d(inputs * 2)
+        self.relu = nn.ReLU()
+        self.conv = nn.Conv2d(inputs, outputs, 1)
+
+
+class Net(nn.Module):
+    def __init__(self, width=64):
+        super().__init__()
+        self.features = nn.Sequential(nn.Conv2d(3, width, 3, groups=5))
+        for number in range(3):
+            self.features.add_module(f"narrow{{number}}", Narrow(width, width // 2))
+            width = width // 2
+        self.head = nn.Linear(width, 10)
+
+    def forward(self, x):
+        return self.head(self.features(x).mean((2, 3)))
+
+
+def net():
+    return Net()
+""")
+    assert found == [(16, "remove `groups=5`"), (8, "replace `inputs * 2` with `inputs`")]
