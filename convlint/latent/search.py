@@ -219,7 +219,7 @@ def _first_tries(trials: ClassTrials, open_question: Suspicion) -> Iterator[Foll
         yield from (trials.follow(pattern) for pattern in space.second_patterns)
     elif space.other_numbers and not has_other_inputs:
         yield trials.follow(DIFFERENT, space.other_numbers)
-    if open_question == "unknown" and not has_other_inputs:
+    if open_question == "unknown" and not has_other_inputs and trials.first.outcome != "refused":
         return
     for option in islice(space.options(), _MOST_OPTIONS):
         yield trials.follow(DIFFERENT, option)

@@ -175,6 +175,24 @@ class Decoder(nn.Module):
         (("Decoder(2, (8, 12, 32))", (2, 32, 4, 4)),),
         (("Decoder(2)", (2, 32, 4, 4)),),
     ),
+    "a norm where only a stride lets the ends differ": Defect(
+        """
+class Stage(nn.Module):
+    def __init__(self, dim, dim_out, stride=1):
+        super().__init__()
+        if stride == 2:
+            self.shortcut = nn.Linear(dim, dim_out)
+        else:
+            assert dim == dim_out
+            self.shortcut = nn.Identity()
+        self.fc = nn.Linear(dim, dim_out)
+        self.norm = nn.LayerNorm(dim)  # CVL201
+    def forward(self, x):
+        return self.shortcut(x) + self.norm(self.fc(x))
+""",
+        (("Stage(4, 8, 2)", (2, 5, 4)),),
+        (("Stage(4, 4)", (2, 5, 4)),),
+    ),
     "a factor of a shuffle": Defect(
         """
 class Upsampler(nn.Module):
