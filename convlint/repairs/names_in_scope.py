@@ -63,6 +63,19 @@ def unread(scope: Function) -> list[str]:
     return [name for name in parameters(scope) if name not in read]
 
 
+def unread_lists(scope: Function) -> list[str]:
+    """The lists that a function fills and never reads: an item of it was forgotten."""
+    reads: Counter[str] = Counter(
+        node.id for node in ast.walk(scope) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
+    )
+    filled: Counter[str] = Counter()
+    for node in ast.walk(scope):
+        match node:
+            case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr="append" | "extend" | "insert")):
+                filled[name] += 1
+    return [name for name, count in filled.items() if reads[name] == count]
+
+
 def widths(scope: Function, node: ast.expr) -> list[str]:
     """The names that a function passes as one of the first two arguments of calls, or as channels: widths, mostly.
 

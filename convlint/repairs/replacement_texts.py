@@ -22,6 +22,7 @@ from convlint.repairs.names_in_scope import (
     other_attributes,
     passed_names,
     unread,
+    unread_lists,
     widths,
 )
 from convlint.repairs.same_scope import near
@@ -47,7 +48,8 @@ def texts(
     change = number.change
     is_data = number.literal is not None or isinstance(number.node, ast.Call)
     if number.literal is not None:
-        is_general = end.role != "other" and _takes_widths(number, ends)
+        # Another factor keeps the parameter that it multiplies.
+        is_general = end.role != "other" and not number.is_factor and _takes_widths(number, ends)
         for literal in change.of_literal(number.literal):
             if _is_times(number) and literal == _number_of_parts(graph, end):
                 yield str(literal), SIMPLER
@@ -112,6 +114,10 @@ def texts(
         yield from ((name, SIMPLER) for name in unread(scope))
         if change.shift is not None and change.shift > 0 and number.literal is None:
             yield from ((f"{name} + {number.text}", SIMPLER) for name in unread(scope))
+            yield from ((f"{number.text} + {name}.pop()", SIMPLER) for name in unread_lists(scope))
+        if isinstance(number.node, ast.BinOp) and isinstance(number.node.op, ast.Add):
+            left = ast.unparse(number.node.left)
+            yield from ((f"{left} + {name}.pop()", SIMPLER) for name in unread_lists(scope))
         if change.ratio is not None and change.ratio > 1:
             yield from ((f"{_factor(number.node)} * {factor}", SAME) for factor in factors(number, scope))
             yield from ((text, SAME) for text in _squared(number.node))

@@ -7,7 +7,7 @@ import ast
 import pytest
 
 from convlint.repairs.list_items import other_items
-from convlint.repairs.names_in_scope import widths
+from convlint.repairs.names_in_scope import unread_lists, widths
 from tests.repairs.small_programs import HEAD, assert_mended, folder
 
 __all__ = ["folder"]
@@ -88,3 +88,16 @@ def build(channels, width, name="relu", options=None):
     scope = ast.parse(source).body[0]
     assert isinstance(scope, ast.FunctionDef)
     assert sorted(widths(scope, ast.Name("width"))) == ["channels", "options", "width"]
+
+
+def test_a_list_that_is_filled_and_never_read() -> None:
+    source = """
+def build(channels):
+    skips, kept = [channels], []
+    skips.append(2 * channels)
+    kept.append(channels)
+    return kept.pop()
+"""
+    scope = ast.parse(source).body[0]
+    assert isinstance(scope, ast.FunctionDef)
+    assert unread_lists(scope) == ["skips"]

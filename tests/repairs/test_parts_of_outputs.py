@@ -133,3 +133,38 @@ def test_the_number_of_the_layer_before_is_repaired(source: str, is_run: bool) -
     assert found.site is not None
     assert "<-" in source.splitlines()[found.site.line - 1]
     assert run(apply(source.encode(), found.repairs[0].edits).decode()) is not None
+
+
+def test_another_factor_of_a_parameter_is_preferred_to_a_number_in_its_place() -> None:
+    source = f"""{HEAD}
+class Attention(nn.Module):
+    def __init__(self, width, heads=4):
+        super().__init__()
+        self.heads = heads
+        self.qkv = nn.Conv2d(width, width * 2, 1)
+        self.out = nn.Conv2d(width, width, 1)
+
+    def forward(self, x):
+        b, c, h, w = x.shape
+        qkv = self.qkv(x).reshape(b * self.heads, c // self.heads * 3, h * w)
+        q, k, v = qkv.chunk(3, dim=1)
+        weights = torch.einsum("bct,bcs->bts", q, k).softmax(-1)
+        return x + self.out(torch.einsum("bts,bcs->bct", weights, v).reshape(b, c, h, w))
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Conv2d(3, 16, 3, 4, 1)
+        self.attention = Attention(16)
+
+    def forward(self, x):
+        return self.attention(self.stem(x))
+
+
+Net()(torch.zeros(2, 3, 32, 32))
+"""
+    (finding,) = errors(source)
+    assert finding.site is not None
+    assert "width * 2" in source.splitlines()[finding.site.line - 1]
+    assert [edit.text for edit in finding.repairs[0].edits] == ["3"]
