@@ -21,6 +21,8 @@ from convlint.repairs.slicer import Slicer
 from convlint.repairs.width_candidates import width_candidates
 from convlint.support.dataclass import replace
 
+_MOST_LIKELY = 40  # widths that are tried before conditions of a shortcut
+
 
 def proposed(conflict: Conflict, slicer: Slicer, suspected: Collection[Place] = ()) -> list[Candidate]:
     """The edits that might settle a conflict, the most likely first.
@@ -62,10 +64,13 @@ def _of_a_call(graph: Graph, call: Node, slicer: Slicer, suspected: Collection[P
         return classes
     widths = width_candidates(graph, node, slicer, {*suspected, *_inconsistent(graph, call)})
     shortcuts = shortcut_candidates(graph, node, slicer)
+    before = _MOST_LIKELY if merges.differs_in_channels(graph, call) else 0
     return [
         *joined_dimension(graph, node, slicer),
         *kept_batch_candidates(graph, node, slicer),
-        *([*widths, *shortcuts] if merges.differs_in_channels(graph, call) else [*shortcuts, *widths]),
+        *widths[:before],
+        *shortcuts,
+        *widths[before:],
         *size_candidates(graph, node, slicer),
         *parameter_candidates(graph, node, slicer),
     ]
