@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from convlint.analysis.width_names import is_width_name
+from convlint.repairs.unread_names import filled_lists
 from convlint.repairs.written_number import WrittenNumber
 from convlint.source_text.bindings import assigned, default_of, parameters
 from convlint.source_text.call_sites import Function
@@ -68,11 +69,7 @@ def unread_lists(scope: Function) -> list[str]:
     reads: Counter[str] = Counter(
         node.id for node in ast.walk(scope) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
     )
-    filled: Counter[str] = Counter()
-    for node in ast.walk(scope):
-        match node:
-            case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr="append" | "extend" | "insert")):
-                filled[name] += 1
+    filled = Counter(name.id for name in filled_lists(scope))
     return [name for name, count in filled.items() if reads[name] == count]
 
 

@@ -46,6 +46,14 @@ def leaves_attribute_unread(nodes: Iterable[ast.AST], node: ast.expr, text: str,
     return any((name in declared or name not in own) and reads[name] == count for name, count in others.items())
 
 
+def filled_lists(scope: ast.AST) -> Iterator[ast.Name]:
+    """Yield the names of lists where something is added to them."""
+    for node in ast.walk(scope):
+        match node:
+            case ast.Expr(ast.Call(func=ast.Attribute(value=ast.Name() as name, attr="append" | "extend" | "insert"))):
+                yield name
+
+
 def _is_of_self(node: ast.AST) -> TypeGuard[ast.Attribute]:
     return isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in ("self", "cls")
 
@@ -53,14 +61,15 @@ def _is_of_self(node: ast.AST) -> TypeGuard[ast.Attribute]:
 @lru_cache(maxsize=64)
 def _reads(scope: Function) -> tuple[Counter[str], frozenset[str]]:
     """The number of times that a function reads each name, and the names that it binds; those that only count the
-    passes of a loop need no reader.
+    passes of a loop need no reader. To add to a list is not to read it.
     """
+    filled = {id(name) for name in filled_lists(scope)}
     body = [s for s in scope.body if not _only_stores(s)] if isinstance(scope.body, list) else [scope.body]
     counts = Counter(
         node.id
         for statement in body
         for node in ast.walk(statement)
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and id(node) not in filled
     )
     stored = (n.id for n in ast.walk(scope) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store))
     return counts, frozenset([*parameters(scope), *stored]) - {*_counting(scope)}
