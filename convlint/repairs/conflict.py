@@ -80,13 +80,6 @@ class Conflict:
                     found.add(operation(node))
         return frozenset(found)
 
-    def follows(self, other: Conflict) -> bool:
-        """Return whether the failing call reads what another failing call of the same execution returns."""
-        if self.node is None or other.node is None or self.graph is not other.graph:
-            return False
-        tensors = graph_queries.downstream_tensors(self.graph, [self.graph.nodes[other.node]])
-        return not tensors.isdisjoint(self.graph.nodes[self.node].inputs)
-
     def is_on(self, places: Collection[Place]) -> bool:
         """Return whether the finding, the failing call or a call that built its layer is on one of these lines."""
         sites = (*((self.finding.site,) if self.finding.site else ()), *self.frames)

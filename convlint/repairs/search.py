@@ -69,9 +69,8 @@ def explain(
 
     ``start`` is the outcome after the edits that were ``made``. ``expect`` is called with candidates to be tried.
 
-    A conflict that no candidate settles is reported without a repair, and what follows it only with one. An edit moves
-    the columns of its line: a conflict on that line is described as the program had it at the start, where it always
-    is, as trials bring no new ones.
+    A conflict that no candidate settles is reported without a repair. An edit moves the columns of its line: a conflict
+    on that line is described as the program had it at the start, where it always is, as trials bring no new ones.
     """
     originals = {conflict.operation: conflict for conflict in start.conflicts}
     explained: list[Explanation] = []
@@ -86,8 +85,7 @@ def explain(
         expect(proposals)
         found = _repair(first, state, proposals, trial, budget, edits, propose)
         if found is None:
-            if not any(first.follows(cause.conflict) for cause in explained if cause.repair is None):
-                explained.append(Explanation(first, refuted=bool(proposals)))
+            explained.append(Explanation(first, refuted=bool(proposals)))
             given_up.add(first.operation)
             continue
         repairs, after = found
