@@ -347,3 +347,20 @@ def shapeless(value: Any) -> Any:
     if isinstance(value, T):
         return T(None, value.dtype)  # type: ignore[arg-type]
     return type(value)(map(shapeless, value)) if isinstance(value, list | tuple) else value
+
+
+@pytest.mark.parametrize(("count", "replacement"), [(1, False), (3, False), (4, True)])
+def test_samples_are_as_many_as_asked_for(count: int, replacement: bool) -> None:
+    import torch
+
+    call = Call("torch.multinomial", (T((2, 3)), count), {"replacement": replacement})
+    expected = torch.multinomial(torch.ones(2, 3), count, replacement=replacement)
+    assert by_static_analysis(call, Execution()) == expected.shape
+
+
+def test_samples_without_replacement_are_no_more_than_there_are() -> None:
+    import torch
+
+    with pytest.raises(RuntimeError) as raised:
+        torch.multinomial(torch.ones(2, 3), 4)
+    assert by_static_analysis(Call("torch.multinomial", (T((2, 3)), 4)), Execution()) in str(raised.value)

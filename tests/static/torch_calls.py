@@ -624,15 +624,13 @@ def _fourier(draw: random.Random, name: str) -> Call:
     return Call(name, (x,), options)
 
 
-@calls("torch.view_as_real", "torch.view_as_complex", "torch.polar", "torch.complex", "torch.multinomial")
+@calls("torch.view_as_real", "torch.view_as_complex", "torch.polar", "torch.complex")
 def _complex(draw: random.Random, name: str) -> Call:
     sizes = shape(draw, draw.randint(1, 3), 4)
     if name == "torch.view_as_real":
         return Call(name, (T(sizes, "complex64"),))
     if name == "torch.view_as_complex":
         return Call(name, (T((*sizes, rarely(draw, 3, 2))),))
-    if name == "torch.multinomial":
-        return Call(name, (T(sizes[:2]), draw.randint(1, 3)))
     return Call(name, (T(sizes), T(sizes)))
 
 

@@ -42,7 +42,7 @@ def _transformed(run: Execution, op: str, input: Tensor, size: Value, dim: Value
         result[last] = plain(divided(result[last], 2) + 1)
     if half == "input" and (sizes is None or sizes[-1] == -1):
         result[last] = plain(2 * (shape[last] - 1))
-    return run.emit(op, [input], [tuple(result)], {"dim": tuple(found)}, dtype=dtype)[0]
+    return run.emit(op, [input], [tuple(result)], dtype=dtype)[0]
 
 
 def _with_sizes(shape: Shape, dims: Sequence[int], sizes: Sequence[Value] | None) -> list[Num] | None:

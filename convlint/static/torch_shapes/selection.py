@@ -97,10 +97,13 @@ def _unfold(run: Execution, input: Tensor, dimension: Value, size: Value, step: 
 
 
 @operation(*both("multinomial"), signature="input, num_samples, replacement=False, *, generator=None, out=None")
-def _multinomial(run: Execution, input: Tensor, num_samples: Value) -> Value:
+def _multinomial(run: Execution, input: Tensor, num_samples: Value, replacement: Value) -> Value:
     shape = shape_of(run, input)
     result = None if not shape else (*shape[:-1], size_of(run, num_samples))
-    return run.emit("multinomial", [input], [result], dtype="int64")[0]
+    error = None
+    if shape and type(shape[-1]) is type(num_samples) is int and num_samples > shape[-1] and replacement is False:
+        error = "cannot sample n_sample > prob_dist.size(-1) samples without replacement"
+    return run.emit("multinomial", [input], [result], {}, error, dtype="int64")[0]
 
 
 @operation("unique", signature="*args, **kwargs")
