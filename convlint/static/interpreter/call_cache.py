@@ -7,8 +7,9 @@ arguments is therefore built once, and a call of it on a shape that it had befor
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Hashable, Iterator
+from collections.abc import Collection, Hashable, Iterator, Mapping
 from itertools import repeat
+from typing import Final
 
 from convlint.static.domain.objects import Class, Function, Instance
 from convlint.static.domain.values import Builtin, Library, Partial, Real, Tensor, Value
@@ -26,7 +27,7 @@ class BuiltInstance:
 
     def __init__(self, instance: Instance) -> None:
         self.instance = instance
-        self._attributes = list(_attributes(instance))
+        self._attributes = [dict(module.attrs) for module in modules_in(instance)]
 
     @property
     def modules(self) -> int:
@@ -36,23 +37,50 @@ class BuiltInstance:
     @property
     def is_unchanged(self) -> bool:
         """Return whether it and the modules in it have the attributes that they had."""
-        now = list(_attributes(self.instance))
+        now = [module.attrs for module in modules_in(self.instance)]
         return len(now) == len(self._attributes) and all(
             one.keys() == other.keys() and all(value is other[name] for name, value in one.items())
             for one, other in zip(now, self._attributes, strict=True)
         )
 
 
-def _attributes(instance: Instance) -> Iterator[dict[str, Value]]:
-    """Yield copies of the attributes of a module and of the modules in it, each once."""
+def modules_in(instance: Instance) -> Iterator[Instance]:
+    """Yield a module and the modules in it, each once."""
     seen = {instance}
     pending = [instance]
     while pending:
         module = pending.pop()
-        yield dict(module.attrs)
+        yield module
         new = [child for _, child in module.children() if child not in seen]
         seen.update(new)
         pending += new
+
+
+class State:
+    """The attributes that a call of a module changed, with their values before and after it.
+
+    A module that one line built several times stands for all of them, and each of these was as before its first call.
+    """
+
+    def __init__(self, before: Mapping[str, Value], instance: Instance) -> None:
+        self._changed = {
+            name: (before.get(name, _MISSING), value)
+            for name, value in instance.attrs.items()
+            if before.get(name, _MISSING) is not value
+        }
+
+    def undo(self, instance: Instance) -> None:
+        """Give the attributes their values before the call, unless they have changed since."""
+        for name, (before, after) in self._changed.items():
+            if instance.attrs.get(name, _MISSING) is not after:
+                continue
+            if before is _MISSING:
+                del instance.attrs[name]
+            else:
+                instance.attrs[name] = before
+
+
+_MISSING: Final = object()
 
 
 def constructor_key(cls: Class, call: Call) -> Hashable | None:

@@ -37,6 +37,8 @@ def instantiate(cls: Class, call: Call) -> Value:
             interpreter.handle_items(cached.modules)
             if cached.is_unchanged:
                 _note_in_forward(cached.instance, call)
+                if cached.instance not in interpreter.shared:
+                    interpreter.shared.update(call_cache.modules_in(cached.instance))
                 return cached.instance
     instance = Instance(cls, None if type(call.node) is Outside else call.site, tuple(interpreter.frames))
     if not cls.is_module:

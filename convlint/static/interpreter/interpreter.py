@@ -27,7 +27,7 @@ from convlint.static.interpreter import (
 )
 from convlint.static.interpreter.binding import bind
 from convlint.static.interpreter.call import Call
-from convlint.static.interpreter.call_cache import BuiltInstance, Returned
+from convlint.static.interpreter.call_cache import BuiltInstance, Returned, State
 from convlint.static.interpreter.dispatch import EXPRESSIONS, STATEMENTS, evaluate, execute, execute_block
 from convlint.static.interpreter.initialization import initialized
 from convlint.static.interpreter.path_choices import PathChoices
@@ -74,6 +74,8 @@ class Interpreter:
         self.entered: set[ast.AST] = set()  # functions that were called
         self.decided: dict[ast.If | ast.IfExp, bool] = {}  # the branch that was taken last at a condition on parameters
         self.cached_instances: dict[Hashable, BuiltInstance] = {}  # by the key of their constructor call
+        self.shared: set[Instance] = set()  # modules of which each stands for several that one line built
+        self.states: dict[Instance, State] = {}  # ... with what its last call left in it
         self.cached_calls: dict[Hashable, Returned] = {}  # by the key of a call of a module
 
     def step(self) -> None:

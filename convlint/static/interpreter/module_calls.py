@@ -41,6 +41,10 @@ def call_instance(instance: Instance, call: Call) -> Value:
         if key is not None and key in interpreter.cached_calls:
             return interpreter.cached_calls[key].again(call)
     interpreter.called.add(instance)
+    is_shared = instance in interpreter.shared
+    if is_shared and instance in interpreter.states:
+        interpreter.states[instance].undo(instance)
+    before = dict(instance.attrs) if is_shared else {}
     start = len(execution.steps)
     owner, execution.owner = execution.owner, instance
     try:
@@ -51,6 +55,8 @@ def call_instance(instance: Instance, call: Call) -> Value:
             result = forward_layer(instance, call)
     finally:
         execution.owner = owner
+    if is_shared:
+        interpreter.states[instance] = call_cache.State(before, instance)
     if key is not None and (returned := call_cache.Returned(result)).is_repeatable:
         interpreter.cached_calls[key] = returned
     outputs, stop = tuple(tensors_in(result)), len(execution.steps)
