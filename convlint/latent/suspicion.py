@@ -65,7 +65,9 @@ def _widths_of(exploration: Exploration) -> list[str]:
 
 
 def suspicion(exploration: Exploration, space: ArgumentSpace) -> Suspicion:
-    """Return what the symbolic executions of a class leave open."""
+    """Return what the symbolic executions of a class leave open: nothing if Python refuses it for all arguments."""
+    if all(path.interpreter.raises_type_error for path in exploration.paths):
+        return "none"
     if any(_fails(path) for path in exploration.paths):
         return "failing"
     tried = {name for path in exploration.paths for name in path.variant}
