@@ -149,7 +149,9 @@ class ClassTrials:
             self._project, self.entry_point, arguments, options, self._most, ranks, has_optional=has_optional
         )
         self.steps += followed.path.steps
-        if followed.step is not None:
+        if ranks and has_other_dimensions(followed):
+            followed = replace(followed, outcome="undecided")
+        elif followed.step is not None:
             from convlint.latent.numbers import is_undetermined  # most classes never fail
 
             if is_undetermined(followed.path.execution, followed.step) and not (
@@ -179,8 +181,12 @@ class ClassTrials:
         if "BatchNorm1d" in {instance.kind for instance in first.path.interpreter.creators}:
             possible.sort()  # one that only concrete arguments build
         works = (each for each in possible if _fits(self._follow(equal, {}, each)))
-        ranks = next(works, ()) or self._furthest(arguments, possible)
+        ranks = next(works, ()) or self._furthest(arguments, [each for each in possible if self._may_be(equal, each)])
         return ranks, self._follow(arguments, {}, ranks)
+
+    def _may_be(self, arguments: Arguments, ranks: Ranks) -> bool:
+        """Return whether inputs may have these dimensions, whatever the widths are."""
+        return not has_other_dimensions(self._follow(arguments, {}, ranks))
 
     def _furthest(self, arguments: Arguments, possible: Sequence[Ranks]) -> Ranks:
         """The dimensions of the inputs with which a class works, else those with which it comes furthest."""
@@ -222,6 +228,20 @@ def _fits(followed: Followed) -> bool:
         if len(ranks) > 1 and max(ranks) > most:
             return False
     return True
+
+
+def has_other_dimensions(followed: Followed) -> bool:
+    """Return whether a convolution reads no batch of maps, or tensors of different dimensions are concatenated.
+
+    No width is the cause of that.
+    """
+    for step in followed.path.execution.steps:
+        ranks = {len(tensor.shape) for tensor in step.inputs if tensor.shape is not None}
+        if step.op in ops.ALL_CONVS and not ranks <= {ops.spatial_dims(step.op) + 2}:
+            return True
+        if step is followed.step:
+            return step.op == "cat" and len(ranks) > 1
+    return False
 
 
 def _without(arguments: Arguments, options: Arguments, space: ArgumentSpace) -> Arguments:

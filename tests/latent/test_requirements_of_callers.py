@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from convlint import static
+from convlint.ir import Finding
+from convlint.latent.suspicion import open_classes
 from convlint.pipelines.file_linter import lint_text
+from convlint.static.exploration.explore import Exploration
 
 HEAD = "import torch\nfrom torch import nn\nfrom torch.nn import functional as F\nfrom elsewhere import Gate\n\n"
 
@@ -154,6 +158,18 @@ class Separable(nn.Module):
     def forward(self, x):
         return self.project(self.dw(self.expand(x)))
 """,
+    "frames of an input: with fewer dimensions than it has, the convolution has no batch": """
+class Refine(nn.Module):
+    def __init__(self, level, levels=5, div_flow=20.0):
+        super().__init__()
+        width = [386, 258, 194, 130, 130][level]
+        self.mult = [div_flow / 2 ** (levels - i) for i in range(levels)][level]
+        self.net = nn.Sequential(nn.Conv2d(width, 32, 3, padding=1), nn.Conv2d(32, 2, 3, padding=1))
+        self.warp = Gate()
+    def forward(self, feats, flow):
+        x = torch.cat([feats[:, 0], self.warp(feats[:, 1], flow, 1.0 / self.mult), flow], dim=1)
+        return flow + self.net(x)
+""",
 }
 
 
@@ -182,6 +198,36 @@ class Update(nn.Module):
 """
     (message,) = _messages(tmp_path, part)
     assert "Encoder fails unless they are equal" in message
+
+
+def test_an_index_beyond_a_table_is_no_argument_that_works(tmp_path: Path) -> None:
+    table = """
+class Scale(nn.Module):
+    def __init__(self, level, ratio=2.0):
+        super().__init__()
+        width = [64, 96, 128][level]
+        self.conv = nn.Conv2d(int(16 * ratio), width, 3, bias=False)
+        self.norm = nn.BatchNorm2d(127)
+    def forward(self, x):
+        return self.norm(self.conv(x))
+"""
+    (message,) = _messages(tmp_path, table)
+    assert "`Scale` fails for all arguments" in message
+
+
+def test_a_class_that_python_refuses_is_not_followed_again(tmp_path: Path) -> None:
+    """The work that is left for a file goes to its other classes."""
+    searched = []
+
+    def search(
+        _: static.Project, explorations: Sequence[Exploration], findings: Sequence[Finding]
+    ) -> Sequence[Finding]:
+        searched.extend(open_classes(explorations))
+        return findings
+
+    text = CLASSES["a class that calls another one with an argument that it does not have"]
+    static.check_file("net.py", (HEAD + text).encode(), static.Project(str(tmp_path)), search=search)
+    assert not any(each.exploration.entry_point.value.qualname == "Outdated" for each in searched)
 
 
 def _messages(tmp_path: Path, text: str) -> list[str]:

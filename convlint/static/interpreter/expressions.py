@@ -23,6 +23,7 @@ from convlint.static.domain.values import (
     Unknown,
     Value,
     has_more,
+    has_unknown,
     joined,
 )
 from convlint.static.interpreter import (
@@ -46,6 +47,8 @@ from convlint.static.torch_shapes import Operation, index, method
 from convlint.symbolic import Dim
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from convlint.static.interpreter.interpreter import Interpreter
 
 
@@ -267,9 +270,16 @@ def _subscript(interpreter: Interpreter, node: ast.Subscript, scope: Scope) -> V
     if type(value) is Library and value.name == "sys.modules" and type(key) is str:
         return lookup.module_named(interpreter, key, scope)
     item = containers.get(value, key)
-    if type(item) is Unknown and type(value) is list and interpreter.execution.is_too_short(value, key):
-        raise Raised("an index is out of range")  # a list of another length is tried
+    if type(item) is Unknown and type(value) in (list, tuple) and type(key) is int:
+        is_too_short = type(value) is list and interpreter.execution.is_too_short(value, key)
+        if is_too_short or (interpreter.is_trial and _is_beyond(value, key)):
+            raise Raised("an index is out of range")  # a list of another length is tried, or another index
     return unknown_from(node, scope, value, key) if type(item) is Unknown and item.node is None else item
+
+
+def _is_beyond(items: Sequence[Value], position: int) -> bool:
+    """Return whether items of a known number have none at a position."""
+    return not has_unknown(items) and not -len(items) <= position < len(items)
 
 
 def _holds_code(value: Value) -> bool:
