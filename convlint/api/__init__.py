@@ -184,7 +184,7 @@ def suggest(
     groups: int | None = None,
     pairs: int = 1,
     rank: float | None = None,
-    between: IntermediateLayers = "none",
+    between: IntermediateLayers | None = None,
     layer: str | Sequence[str] = (),
     min_saving: float = 0.0,
     top: int | None = None,

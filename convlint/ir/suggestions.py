@@ -10,7 +10,10 @@ from convlint.ir.nodes import Shape
 from convlint.source_text.site import Edit, Site
 from convlint.support.dataclass import dataclass, field
 
-IntermediateLayers = Literal["none", "norm", "norm-relu", "norm-prelu"]
+IntermediateLayers = Literal[
+    "none", "norm", "norm-relu", "norm-prelu", "norm-relu6", "norm-leaky-relu", "norm-silu", "norm-hardswish",
+    "norm-gelu", "norm-elu", "norm-mish",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,7 @@ class LayerChange:
     """The measured costs of one layer, and its estimated costs after the rewrite.
 
     ``weight_error`` is ``|W - W'| / |W|`` (Frobenius norm) of the best conversion of the trained weights; None without
-    weights.
+    weights. ``block`` is the module around the layer, if one of the project's replaces it as a whole.
     """
 
     layer: str
@@ -76,6 +79,12 @@ class LayerChange:
     before: Costs
     after: Costs
     weight_error: float | None = None
+    block: str = ""
+
+    @property
+    def place(self) -> str:
+        """The module that is another one afterwards."""
+        return self.block or self.layer
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,7 @@ def new_findings(original: Graph | None, graph: Graph, parts: Sequence[Proposal]
     found: dict[int, str] = {}
     for finding in run_models.findings(graph):
         for part in parts:
-            layer = next((name for name in part.suggestion.instances if _is_in(finding.module, name)), None)
+            layer = next((c.place for c in part.suggestion.changes if _is_in(finding.module, c.place)), None)
             same = [f for f in known if f.code == finding.code and layer is not None and _is_in(f.module, layer)]
             if layer is not None and not same and finding.severity != "info":
                 found.setdefault(part.number, f"it brings {finding.code}: {finding.message}")

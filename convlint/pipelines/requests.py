@@ -5,13 +5,13 @@ Options are laid out by hand, one paragraph each, so that the table can be read 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from convlint.ir import SEVERITIES
 from convlint.outputs import formats
 from convlint.pipelines.options import ARGUMENTS, Request, option, switch
 from convlint.settings.devices import DEVICES, MODEL_DTYPES
-from convlint.support.errors import UsageError
+from convlint.support.errors import UsageError, check_choice
 
 if TYPE_CHECKING:
     from convlint.ir import IntermediateLayers, Severity
@@ -71,6 +71,13 @@ def _groups(text: str, name: str) -> int | None:
     if not text.isascii() or not text.isdecimal():
         raise UsageError(f"{name} {text}: expected auto or a number of at least 2")
     return int(text)
+
+
+def _between(text: str, name: str) -> IntermediateLayers:
+    from convlint.rewriting.between import FORMS
+
+    check_choice(text, tuple(FORMS), name)
+    return cast("IntermediateLayers", text)
 
 
 def _share(text: str, name: str) -> float:
@@ -232,9 +239,9 @@ class SuggestRequest(CheckRequest):
         "Number of depthwise-pointwise pairs to sum; more pairs keep more of trained weights.", kind=int, minimum=1)
     rank: float | None = option(None, REWRITES, "SHARE",
         "Ranks of tucker and low-rank as a share of the channels, for example 50%.", note="38%", parse=_share)
-    between: IntermediateLayers = option("none", REWRITES, "LAYERS",
-        "Layers between depthwise and pointwise convolution: none, norm, norm-relu or norm-prelu.",
-        choices=("none", "norm", "norm-relu", "norm-prelu"))
+    between: IntermediateLayers | None = option(None, REWRITES, "LAYERS",
+        "Layers between depthwise and pointwise convolution: none, norm, or norm and an activation, such as norm-relu.",
+        note="those of a separable block of the project, or none", parse=_between)
     layer: tuple[str, ...] = option((), REWRITES, "GLOB", "Rewrite only layers whose names match. Repeatable.")
     min_saving: float = option(0.0, REWRITES, "SHARE",
         "Hide suggestions that save less than this share of the model, for example 5%.", note="0%", parse=_share)

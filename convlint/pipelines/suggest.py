@@ -37,6 +37,7 @@ from convlint.pipelines.proposals import (
     totals_of,
     with_run,
 )
+from convlint.rewriting import own_blocks
 from convlint.rewriting.base import Draft
 from convlint.rewriting.candidates import Candidate, find_candidates, live_candidates
 from convlint.rewriting.drafts import EditedFiles, apply_drafts
@@ -112,6 +113,8 @@ class _Search:
         else:
             calls, project = self.versions.original.other_calls, self.versions.project
             found, refused = find_candidates(graph, calls, project, kinds, kind_options, options.layers)
+            if not options.weights:  # they could not be converted
+                found = own_blocks.preferred(found, graph, project, kind_options)
         self.refused += refused
         worthwhile = []
         for candidate in sorted(found, key=lambda candidate: -score(candidate.changes, totals)):
@@ -148,6 +151,8 @@ class _Search:
                 suggestion = suggestion_of(candidate, rewrite)
                 return Proposal(candidate, draft, tuple(drafts[position + 1 :]), rewrite, suggestion)
             reason = rewrite
+        if candidate.fallback is not None:
+            return self._written(candidate.fallback, candidate.fallback.drafts)
         self._refuse(candidate, candidate.otherwise or reason)
         return None
 
@@ -169,10 +174,11 @@ class _Search:
                 if isinstance(verification, Verification):
                     verified.append(with_run(proposal, verification, run))
                     continue
-                another = self._written(proposal.candidate, proposal.left) if proposal.left else None
+                more = proposal.left or proposal.candidate.fallback
+                another = self._written(proposal.candidate, proposal.left) if more else None
                 if another is not None:
                     failed.append(another)
-                elif not proposal.left:
+                elif not more:
                     self._refuse(proposal.candidate, proposal.candidate.otherwise or verification)
             left = failed + left
         return verified
@@ -216,9 +222,7 @@ class _Search:
                 limit = len(chosen) // 2
                 continue
             tried = {part.number for part in parts}
-            verified = {each.number: each for each in self._verified(parts)}
-            proposals = [verified.get(each.number, each) for each in proposals]
-            proposals = [each for each in proposals if each.number in verified or each.number not in tried]
+            proposals = [each for each in proposals if each.number not in tried] + self._verified(parts)
         return proposals, {}, None
 
     def _verify_set(

@@ -19,14 +19,19 @@ CONVOLUTIONS = ("Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2
 @dataclass(frozen=True, slots=True)
 class KindOptions:
     """User options of the kinds of rewrites; ``groups`` None: as many as possible; ``rank``: a share of channels;
-    ``weights``: trained weights are converted.
+    ``weights``: trained weights are converted; ``between`` None: nothing, or what a block of the project has.
     """
 
     groups: int | None = None
     pairs: int = 1
-    between: IntermediateLayers = "none"
+    between: IntermediateLayers | None = None
     rank: float | None = None
     weights: bool = False
+
+    @property
+    def written_between(self) -> IntermediateLayers:
+        """The layers between the convolutions of a new class."""
+        return self.between or "none"
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,8 +20,8 @@ from convlint.support.dataclass import dataclass, replace
 class Candidate:
     """A rewrite of one call: the changes of its layers, and ``drafts`` of edits, the simplest first.
 
-    Without ``place`` it is a single layer of a live model, which has no source. ``otherwise`` is the reason to report
-    if every draft fails.
+    Without ``place`` it is a single layer of a live model, which has no source. If every draft fails, ``fallback`` is
+    tried, or ``otherwise`` is the reason to report.
     """
 
     kind: Kind
@@ -30,6 +30,7 @@ class Candidate:
     changes: tuple[LayerChange, ...]
     drafts: tuple[Draft, ...]
     otherwise: str | None = None
+    fallback: Candidate | None = None
 
     @property
     def site(self) -> Site | None:

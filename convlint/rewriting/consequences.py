@@ -83,7 +83,8 @@ def checkpoints(before: Graph, after: Graph, files: Files, command: str, *, conv
     if convertible:
         advice = f"convert them with `{command} --weights OLD.pt --save-weights NEW.pt`"
     else:
-        advice = "they cannot be converted, because of the activation between the two convolutions"
+        advice = "they cannot be converted, because of the activation between the two convolutions; "
+        advice += "with --between none they can"
     text = f"checkpoints of the original no longer load{places}: {len(gone)} of {len(old)} tensors differ ({change})"
     yield Consequence("checkpoint", f"{text}; {advice}", loads[0] if loads else None)
 

@@ -8,7 +8,7 @@ from convlint.ir import Edit
 from convlint.rewriting.base import Draft
 from convlint.rewriting.project import Project
 from convlint.source_text import edits, lines
-from convlint.support.dataclass import dataclass
+from convlint.support.dataclass import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +34,10 @@ def apply_drafts(drafts: Sequence[Draft], project: Project) -> EditedFiles | str
 
     by_path: dict[str, list[Draft]] = {}
     for draft in drafts:
-        if draft.edits:  # a live model has no source
-            by_path.setdefault(draft.edits[0].site.path, []).append(draft)
+        paths = dict.fromkeys(edit.site.path for edit in draft.edits)  # none for a live model
+        for path in paths:
+            part = tuple(edit for edit in draft.edits if edit.site.path == path)
+            by_path.setdefault(path, []).append(replace(draft, edits=part))
     every: list[Edit] = []
     files: dict[str, tuple[bytes, bytes]] = {}
     for path, here in shared_helpers.defined_once(by_path, project).items():

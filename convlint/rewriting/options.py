@@ -92,7 +92,7 @@ def parse(
         raise UsageError("--max-error must be a share between 0% and 100%, for example 10%")
     if recalibrate and data is None:
         raise UsageError("--recalibrate requires --data, the batches to estimate the statistics of norms on")
-    if options.weights and kind_options.between not in ("none", "norm"):
+    if options.weights and kind_options.written_between not in ("none", "norm"):
         raise UsageError(
             f"--between {kind_options.between} adds an activation that the trained weights do not have: "
             "weights can only be converted with none or norm"

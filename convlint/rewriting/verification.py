@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from convlint.analysis import cost
-from convlint.ir import Graph, LayerChange, OtherCall, Shape, Verification, VersionRun
+from convlint.ir import Graph, LayerChange, Node, OtherCall, Shape, Verification, VersionRun
+from convlint.rewriting.between import FORMS
 
-_BETWEEN: Mapping[str, tuple[str, ...]]  # the operators between a depthwise and a pointwise convolution
-_BETWEEN = {
-    "none": (),
-    "norm": ("batch_norm",),
-    "norm-relu": ("batch_norm", "relu"),
-    "norm-prelu": ("batch_norm", "prelu"),
-}
 CLOSE = 0.01  # relative error of saved bytes; the estimate leaves out small tensors that autograd saves
 
 
@@ -56,21 +50,26 @@ def _layers_differ(changes: Sequence[LayerChange], old: Graph, new: Graph) -> st
     params = {layer.name: layer.params for layer in new.layers}
     macs = _macs(new)
     params_inside, macs_inside = _with_submodules(params), _with_submodules(macs)
-    changed = {change.layer for change in changes}
+    before_inside = _with_submodules({layer.name: layer.params for layer in old.layers}), _with_submodules(_macs(old))
     for change in changes:
-        name = change.layer
+        name = change.place
         outputs = _outputs(old, name), _outputs(new, name)
         if outputs[0] != outputs[1]:
             return f"the output of {name} changed from {_shapes(outputs[0])} to {_shapes(outputs[1])}"
-        measured = (params_inside, change.after.params, "parameters"), (macs_inside, change.after.macs, "MACs")
+        rest = [inside.get(name, 0) - inside.get(change.layer, 0) for inside in before_inside]  # of its block
+        measured = (
+            (params_inside, change.after.params + rest[0], "parameters"),
+            (macs_inside, change.after.macs + rest[1], "MACs"),
+        )
         for inside, estimate, what in measured:
             if (found := inside.get(name, 0)) != estimate:
                 return f"{name} has {found:,} {what}, not {estimate:,} as estimated"
-        if reason := _computes_more(change, new):
+        if reason := _computes_more(change, old, new) or _window_differs(change, old, new):
             return reason
+    changed = {change.place for change in changes}
     old_macs = _macs(old)
     for layer in old.layers:
-        if (name := layer.name) in changed:
+        if (name := layer.name) in changed or any(outer in changed for outer in _outer(name)):
             continue
         if params.get(name) != layer.params:
             return f"the parameters of {name} changed from {layer.params:,} to {params.get(name, 0):,}"
@@ -83,26 +82,47 @@ def _layers_differ(changes: Sequence[LayerChange], old: Graph, new: Graph) -> st
     return None
 
 
-def _computes_more(change: LayerChange, new: Graph) -> str | None:
+def _computes_more(change: LayerChange, old: Graph, new: Graph) -> str | None:
     """The operators of a depthwise separable layer, if they are not those of its form: the project may define it."""
     if change.replacement.code not in ("CVL502", "CVL505"):
         return None
-    inside = [n.op for n in new.nodes if f"{n.module or n.layer}.".startswith(f"{change.layer}.") and n.op != "pad"]
-    found = ["conv" if op.startswith("conv") else op.rstrip("_") for op in inside]
-    form = ["conv", *_BETWEEN[change.replacement.between], "conv"]
-    return None if found == form * (len(found) // len(form)) else f"{change.layer} computes {', '.join(found)}"
+    found = ["conv" if node.op.startswith("conv") else node.op for node in _inside(new, change.place)]
+    once = [node.op for node in _inside(old, change.block)] if change.block else []
+    once = once[: len(once) // max(1, len(_inside(old, change.layer)))]
+    form = ["conv", *FORMS[change.replacement.between].operators, "conv", *once[1:]]
+    return None if found == form * (len(found) // len(form)) else f"{change.place} computes {', '.join(found)}"
+
+
+def _window_differs(change: LayerChange, old: Graph, new: Graph) -> str | None:
+    """The first difference between the windows of the original convolution and of the first one of its block."""
+    if not change.block:
+        return None
+    first, second = _inside(old, change.layer)[0].attrs, _inside(new, change.block)[0].attrs
+    for name in ("kernel_size", "stride", "dilation"):
+        if first.get(name) != second.get(name):
+            return f"the {name} of {change.layer} changed from {first.get(name)} to {second.get(name)}"
+    return None
+
+
+def _inside(graph: Graph, name: str) -> list[Node]:
+    """The operators of a module in the order in which they ran; padding is part of a convolution."""
+    return [n for n in graph.nodes if f"{n.module or n.layer}.".startswith(f"{name}.") and n.op != "pad"]
 
 
 def _with_submodules(amounts: Mapping[str, int]) -> dict[str, int]:
     """The sum of ``amounts`` over each module and the modules inside it, by module path."""
     totals: dict[str, int] = {}
     for path, amount in amounts.items():
-        while True:
-            totals[path] = totals.get(path, 0) + amount
-            if not path:
-                break
-            path = path.rpartition(".")[0]  # noqa: PLW2901 - the next module outwards
+        for each in (path, *_outer(path)):
+            totals[each] = totals.get(each, 0) + amount
     return totals
+
+
+def _outer(path: str) -> Iterator[str]:
+    """The modules around one, from the inside out."""
+    while path:
+        path = path.rpartition(".")[0]
+        yield path
 
 
 def _macs(graph: Graph) -> dict[str, int]:

@@ -10,14 +10,11 @@ from convlint.ir import Costs, Graph, IntermediateLayers, Replacement
 from convlint.rewriting import conv_calls, own_classes
 from convlint.rewriting import layer_class as text
 from convlint.rewriting.base import CONVOLUTIONS, Draft, EditedCall, Helper, Kind, KindOptions, dimensions, other_base
+from convlint.rewriting.between import FORMS
 from convlint.rewriting.layer_use import STEM_CHANNELS, LayerArguments, LayerUse
 from convlint.support.dataclass import dataclass, replace
 
 SEARCHED_PAIRS = range(2, 9)
-# Feature maps between the two convolutions: those computed, and those that autograd saves. A ReLU saves its output,
-# which the pointwise convolution reads too; a PReLU also saves its input.
-_MAPS: dict[IntermediateLayers, tuple[int, int]]
-_MAPS = {"none": (1, 1), "norm": (2, 2), "norm-relu": (3, 2), "norm-prelu": (3, 3)}
 
 
 class DepthwiseSeparable(Kind):
@@ -49,7 +46,8 @@ class DepthwiseSeparable(Kind):
     the file pass. Loops over `nn.Conv2d` find both. The pointwise convolution keeps the bias. If a call
     also builds layers that have to stay dense (1x1, first or grouped layers), a condition on its
     arguments decides. `--between norm`, `norm-relu` or `norm-prelu` adds a BatchNorm, and an activation,
-    between them as in MobileNet and MobileFaceNet.
+    between them as in MobileNet and MobileFaceNet. Where the project has a dense block of convolution, norm
+    and activation, and a separable one, calls of the first become calls of the second.
 
     CVL505 is the variant with several summed pairs of kernels, `--pairs 2`: it approximates trained
     weights better (Network Decoupling), at a multiple of the cost.
@@ -97,7 +95,7 @@ class DepthwiseSeparable(Kind):
 
     def form(self, uses: Sequence[LayerUse], kind_options: KindOptions, graph: Graph) -> Replacement | str:
         code = self.code if kind_options.pairs == 1 else "CVL505"
-        return Replacement(code, pairs=kind_options.pairs, between=kind_options.between, base=other_base(uses))
+        return Replacement(code, pairs=kind_options.pairs, between=kind_options.written_between, base=other_base(uses))
 
     def alternatives(
         self, uses: Sequence[LayerUse], kind_options: KindOptions, graph: Graph
@@ -105,7 +103,7 @@ class DepthwiseSeparable(Kind):
         """From one to eight pairs, unless a number above one was given."""
         if kind_options.pairs > 1:
             return super().alternatives(uses, kind_options, graph)
-        one = Replacement(self.code, between=kind_options.between, base=other_base(uses))
+        one = Replacement(self.code, between=kind_options.written_between, base=other_base(uses))
         return (one, *(replace(one, code="CVL505", pairs=pairs) for pairs in SEARCHED_PAIRS))
 
     def fits(self, arguments: LayerArguments, form: Replacement, kind_options: KindOptions) -> bool:
@@ -118,22 +116,21 @@ class DepthwiseSeparable(Kind):
         Transposed, C and D change places, and pixels are those of the input. A norm between the convolutions has 2C
         parameters and saves 2C values; a PReLU has C parameters.
         """
-        n, before, between = use.arguments, use.before, form.between
+        n, before, between = use.arguments, use.before, FORMS[form.between]
         each, across = _channels(n)
         middle = each * form.pairs
         weights = n.window * middle + middle * across
         params = weights + n.out_channels * n.bias
-        params += middle * {"none": 0, "norm-prelu": 3}.get(between, 2)
+        params += middle * between.params
         pixels = sum((x if n.transposed else out).numel for x, out in use.calls) // across
         itemsize = use.calls[0][1].itemsize if use.calls else 0
-        computed, saved = _MAPS[between]
-        statistics = 0 if between == "none" else 2 * middle * itemsize * len(use.calls)
+        statistics = 2 * middle * itemsize * len(use.calls) if between.operators else 0
         mapped = pixels * middle * itemsize
         return Costs(
             params,
             pixels * weights,
-            before.output_bytes + computed * mapped,
-            None if before.saved_bytes is None else before.saved_bytes + saved * mapped + statistics,
+            before.output_bytes + between.computed * mapped,
+            None if before.saved_bytes is None else before.saved_bytes + between.saved * mapped + statistics,
         )
 
     def drafts(self, edited: EditedCall, form: Replacement, *, all_fit: bool) -> Iterator[Draft]:
@@ -154,12 +151,7 @@ class DepthwiseSeparable(Kind):
         )
 
     def title(self, form: Replacement) -> str:
-        between = {
-            "none": "",
-            "norm": ", BatchNorm between",
-            "norm-relu": ", BatchNorm and ReLU between",
-            "norm-prelu": ", BatchNorm and PReLU between",
-        }[form.between]
+        between = FORMS[form.between].in_words
         return f"{form.pairs} depthwise separable pairs{between}" if form.pairs > 1 else f"depthwise separable{between}"
 
     def expression(self, form: Replacement) -> str:
@@ -237,10 +229,9 @@ class _ClassText:
         body += text.call(f"self.{names[0]} = {calls[0]}", arguments[0])
         if self.between != "none":
             body += text.call(f"self.norm = nn.BatchNorm{count}d(", [middle, *tensors])
-        if self.between == "norm-relu":
-            body += text.call("self.activation = nn.ReLU(", [])
-        if self.between == "norm-prelu":
-            body += text.call("self.activation = nn.PReLU(", [middle, *tensors])
+        if activation := FORMS[self.between].activation:
+            channels = [middle, *tensors] if activation == "PReLU" else []
+            body += text.call(f"self.activation = nn.{activation}(", channels)
         body += text.call(f"self.{names[1]} = {calls[1]}", arguments[1])
         body += text.attributes(parameters, "depthwise") + text.properties(parameters, names[1])
         name = _class_name(self.pairs, self.base)

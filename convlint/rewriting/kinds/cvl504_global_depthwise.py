@@ -68,7 +68,7 @@ class GlobalDepthwise(Kind):
         size, *others = [flattened(graph, use) or () for use in uses]
         if any(other != size for other in others):
             return "its layers read feature maps of different sizes"
-        between: IntermediateLayers = "none" if kind_options.between == "none" else "norm"
+        between: IntermediateLayers = "none" if kind_options.written_between == "none" else "norm"
         return Replacement(self.code, map_size=size, between=between)
 
     def fits(self, arguments: LayerArguments, form: Replacement, kind_options: KindOptions) -> bool:
