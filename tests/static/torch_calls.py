@@ -238,6 +238,16 @@ def _matmul(draw: random.Random, name: str) -> Call:
     return Call(name, (T(tuple(left)), T(tuple(right))))
 
 
+@calls("F.scaled_dot_product_attention")
+def _attention(draw: random.Random, name: str) -> Call:
+    lead = shape(draw, draw.randint(0, 2), 4)
+    others = tuple([rarely(draw, draw.choice((1, 2)), size) for size in lead])
+    width, length = draw.randint(1, 4), draw.randint(1, 4)
+    keys = T((*others, length, rarely(draw, width + 1, width)))
+    tensors = (T((*lead, draw.randint(1, 4), width)), keys, T((*others, length, draw.randint(1, 4))))
+    return Call(name, tensors)
+
+
 @calls("torch.einsum")
 def _einsum(draw: random.Random, name: str) -> Call:
     equation = draw.choice(("bhid,bhjd->bhij", "bij,bjk->bik", "ij->ji", "bchw,cd->bdhw", "ij,k->ijk"))

@@ -6,8 +6,9 @@ from convlint.static.domain.execution import ConstructorError, Execution
 from convlint.static.domain.objects import Instance
 from convlint.static.domain.values import Num, Shape, Tensor, Value
 from convlint.static.torch_shapes.arguments import Attrs, count, size, unknown_result
+from convlint.static.torch_shapes.broadcasting import broadcast
 from convlint.static.torch_shapes.registry import Parameter, layer, operation
-from convlint.static.torch_shapes.sizes import below, remainder, shape_of
+from convlint.static.torch_shapes.sizes import below, remainder, shape_of, show
 
 # --- embeddings
 
@@ -57,10 +58,18 @@ _ATTENTION = "query, key, value, attn_mask=None, dropout_p=0.0, is_causal=False,
 
 
 @operation("F.scaled_dot_product_attention", signature=_ATTENTION)
-def _attention(run: Execution, query: Tensor, key: Tensor, value: Tensor) -> Value:
-    queries, values = shape_of(run, query), shape_of(run, value)
+def _attention(run: Execution, query: Tensor, key: Tensor, value: Tensor, enable_gqa: Value) -> Value:
+    queries, keys, values = shape_of(run, query), shape_of(run, key), shape_of(run, value)
     result = (*queries[:-1], values[-1]) if queries and values else None
-    return run.emit("scaled_dot_product_attention", [query, key, value], [result])[0]
+    error = None
+    if queries and keys and values and min(len(queries), len(keys), len(values)) > 1:
+        batch: Shape = queries[:-2]
+        if enable_gqa is False:  # else the keys have fewer heads
+            batch, error = broadcast(run, [batch, keys[:-2], values[:-2]])
+        if not run.demand(queries[-1], keys[-1]):
+            error = f"Expected size for first two dimensions of batch2 tensor to fit: {show(queries)} and {show(keys)}"
+        result = (*batch, queries[-2], values[-1])
+    return run.emit("scaled_dot_product_attention", [query, key, value], [result], {}, error)[0]
 
 
 def _construct_attention(run: Execution, embed_dim: Value, num_heads: Value, arguments: Attrs) -> Attrs:
