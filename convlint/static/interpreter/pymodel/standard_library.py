@@ -178,6 +178,14 @@ def _deep_copied(call: Call) -> Value:
     return copied
 
 
+def _partial(call: Call) -> Value:
+    """``functools.partial``: one of a partial function is one of its function, with the arguments of both."""
+    function, *args = call.args
+    if type(function) is Partial:
+        return Partial(function.function, (*function.args, *args), {**function.kwargs, **call.kwargs})
+    return Partial(function, tuple(args), call.kwargs)
+
+
 def _operator(op: ast.operator) -> NativeFunction:
     return lambda call: operate(op, call)
 
@@ -187,7 +195,7 @@ LIBRARY: dict[str, NativeFunction] = {
     **dict.fromkeys(("operator.mul", "operator.imul"), _operator(ast.Mult())),
     "operator.sub": _operator(ast.Sub()),
     "operator.floordiv": _operator(ast.FloorDiv()),
-    "functools.partial": lambda call: Partial(call.args[0], tuple(call.args[1:]), call.kwargs),
+    "functools.partial": _partial,
     "collections.OrderedDict": FUNCTIONS["dict"],
     "torch.utils.checkpoint.checkpoint": _checkpoint,
     "torch.utils.checkpoint.checkpoint_sequential": _checkpoint_sequential,
