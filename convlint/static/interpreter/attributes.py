@@ -124,7 +124,7 @@ def _of_instance(interpreter: Interpreter, instance: Instance, name: str, node: 
         return instance.cls
     if name == "__dict__":
         return instance.attrs
-    if name == "__doc__":
+    if name in _OF_EVERY_OBJECT:
         return UNKNOWN
     if special_methods.defines(instance, "__getattr__") and not name.startswith("__"):
         return special_methods.call_special(interpreter, instance, "__getattr__", name, node=node, scope=scope)
@@ -174,6 +174,7 @@ def _of_super(value: Super, name: str) -> Value:
     return UNKNOWN
 
 
+_OF_EVERY_OBJECT = frozenset({*dir(object), "__module__", "__weakref__"})
 _TYPES = (*special_methods.CONTAINERS, "str")
 _VALUES = (int, str, float, bool, tuple)
 _VIEWS = frozenset({"keys", "values", "items", "get", "pop", "update"})  # of the dict of a module's children
