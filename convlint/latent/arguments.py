@@ -175,13 +175,14 @@ class ArgumentSpace:
                 yield {parameter.name: 2}
 
     def doubled(self, names: Collection[str]) -> Arguments:
-        """Return twice the defaults of some parameters other than widths: counts and ratios."""
-        return {
-            parameter.name: 2 * parameter.default
-            for parameter in self.parameters
-            if parameter.name in names and parameter not in self.widths
-            if type(parameter.default) is int and parameter.default > 1
-        }
+        """Return twice the values of some parameters other than widths: counts and ratios."""
+        usual = self.base()
+        return {n: 2 * value for n, value in usual.items() if n in names and type(value) is int and value > 1}
+
+    @property
+    def doubled_factors(self) -> Arguments:
+        """Twice the values of the counts by which the constructor multiplies or divides."""
+        return self.doubled(self._scaling)
 
     def stand_ins(self) -> Iterator[Arguments]:
         """Modules for parameters that take one, such as ``downsample``."""
@@ -204,7 +205,8 @@ class ArgumentSpace:
         if _COUNTS.search(name):
             return False
         if parameter.is_required:
-            if _NOT_NUMBERS.search(parameter.annotation) or parameter.name in self._listed or _is_list(parameter):
+            is_list = parameter.name in self._listed or _is_list(parameter)
+            if _NOT_NUMBERS.search(parameter.annotation) or (is_list and not _may_be_number(parameter)):
                 return False
             return name in self._known or is_width_name(name)
         if type(default) is not int or not (name in self._known or is_width_name(name)):
@@ -215,7 +217,7 @@ class ArgumentSpace:
 
     def _is_width_list(self, parameter: Parameter) -> bool:
         default = parameter.default
-        if _COUNTS.search(parameter.name):
+        if _COUNTS.search(parameter.name) or parameter in self.widths:
             return False
         if not parameter.is_required:
             is_list = type(default) in (list, tuple) and len(default) > 1
@@ -240,6 +242,20 @@ _WIDTHS = re.compile(r"dim|chan|width|planes|filters|feat|embed|hidden|chs|nc$|m
 
 def _is_list(parameter: Parameter) -> bool:
     return re.search(r"List|Tuple|Sequence|list|tuple", parameter.annotation) is not None
+
+
+def _may_be_number(parameter: Parameter) -> bool:
+    """Return whether an annotation says that a parameter is an integer or something else."""
+    pending = [ast.parse(parameter.annotation or "None", mode="eval").body]
+    while pending:
+        match pending.pop():
+            case ast.Name(id="int"):
+                return True
+            case ast.BinOp(left=left, op=ast.BitOr(), right=right):
+                pending += [left, right]
+            case ast.Subscript(value=ast.Name(id="Union") | ast.Attribute(attr="Union"), slice=ast.Tuple(elts=kinds)):
+                pending += kinds
+    return False
 
 
 _USUAL = (

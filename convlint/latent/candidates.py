@@ -56,6 +56,13 @@ class ClassRepair:
         return f"replace `{self.written.text}` with `{self.text}`"
 
     @property
+    def has_new_number(self) -> bool:
+        """True if the new expression has a number that the old one has not."""
+        old, new = self.written.node, ast.parse(self.text, mode="eval")
+        before, after = ({n.value for n in ast.walk(each) if isinstance(n, ast.Constant)} for each in (old, new))
+        return not after <= before
+
+    @property
     def changed_names(self) -> set[str]:
         """The names that only the old or only the new expression reads."""
         new = ast.walk(ast.parse(self.text, mode="eval"))

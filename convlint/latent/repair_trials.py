@@ -63,11 +63,15 @@ def refused_after(trials: ClassTrials, accepted: Accepted) -> int | None:
     failure for one of them.
 
     It may work for those tried by coincidence, or for one value of a count or ratio that only one of the two
-    expressions reads.
+    expressions reads; a new number may be that of a count.
     """
-    options = trials.space.doubled(accepted.repair.changed_names)
+    repair = accepted.repair
+    options = trials.space.doubled(repair.changed_names)
+    factors = trials.space.doubled_factors if repair.has_new_number else {}
     known = frozenset[Operation]().union(*(each.failing for each in accepted.after))
-    with trials.edited(accepted.repair):
+    with trials.edited(repair):
+        if factors and repair.failed.operation in trials.follow(DIFFERENT, factors).failing:
+            return None
         more = [trials.follow(DIFFERENT, options)] if options else []
         others = [*(trials.follow(pattern) for pattern in LAST_PATTERNS), *more]
     holds = all(

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 from itertools import combinations
 
+from convlint.analysis.width_names import is_width_name
 from convlint.latent.arguments import NOT_WIDTHS
 from convlint.latent.expression_values import own_value, scope_of, value_of
 from convlint.latent.following import Followed
@@ -113,7 +114,7 @@ def _expressions(
     around = scope_of(failed, number.layer, written)
     found: dict[str, int | None] = {}
     for text, node in texts.items():
-        if NOT_WIDTHS.search(text) and not isinstance(node, ast.BinOp):
+        if not isinstance(node, ast.BinOp) and NOT_WIDTHS.search(text) and not is_width_name(text.rpartition(".")[2]):
             continue
         value = value_of(failed, node, around)
         if type(value) is int and value > 0:

@@ -12,10 +12,11 @@ from convlint.source_text import edits
 from convlint.static import Project
 from tests.latent.planted import Planted, refused
 from tests.latent.planted_builders import BUILDERS
+from tests.latent.planted_hidden import HIDDEN
 from tests.latent.planted_joints import JOINTS
 from tests.latent.planted_layers import LAYERS
 
-each_class = pytest.mark.parametrize("planted", [*LAYERS, *JOINTS, *BUILDERS], ids=repr)
+each_class = pytest.mark.parametrize("planted", [*LAYERS, *JOINTS, *BUILDERS, *HIDDEN], ids=repr)
 
 
 def findings(folder: Path, source: str) -> list[Finding]:

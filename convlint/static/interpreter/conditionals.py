@@ -54,16 +54,21 @@ def _both_branches(interpreter: Interpreter, node: ast.If, scope: Scope) -> Bloc
     places = _places(interpreter, node, scope)
     before = [owner.get(name, UNBOUND) for owner, name in places]
     ends: list[list[Outcome]] = []
+    errors: list[list[Step]] = []
     for branch in (node.body, node.orelse):
+        start = len(interpreter.execution.steps)
         for (owner, name), value in zip(places, before, strict=True):
             _rebind(owner, name, value)
         with interpreter.execution.hypothetical():
             execute_block(interpreter, branch, scope)
             ends.append([outcome(interpreter, owner.get(name, UNBOUND)) for owner, name in places])
+            errors.append([s for s in interpreter.execution.steps[start:] if s.error and not s.hypothetical])
         forget(interpreter, branch, scope, node)
     unknown = unknown_from(node, scope)
     for (owner, name), first, second in zip(places, *ends, strict=True):
         _rebind(owner, name, joined_values(interpreter, first, second, unknown))
+    if all(errors):  # one of the branches is taken
+        errors[0][0].hypothetical = False
     return None
 
 

@@ -1,0 +1,104 @@
+"""Classes whose mistake something else hides: an option among many, another failure, code that is hard to follow."""
+
+from __future__ import annotations
+
+from tests.latent.planted import Planted
+
+HIDDEN = (
+    Planted(
+        "a class that logs its name",
+        """
+def log_once(obj):
+    name = f"{obj.__module__}.{obj.__class__.__name__}"
+    if not name.startswith("torch"):
+        torch._C._log_api_usage_once(name)
+
+
+class Gate(nn.Module):
+    def __init__(self, channels: int, squeeze: int, activation=nn.ReLU):
+        super().__init__()
+        log_once(self)
+        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.fc1 = nn.Conv2d(channels, {{squeeze|channels}}, 1)
+        self.fc2 = nn.Conv2d(squeeze, channels, 1)
+        self.activation = activation()
+
+    def forward(self, x):
+        return x * torch.sigmoid(self.fc2(self.activation(self.fc1(self.pool(x)))))
+""",
+        ("Gate(8, 2)", (2, 8, 4, 4)),
+        ("Gate(8, 8)", (2, 8, 4, 4)),
+    ),
+    Planted(
+        "a width that may be a list",
+        """
+from typing import List, Union
+
+
+class Fusion(nn.Module):
+    def __init__(self, in_chs: Union[int, List[int]], out_chs: int):
+        super().__init__()
+        self.in_channels = sum(in_chs) if isinstance(in_chs, (list, tuple)) else in_chs
+        self.out_channels = out_chs
+        self.mix = nn.Conv2d(self.in_channels, self.out_channels, 1)
+        self.norm = nn.BatchNorm2d({{self.out_channels|in_chs}})
+
+    def forward(self, x):
+        return self.norm(self.mix(x))
+""",
+        ("Fusion(8, 4)", (2, 8, 4, 4)),
+        ("Fusion(4, 4)", (2, 4, 4, 4)),
+    ),
+    Planted(
+        "a norm of the width of a head",
+        """
+class Heads(nn.Module):
+    def __init__(self, dim: int, num_heads: int = 2):
+        super().__init__()
+        self.num_heads = num_heads
+        self.head_dim = dim // num_heads // 2
+        self.qkv = nn.Linear(dim, 3 * dim)
+        self.norm = nn.LayerNorm({{2 * self.head_dim|dim}})
+        self.proj = nn.Linear(dim, dim)
+
+    def forward(self, x):
+        batch, count, width = x.shape
+        v = self.qkv(x).chunk(3, dim=-1)[2]
+        v = self.norm(v.reshape(batch, count, self.num_heads, 2 * self.head_dim))
+        return self.proj(v.reshape(batch, count, width))
+""",
+        ("Heads(8)", (2, 5, 8)),
+        ("Heads(16, 4)", (2, 5, 16)),
+    ),
+    Planted(
+        "queries and keys in attention that may be fused",
+        """
+class Attention(nn.Module):
+    def __init__(self, dim: int, dim_out: int, num_heads: int = 4, key_dim: int = 16):
+        super().__init__()
+        self.num_heads = num_heads
+        self.key_dim = key_dim
+        self.is_fused = hasattr(torch.nn.functional, "scaled_dot_product_attention") and is_fast()
+        self.query = nn.Linear(dim, num_heads * key_dim)
+        self.key = nn.Linear(dim, {{key_dim|dim}})
+        self.value = nn.Linear(dim, key_dim)
+        self.proj = nn.Linear(num_heads * key_dim, dim_out)
+
+    def forward(self, x):
+        batch, count, _ = x.shape
+        q = self.query(x).reshape(batch, count, self.num_heads, self.key_dim).transpose(1, 2)
+        k, v = self.key(x).unsqueeze(1), self.value(x).unsqueeze(1)
+        if self.is_fused:
+            y = nn.functional.scaled_dot_product_attention(q, k, v)
+        else:
+            y = (q @ k.transpose(-2, -1)).softmax(dim=-1) @ v
+        return self.proj(y.transpose(1, 2).reshape(batch, count, -1))
+
+
+def is_fast():
+    return torch.backends.cpu.get_cpu_capability() != "DEFAULT"
+""",
+        ("Attention(32, 8)", (2, 5, 32)),
+        ("Attention(16, 8)", (2, 5, 16)),
+    ),
+)
