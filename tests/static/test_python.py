@@ -99,7 +99,10 @@ NUMBERS = {
     "a function that calls itself": "def f(a): return 1 if a == 0 else 1 + f(a - 1)\nn = f(<2|3>)",
     "a lambda": "n = (lambda a, *, b=1: a + b)(<2|3>)",
     "partial": "from functools import partial\nn = partial(max, 1)(<3|4>)",
-    "partial of partial": "from functools import partial\nn = partial(partial(max, 1), 2)\nn = 3 if n.func is <max|min> and n.args == (1, 2) else 4",
+    "partial of partial": (
+        "from functools import partial\nn = partial(partial(max, 1), 2)\n"
+        "n = 3 if n.func is <max|min> and n.args == (1, 2) else 4"
+    ),
     "a guard that raises": "def f(a):\n    if a > 3: raise ValueError\n    return a + <0|1>\nn = f(3)",
     "try": "try: n = <3|4>\nexcept ValueError: n = 9\nfinally: m = 1",
     "with": "with torch.no_grad(): n = <3|4>",
