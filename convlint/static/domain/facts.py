@@ -15,6 +15,8 @@ from convlint.symbolic import Atom, Dim, Symbol
 _LONGEST_TRIED = 6  # items of a list
 FRESH = -2  # the scope of symbols that stand for unknown numbers, such as the height of an input
 
+INDEX = "index"  # the name of an unknown number that may be 0
+
 Pair = tuple[Num, Num]  # two numbers that are, or must be, equal
 
 
@@ -177,7 +179,7 @@ class Knowledge:
             return False
         if atom in self.defaults:
             return self.defaults[atom] > 0
-        return atom.scope == FRESH or atom in self.widths
+        return (atom.scope == FRESH and not atom.name.startswith(f"{INDEX} ")) or atom in self.widths
 
     # --- defaults
 

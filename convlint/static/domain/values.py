@@ -154,6 +154,13 @@ class Sizes:
     start: int = 0
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Repeated:
+    """An iterable of unknown length whose items are alike, such as the numbers below a size of the input."""
+
+    item: Value
+
+
 @dataclass(slots=True, eq=False)
 class Vector:
     """A one-dimensional array of numpy: arithmetic acts on its items."""

@@ -14,6 +14,7 @@ from convlint.static.interpreter.dispatch import ExpressionHandler, evaluate
 from convlint.static.interpreter.loops import Progress
 from convlint.static.interpreter.operators import is_short_format
 from convlint.static.interpreter.pymodel import containers
+from convlint.static.interpreter.pymodel.any_item import any_item
 from convlint.symbolic import Dim
 
 if TYPE_CHECKING:
@@ -135,7 +136,8 @@ def _loop(
     else:
         items = containers.iterate(interpreter, iterable)
     if items is None or len(items) > LONGEST:
-        assign(interpreter, loop.target, UNKNOWN, scope)
+        item = any_item(interpreter, iterable)
+        assign(interpreter, loop.target, UNKNOWN if item is None else item, scope)
         _loop(interpreter, inner, scope, add, parts)
         return False
     progress = Progress(interpreter)

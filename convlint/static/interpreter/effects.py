@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -20,17 +20,25 @@ if TYPE_CHECKING:
 
 
 def forget(
-    interpreter: Interpreter, statements: Sequence[ast.stmt], scope: Scope, because: ast.stmt, *, key: str = ""
+    interpreter: Interpreter,
+    statements: Sequence[ast.stmt],
+    scope: Scope,
+    because: ast.stmt,
+    *,
+    key: str = "",
+    names: Collection[str] | None = None,
 ) -> None:
     """Make everything unknown that statements may have changed, except items of dicts under the name ``key``.
 
-    ``because`` is the statement with the condition or iterable that is not known.
+    ``because`` is the statement with the condition or iterable that is not known. Of the names that they bind, only
+    ``names`` are forgotten if these are given.
     """
     unknown = unknown_from(because, scope)
     for statement in statements:
         effects = effects_of(statement)
         for name in effects.names:
-            scope.names[name] = unknown
+            if names is None or name in names:
+                scope.names[name] = unknown
         for owner_node, attribute in effects.attributes:
             owner = evaluate(interpreter, owner_node, scope)
             if type(owner) is Instance:

@@ -28,6 +28,8 @@ from convlint.static.interpreter.initialization import is_initialization
 from convlint.static.interpreter.loops import Progress
 from convlint.static.interpreter.operators import operate
 from convlint.static.interpreter.pymodel import containers, module_containers
+from convlint.static.interpreter.pymodel.any_item import any_item
+from convlint.static.interpreter.unknown_loops import Carried
 from convlint.static.program.parse import is_generator
 
 if TYPE_CHECKING:
@@ -152,12 +154,15 @@ def _for(interpreter: Interpreter, node: ast.For | ast.AsyncFor, scope: Scope) -
         return _for_inputs(interpreter, node, iterable, scope)
     items = containers.iterate(interpreter, iterable)
     if items is None or len(items) > ITERATIONS:
-        before = _Layers(interpreter)
-        assign(interpreter, node.target, unknown_from(node.iter, scope, iterable), scope)
+        before, carried = _Layers(interpreter), Carried.before(interpreter, node, scope)
+        item = any_item(interpreter, iterable)
+        assign(interpreter, node.target, unknown_from(node.iter, scope, iterable) if item is None else item, scope)
         end = execute_block(interpreter, node.body, scope)
-        is_value = not before.have_more(interpreter)
-        interpreter.record_gap("loop over an unknown iterable", node.iter, scope, iterable, is_value=is_value)
-        forget(interpreter, [node], scope, node)
+        changed = None if item is None else carried.changed(interpreter, node, scope)
+        if changed is None or changed:
+            is_value = not before.have_more(interpreter)
+            interpreter.record_gap("loop over an unknown iterable", node.iter, scope, iterable, is_value=is_value)
+        forget(interpreter, [node], scope, node, names=changed)
         return end if end not in (None, BREAK, CONTINUE) and not node.orelse else None
     progress = Progress(interpreter)
     for item in items:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from convlint.static.domain.execution import Execution
 from convlint.static.domain.values import Num, Shape
+from convlint.static.torch_shapes.growth import differ_for_all_maps
 from convlint.static.torch_shapes.sizes import is_indefinite
 from convlint.symbolic import Dim
 
@@ -58,7 +59,7 @@ def _common_size(run: Execution, left: Num, right: Num) -> Num | None:
     if equal is False:
         return _common_unequal(run, left, right)
     if is_indefinite(left) or is_indefinite(right):
-        if _differ_for_all_maps(left, right):
+        if differ_for_all_maps(left, right):
             return None
         if is_indefinite(left) and is_indefinite(right):
             return run.fresh("size")
@@ -70,29 +71,12 @@ def _common_size(run: Execution, left: Num, right: Num) -> Num | None:
 def _common_unequal(run: Execution, left: Num, right: Num) -> Num | None:
     if is_never_one(run, left) and is_never_one(run, right):
         return None
+    if is_indefinite(left) and is_indefinite(right) and differ_for_all_maps(left, right):
+        return None
     small, large = (left, right) if is_never_one(run, right) else (right, left)
     if not is_indefinite(small) and is_never_one(run, large):
         run.demand(small, 1)
     return large
-
-
-def _differ_for_all_maps(left: Num, right: Num) -> bool:
-    """Return whether two sizes that depend on one size of the input differ, and are not 1, whenever that is large.
-
-    For example ``H`` and ``(H + 1) // 2``, which are equal for a single pixel alone. 512 sizes in a row have every
-    remainder that the strides of a network leave.
-    """
-    if type(left) is not Dim or type(right) is not Dim or left.is_unknown or right.is_unknown:
-        return False
-    symbols = {*left.symbols(), *right.symbols()}
-    symbol = next(iter(symbols))
-    if len(symbols) > 1 or symbol.opaque:
-        return False
-    pairs = ((left.evaluate({symbol: n}), right.evaluate({symbol: n})) for n in range(*_LARGE))
-    return all(one != other and min(one, other) > 1 for one, other in pairs)
-
-
-_LARGE = (1024, 1536)
 
 
 def is_never_one(run: Execution, size: Num) -> bool:

@@ -73,19 +73,23 @@ def _cat(run: Execution, tensors: Value, dim: Value, axis: Value) -> Value:
     return result
 
 
-def _with_unknown(run: Execution, values: Value, dim: Value) -> Value:
-    """Return a concatenation of which a part is unknown: its other sizes are known."""
+def _with_unknown(run: Execution, values: Value, dim: Value, *, is_new: bool = False) -> Value:
+    """Return a concatenation, or stack with a new dimension, of which a part is unknown: its other sizes are known."""
     parts = [v for v in values if type(v) is Tensor] if is_sequence(values) else []
     shapes = [shape for part in parts if (shape := shape_of(run, part)) is not None]
-    position = position_of(dim, len(shapes[0])) if shapes else None
+    position = position_of(dim, len(shapes[0]) + is_new) if shapes else None
     if position is None:
         return unknown_result(run, values)
-    return run.emit("unseen", parts, [replaced(shapes[0], position, run.fresh("size"))])[0]
+    first, size = shapes[0], run.fresh("size")
+    shape = (*first[:position], size, *first[position:]) if is_new else replaced(first, position, size)
+    return run.emit("unseen", parts, [shape], {"known": True} if is_new else {})[0]
 
 
 @operation("stack", signature="tensors, dim=0, *, axis=None, out=None")
 def _stack(run: Execution, tensors: Value, dim: Value, axis: Value) -> Value:
     parts = _parts(tensors)
+    if parts is None:
+        return _with_unknown(run, tensors, dim if axis is None else axis, is_new=True)
     if not parts:
         return unknown_result(run, tensors)
     attrs = {"dim": dim if axis is None else axis}

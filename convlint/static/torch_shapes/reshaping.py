@@ -9,6 +9,7 @@ from convlint.static.domain.execution import Execution
 from convlint.static.domain.objects import Instance
 from convlint.static.domain.values import UNKNOWN, Library, Num, Shape, Tensor, Value
 from convlint.static.torch_shapes.arguments import fresh_sizes, frozen, is_sequence, size_list, unknown_result
+from convlint.static.torch_shapes.growth import differ_by_a_factor
 from convlint.static.torch_shapes.registry import both, functional_layer, layer, operation
 from convlint.static.torch_shapes.sizes import (
     any_below,
@@ -95,7 +96,8 @@ def _fill_hole(run: Execution, shape: Shape, result: list[Num], holes: list[int]
     old, new = _without_common(shape, [s for at, s in enumerate(result) if at not in holes])
     elements, wanted = product(old), product(new)
     if not holes:
-        return None if run.demand(elements, wanted) else _size_error(shape, result)
+        is_possible = not _never_fits(run, elements, wanted) and run.demand(elements, wanted)
+        return None if is_possible else _size_error(shape, result)
     hole = holes[0]
     if type(elements) is int and type(wanted) is int:
         if wanted == 0 or elements % wanted:
@@ -112,6 +114,11 @@ def _fill_hole(run: Execution, shape: Shape, result: list[Num], holes: list[int]
         run.demand(remainder(elements, wanted), 0)
     result[hole] = divided(run.reduced(elements), run.reduced(wanted))
     return None
+
+
+def _never_fits(run: Execution, elements: Num, wanted: Num) -> bool:
+    """Return whether maps of any size have other numbers of elements than a view of them."""
+    return run.equal(elements, wanted) is None and differ_by_a_factor(run.reduced(elements), run.reduced(wanted))
 
 
 def _mixes_samples(shape: Shape, left: Sequence[Num], wanted: Num) -> bool:

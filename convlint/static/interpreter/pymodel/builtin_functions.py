@@ -18,6 +18,7 @@ from convlint.static.domain.values import (
     Library,
     OpenFile,
     Real,
+    Repeated,
     Tensor,
     Unknown,
     Value,
@@ -28,7 +29,7 @@ from convlint.static.domain.values import (
 from convlint.static.interpreter import input_mappings, libraries, parameter_lists, records, special_methods, truth
 from convlint.static.interpreter.call import Call
 from convlint.static.interpreter.operators import operate
-from convlint.static.interpreter.pymodel import containers, introspection, lookup, native, tensor_shape
+from convlint.static.interpreter.pymodel import any_item, containers, introspection, lookup, native, tensor_shape
 from convlint.static.interpreter.pymodel.native import NativeFunction, concrete, counted, real_value, whole_value
 from convlint.symbolic import Dim
 
@@ -67,12 +68,16 @@ def _filter(call: Call) -> Value:
 
 
 def _range(call: Call) -> Value:
+    if (numbers := any_item.numbers_below(call.interpreter, call.args)) is not None:
+        return numbers
     result = range(*[counted(call.interpreter, value) for value in call.args])
     len(result)  # raises OverflowError where no list could be as long
     return result
 
 
 def _enumerate(call: Call) -> Value:
+    if (numbered := any_item.numbered(call.interpreter, call.args[0])) is not None:
+        return numbered
     items = _items(call)
     more = has_more(call.args[0])
     pairs = enumerate(items, concrete(call.interpreter, call.argument(1, "start", 0)))
@@ -279,7 +284,7 @@ FUNCTIONS: dict[str, NativeFunction] = {
     "map": _map,
     "list": lambda call: _items(call) if call.args else [],
     "tuple": _tuple,
-    "reversed": lambda call: _items(call)[::-1],
+    "reversed": lambda call: call.args[0] if type(call.args[0]) is Repeated else _items(call)[::-1],
     "sorted": _sorted,
     **dict.fromkeys(("set", "frozenset"), _set),
     "dict": _dict,
