@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from operator import attrgetter
 from reprlib import recursive_repr
+from types import MemberDescriptorType
 from typing import Any, TypeVar, dataclass_transform, overload
 
 T = TypeVar("T")
@@ -179,7 +180,12 @@ def _initializer(cls: type[Any], fields: Mapping[str, Field], frozen: bool) -> A
             continue
         if each.init:
             parameters.append(name + default)
-        body.append(f"__set(__self, {name!r}, {value})" if frozen else f"__self.{name} = {value}")
+        slot = getattr(cls, name, None) if frozen else None
+        if type(slot) is MemberDescriptorType:  # faster than a look-up of the name
+            names[f"__set_{name}"] = slot.__set__
+            body.append(f"__set_{name}(__self, {value})")
+        else:
+            body.append(f"__set(__self, {name!r}, {value})" if frozen else f"__self.{name} = {value}")
     if hasattr(cls, "__post_init__"):
         body.append("__self.__post_init__()")
     text = f"def __init__({', '.join(['__self', *parameters])}):\n " + "\n ".join(body or ["pass"])

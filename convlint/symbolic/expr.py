@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache, partial
+from operator import itemgetter
 from typing import Any
 
 from convlint.support.dataclass import dataclass, field
@@ -31,6 +32,7 @@ class Symbol:
     scope: int = 0
     opaque: bool = False
     key: str = field(init=False, compare=False, repr=False)
+    size: int = field(init=False, compare=False, repr=False, default=1)
 
     def __post_init__(self) -> None:
         key = f"{self.name} {self.scope}{'!' if self.opaque else ''}"
@@ -38,10 +40,6 @@ class Symbol:
 
     def __hash__(self) -> int:
         return hash(self.key)
-
-    @property
-    def size(self) -> int:
-        return 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,18 +155,32 @@ class Dim:
         return text(self)
 
     def substitute(self, values: Mapping[Atom, Dim]) -> Dim:
-        """Replace atoms, once: replacements are not searched again."""
+        """Replace atoms, once: replacements are not searched again. Returns ``self`` if it contains none of them."""
         if self.terms is None:
             return UNKNOWN
-        result = ZERO
+        total: dict[Monomial, int] = {}
+        is_same = True
         for monomial, coefficient in self.terms:
-            term = constant(coefficient)
+            kept: list[tuple[Atom, int]] = []
+            term: Dim | None = None  # the product of what replaces atoms
             for atom, power in monomial:
                 base = _replaced(atom, values)
+                if base is None:
+                    kept.append((atom, power))
+                    continue
                 for _ in range(power):
-                    term = term * base
-            result = result + term
-        return result
+                    term = base if term is None else term * base
+            if term is None:
+                total[monomial] = total.get(monomial, 0) + coefficient
+                continue
+            is_same = False
+            if term.terms is None:
+                return UNKNOWN
+            rest = tuple(kept)
+            for part, factor in term.terms:
+                product = times(part, rest)
+                total[product] = total.get(product, 0) + factor * coefficient
+        return self if is_same else _make(total)
 
     def evaluate(self, values: Mapping[Symbol, int]) -> int:
         """Compute the value for given values of the symbols.
@@ -249,12 +261,18 @@ def apply(name: str, *args: Dim | int) -> Dim:
 
 def _make(terms: Mapping[Monomial, int]) -> Dim:
     kept = [(key_of(monomial), monomial, factor) for monomial, factor in terms.items() if factor]
-    kept.sort(key=lambda item: item[0])
-    size = sum(1 + sum(atom.size * power for atom, power in monomial) for _, monomial, _ in kept)
-    if size > MAX_SIZE or any(abs(factor) > MAX_COEFFICIENT for *_, factor in kept):
+    if len(kept) > 1:
+        kept.sort(key=itemgetter(0))
+    size = len(kept)
+    for _, monomial, factor in kept:
+        for atom, power in monomial:
+            size += atom.size * power
+        if abs(factor) > MAX_COEFFICIENT:
+            return UNKNOWN
+    if size > MAX_SIZE:
         return UNKNOWN
-    key = "+".join(f"{factor}*{text}" for text, _, factor in kept)
-    return Dim(tuple((monomial, factor) for _, monomial, factor in kept), key, size)
+    key = "+".join([f"{factor}*{text}" for text, _, factor in kept])
+    return Dim(tuple([(monomial, factor) for _, monomial, factor in kept]), key, size)
 
 
 def _atom(atom: Atom) -> Dim:
@@ -403,12 +421,15 @@ def only_atom(dim: Dim) -> Atom | None:
     return None
 
 
-def _replaced(atom: Atom, values: Mapping[Atom, Dim]) -> Dim:
-    if atom in values:
-        return values[atom]
-    if isinstance(atom, Symbol):
-        return _atom(atom)
-    return applied(atom.op, tuple(arg.substitute(values) for arg in atom.args))
+def _replaced(atom: Atom, values: Mapping[Atom, Dim]) -> Dim | None:
+    """Return what replaces an atom; None if nothing in it is replaced."""
+    replaced = values.get(atom)
+    if replaced is not None or isinstance(atom, Symbol):
+        return replaced
+    args = tuple([arg.substitute(values) for arg in atom.args])
+    if all(new is old for new, old in zip(args, atom.args, strict=True)):
+        return None
+    return applied(atom.op, args)
 
 
 def applied(op: str, args: tuple[Dim, ...]) -> Dim:

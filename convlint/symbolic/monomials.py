@@ -21,11 +21,13 @@ Powers = tuple[tuple[A, int], ...]  # atoms with their powers, sorted by key; ()
 
 def key_of(monomial: Powers[Keyed]) -> str:
     """The text by which monomials are sorted and compared."""
-    return "*".join(f"{atom.key}^{power}" for atom, power in monomial)
+    return "*".join([f"{atom.key}^{power}" for atom, power in monomial])
 
 
 def times(left: Powers[A], right: Powers[A]) -> Powers[A]:
     """The product of two monomials."""
+    if not left or not right:
+        return left or right
     powers = dict(left)
     for atom, power in right:
         powers[atom] = powers.get(atom, 0) + power

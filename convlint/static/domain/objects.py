@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from convlint.ir import Site
 from convlint.static.domain.values import UNKNOWN, Tensor, Value
-from convlint.support.dataclass import dataclass, field, replace
+from convlint.support.dataclass import dataclass, field
 
 if TYPE_CHECKING:
     from convlint.static.program.source_module import SourceModule
@@ -74,7 +74,9 @@ class Scope:
 
     def as_now(self) -> Scope:
         """The scope with the values that its names have now: a loop gives them others."""
-        return replace(self, names=dict(self.names))
+        return Scope(
+            self.module, self.outer, self.qualname, dict(self.names), self.function, self.skipped, self.called_from
+        )
 
 
 @dataclass(slots=True, eq=False, repr=False)

@@ -8,7 +8,7 @@ from typing import Any
 from convlint.static.domain.objects import Function
 from convlint.static.domain.values import UNKNOWN, Value
 from convlint.static.interpreter.call import Call
-from convlint.static.program.parse import cached, positional
+from convlint.static.program.parse import positional
 
 _UNKNOWN_KEY: Any = UNKNOWN  # stands for keyword arguments whose names are not known
 
@@ -17,7 +17,10 @@ def bind(function: Function, call: Call) -> dict[str, Value] | None:
     """Return the values of the parameters by name; None if the arguments do not fit."""
     args, open_ended = call.args, call.open_ended
     parameters = function.node.args
-    by_position, by_name = cached(parameters, "parameter_names", lambda: _names(parameters))
+    known = parameters.__dict__.get("parameter_names")  # as parse.cached, without a call
+    if known is None:
+        known = parameters.__dict__["parameter_names"] = _names(parameters)
+    by_position, by_name = known
     names: dict[str, Value] = dict(zip(by_position, args, strict=False))
     rest: dict[str, Value] = dict(call.kwargs)
     if parameters.vararg is not None:
@@ -37,7 +40,7 @@ def bind(function: Function, call: Call) -> dict[str, Value] | None:
         if open_ended:
             rest[_UNKNOWN_KEY] = UNKNOWN
         names[parameters.kwarg.arg] = rest
-    elif any(name is not _UNKNOWN_KEY for name in rest):
+    elif rest and any(name is not _UNKNOWN_KEY for name in rest):
         return None
     return names
 

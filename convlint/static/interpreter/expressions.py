@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-from functools import partial
 from typing import TYPE_CHECKING
 
 from convlint.static.domain.execution import Raised
@@ -42,7 +41,6 @@ from convlint.static.interpreter.dispatch import EXPRESSIONS, ExpressionHandler,
 from convlint.static.interpreter.joining import joined_values, outcome
 from convlint.static.interpreter.operators import compare, operate
 from convlint.static.interpreter.pymodel import containers, lookup, tensor_shape
-from convlint.static.program.parse import cached
 from convlint.static.torch_shapes import Operation, index, method
 from convlint.symbolic import Dim
 
@@ -194,7 +192,10 @@ def _conditional(interpreter: Interpreter, node: ast.IfExp, scope: Scope) -> Val
 
 def _call(interpreter: Interpreter, node: ast.Call, scope: Scope) -> Value:
     callee = EXPRESSIONS[type(node.func)](interpreter, node.func, scope)
-    if cached(node, "unpacks", partial(_unpacks, node)):
+    unpacks = node.__dict__.get("unpacks")  # as parse.cached, without a call
+    if unpacks is None:
+        unpacks = node.__dict__["unpacks"] = _unpacks(node)
+    if unpacks:
         call = _unpacked(interpreter, callee, node, scope)
         value = interpreter.call(callee, call)
         if type(value) is Unknown and value.node is None:

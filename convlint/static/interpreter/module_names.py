@@ -23,10 +23,11 @@ def value_of(interpreter: Interpreter, module: SourceModule, name: str) -> Value
     """Return the value of a name at the top level of a module; UNKNOWN if it cannot be determined."""
     if name in module.values:
         return module.values[name]
+    if name not in module.bindings:
+        known = None if module.stars else builtin_functions.NAMES.get(name)
+        return _from_star(interpreter, module, name) if known is None else known
     if name in module.pending:
         return UNKNOWN
-    if name not in module.bindings:
-        return _from_star(interpreter, module, name)
     module.pending.add(name)
     scope = Scope(module, None, "", module.values)
     frames, interpreter.frames = interpreter.frames, []
