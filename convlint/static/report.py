@@ -19,6 +19,7 @@ from convlint.static.domain.values import Num, symbols_of
 from convlint.static.exploration.branch_conditions import branch_conditions, has_defaults
 from convlint.static.exploration.entry_points import PARAMETERS, EntryPoint, ExecutionPath
 from convlint.static.exploration.explore import Exploration, contracts
+from convlint.static.library_models import without_advice_on_models
 from convlint.static.prefilter import Evidence, candidates
 from convlint.static.program.project import Project
 from convlint.support.dataclass import replace
@@ -186,7 +187,7 @@ def _findings_of(project: Project, path: ExecutionPath, rules: Sequence[Rule]) -
     graph = without_consequences(build_graph(path, rules, project.texts))
     found = [f for rule in rules if "source" in rule.decided_by for f in rule.check(graph)]
     placed: list[Finding] = []
-    for finding in without_explained(found):
+    for finding in without_explained(without_advice_on_models(path, found)):
         if _family(finding) != "invalid":
             literal = rule(finding.code).literal_numbers_only
             if not literal or _has_literal_numbers(path, graph, finding):

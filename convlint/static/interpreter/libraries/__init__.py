@@ -35,12 +35,20 @@ FOLLOWED = {
     **dict.fromkeys(("transformers.configuration_utils", "transformers.modeling_utils"), "transformers"),
     **dict.fromkeys(("mmengine", "mmengine.config", "mmengine.model", "mmengine.registry"), "mmengine"),
     **dict.fromkeys(("mmcv", "mmcv.runner", "mmcv.utils", "mmcv.runner.base_module"), "mmengine"),
-    **dict.fromkeys(("mmcv.cnn", "mmcv.cnn.bricks"), "mmcv_cnn"),
+    **dict.fromkeys(
+        ("mmcv_cnn", "mmcv.cnn", "mmcv.cnn.bricks", "mmcv.cnn.bricks.drop", "mmcv.cnn.bricks.registry"), "mmcv_cnn"
+    ),
     "einops.layers.torch": "einops_layers",
+    **dict.fromkeys((f"torchvision.models{part}" for part in ("", ".resnet", ".vgg")), "torchvision_models"),
+    **dict.fromkeys((f"torchvision.ops{part}" for part in ("", ".misc", ".deform_conv")), "torchvision_ops"),
+    **dict.fromkeys(("timm.layers", "timm.models.layers", "timm.layers.drop", "timm.layers.helpers"), "timm_layers"),
     **dict.fromkeys(("hydra", "hydra.utils"), "hydra"),
     **dict.fromkeys(("packaging.version", "distutils.version", "pkg_resources"), "versions"),
 }
 """The text in ``followed`` that stands for a module of a library."""
+
+MODELS = frozenset({"torchvision_models"})
+"""The texts of whole models: what is said about their layers is not for those who use them."""
 
 DECORATING = ("hydra",)
 """The libraries whose decorators change what a function takes."""

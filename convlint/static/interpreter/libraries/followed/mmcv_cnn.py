@@ -1,4 +1,6 @@
-# mmcv.cnn: a convolution with norm and activation, and layers by the name of their type.
+# mmcv.cnn: a convolution with norm and activation, and layers by the name of their type. A configuration that a caller
+# passes and that is not known is the one that mmcv has as its default.
+import torch
 from torch import nn
 
 _CONVS = {"Conv": nn.Conv2d, "Conv1d": nn.Conv1d, "Conv2d": nn.Conv2d, "Conv3d": nn.Conv3d}
@@ -25,13 +27,13 @@ _ACTIVATIONS = {
 
 
 def build_conv_layer(cfg, *args, **kwargs):
-    options = dict(type="Conv2d") if cfg is None else dict(cfg)
+    options = dict(cfg) if isinstance(cfg, dict) else dict(type="Conv2d")
     kind = options.pop("type")
     return _CONVS[kind](*args, **kwargs, **options)
 
 
 def build_norm_layer(cfg, num_features, postfix=""):
-    options = dict(cfg)
+    options = dict(cfg) if isinstance(cfg, dict) else dict(type="BN")
     kind = options.pop("type")
     options.pop("requires_grad", None)
     name = "bn" + str(postfix)
@@ -43,7 +45,7 @@ def build_norm_layer(cfg, num_features, postfix=""):
 
 
 def build_activation_layer(cfg):
-    options = dict(cfg)
+    options = dict(cfg) if isinstance(cfg, dict) else dict(type="ReLU")
     kind = options.pop("type")
     return _ACTIVATIONS[kind]()
 
@@ -69,8 +71,10 @@ class ConvModule(nn.Module):
     ):
         super().__init__()
         self.order = order
+        self.with_norm = isinstance(norm_cfg, dict)
+        self.with_activation = isinstance(act_cfg, dict)
         if bias == "auto":
-            bias = norm_cfg is None
+            bias = not self.with_norm
         self.conv = build_conv_layer(
             conv_cfg,
             in_channels,
@@ -83,10 +87,14 @@ class ConvModule(nn.Module):
             bias=bias,
         )
         self.bn = None
-        if norm_cfg is not None:
+        if self.with_norm:
             is_before = order.index("norm") < order.index("conv")
             self.bn = build_norm_layer(norm_cfg, in_channels if is_before else out_channels)[1]
-        self.activate = None if act_cfg is None else build_activation_layer(act_cfg)
+        self.activate = build_activation_layer(act_cfg) if self.with_activation else None
+
+    @property
+    def norm(self):
+        return self.bn
 
     def forward(self, x, activate=True, norm=True):
         for layer in self.order:
@@ -110,6 +118,11 @@ class DepthwiseSeparableConvModule(nn.Module):
         dilation=1,
         norm_cfg=None,
         act_cfg=dict(type="ReLU"),
+        dw_norm_cfg="default",
+        dw_act_cfg="default",
+        pw_norm_cfg="default",
+        pw_act_cfg="default",
+        **kwargs,
     ):
         super().__init__()
         self.depthwise_conv = ConvModule(
@@ -120,10 +133,69 @@ class DepthwiseSeparableConvModule(nn.Module):
             padding,
             dilation,
             in_channels,
-            norm_cfg=norm_cfg,
-            act_cfg=act_cfg,
+            norm_cfg=norm_cfg if dw_norm_cfg == "default" else dw_norm_cfg,
+            act_cfg=act_cfg if dw_act_cfg == "default" else dw_act_cfg,
+            **kwargs,
         )
-        self.pointwise_conv = ConvModule(in_channels, out_channels, 1, norm_cfg=norm_cfg, act_cfg=act_cfg)
+        self.pointwise_conv = ConvModule(
+            in_channels,
+            out_channels,
+            1,
+            norm_cfg=norm_cfg if pw_norm_cfg == "default" else pw_norm_cfg,
+            act_cfg=act_cfg if pw_act_cfg == "default" else pw_act_cfg,
+            **kwargs,
+        )
 
     def forward(self, x):
         return self.pointwise_conv(self.depthwise_conv(x))
+
+
+class Scale(nn.Module):
+    def __init__(self, scale=1.0):
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(()))
+
+    def forward(self, x):
+        return x * self.scale
+
+
+class DropPath(nn.Module):
+    def __init__(self, drop_prob=0.1):
+        super().__init__()
+
+    def forward(self, x):
+        return x
+
+
+def build_dropout(cfg, default_args=None):
+    return DropPath()
+
+
+def build_padding_layer(cfg, padding):
+    paddings = {"zero": nn.ZeroPad2d, "reflect": nn.ReflectionPad2d, "replicate": nn.ReplicationPad2d}
+    return paddings[cfg["type"]](padding)
+
+
+def build_upsample_layer(cfg, *args, **kwargs):
+    options = {**cfg, **kwargs}
+    kind = options.pop("type")
+    if kind == "deconv":
+        return nn.ConvTranspose2d(*args, **options)
+    if kind in ("nearest", "bilinear"):
+        return nn.Upsample(scale_factor=options.get("scale_factor"), mode=kind)
+    return PixelShufflePack(*args, **options)
+
+
+class PixelShufflePack(nn.Module):
+    def __init__(self, in_channels, out_channels, scale_factor, upsample_kernel):
+        super().__init__()
+        self.upsample_conv = nn.Conv2d(
+            in_channels, out_channels * scale_factor * scale_factor, upsample_kernel, padding=(upsample_kernel - 1) // 2
+        )
+        self.scale_factor = scale_factor
+
+    def forward(self, x):
+        return nn.functional.pixel_shuffle(self.upsample_conv(x), self.scale_factor)
+
+
+LAYERS = {**_CONVS, **_NORMS, **_ACTIVATIONS, "GN": nn.GroupNorm, "LN": nn.LayerNorm, "DropPath": DropPath}

@@ -2,6 +2,7 @@
 from torch import nn
 
 from attribute_dict import AttributeDict
+from mmcv_cnn import LAYERS
 
 
 class ConfigDict(AttributeDict):
@@ -16,8 +17,8 @@ class Config(ConfigDict):
 
 
 class Registry:
-    def __init__(self, name=None, build_func=None, parent=None, scope=None, locations=()):
-        self._module_dict = {}
+    def __init__(self, name=None, build_func=None, parent=None, scope=None, locations=(), content=None):
+        self._module_dict = dict(content or {})
         self._parent = parent
         self._build = build_func
 
@@ -63,7 +64,7 @@ def build_from_cfg(cfg, registry, default_args=None):
 
 
 build_model_from_cfg = build_from_cfg
-MODELS = Registry("model")
+MODELS = Registry("model", content=LAYERS)
 
 
 class BaseModule(nn.Module):
