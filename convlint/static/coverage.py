@@ -46,15 +46,25 @@ def covered(explorations: Sequence[Exploration]) -> Iterator[Coverage]:
 
 
 def _built(explorations: Sequence[Exploration]) -> dict[Class, list[tuple[ExecutionPath, Instance]]]:
-    """Return objects of the classes that executions built, a few of each."""
+    """Return objects of the classes that executions built, a few of each.
+
+    One of a class that only builds more than its base is an object of the base as well.
+    """
     found: dict[Class, list[tuple[ExecutionPath, Instance]]] = {}
     for exploration in explorations:
         for path in exploration.paths:
             for instance in path.interpreter.creators:
-                objects = found.setdefault(instance.cls, [])
-                if len(objects) < _MOST_OBJECTS and instance.cls.node is not None and instance is not path.instance:
-                    objects.append((path, instance))
+                for cls in instance.cls.mro:
+                    objects = found.setdefault(cls, [])
+                    is_its_own = instance is path.instance and cls is instance.cls
+                    if len(objects) < _MOST_OBJECTS and not is_its_own and _has_forward_of(instance, cls):
+                        objects.append((path, instance))
     return found
+
+
+def _has_forward_of(instance: Instance, cls: Class) -> bool:
+    """Return whether an object of a class of the program, or of one derived from it, has the forward of that class."""
+    return cls.node is not None and cls.lookup("forward") is instance.cls.lookup("forward")
 
 
 def _best(
@@ -73,7 +83,12 @@ def _rank(coverage: Coverage) -> tuple[bool, float, int]:
 def of(entry: EntryPoint, path: ExecutionPath, root: Value, calls: Calls) -> Coverage | None:
     """Return how far one execution followed a module ``root``; None if it has no layers."""
     modules = _modules(root) if type(root) is Instance else Counter()
-    gaps = [gap for gap in ends(path) if gap.owner is None or root is path.instance or gap.owner in modules]
+    known, called = calls
+    gaps = [
+        gap
+        for gap in ends(path)
+        if gap.owner is None or gap.owner in modules or (root is path.instance and not _is_dropped(gap.owner, called))
+    ]
     if path.raised is not None:
         gaps.append(path.raised)
     layers = {layer: count for layer, count in modules.items() if layer.kind in WITH_PARAMETERS}
@@ -81,7 +96,6 @@ def of(entry: EntryPoint, path: ExecutionPath, root: Value, calls: Calls) -> Cov
     is_built = type(root) is Instance and root.kind is not None
     if not layers and not unknown and is_built:
         return None
-    known, called = calls
     missed = [
         layer
         for layer in layers
@@ -94,6 +108,11 @@ def of(entry: EntryPoint, path: ExecutionPath, root: Value, calls: Calls) -> Cov
     name, target = (entry.value.qualname, None) if is_class else (None, entry.name)
     stopped = tuple(_stopped(gaps)) or tuple(_at_layers(missed))[:1]
     return Coverage(entry.module.path, line, name, target, total, followed, stopped)
+
+
+def _is_dropped(owner: Instance, called: set[Instance | None]) -> bool:
+    """Return whether a layer that is not part of a model was never called either: the model dropped it."""
+    return owner.kind in WITH_PARAMETERS and owner not in called
 
 
 def ends(path: ExecutionPath) -> Iterator[Gap]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from convlint.ir import Finding
 from convlint.static.exploration.entry_points import ExecutionPath
-from convlint.static.interpreter.libraries import MODELS
+from convlint.static.interpreter import MODELS
 
 
 def without_advice_on_models(path: ExecutionPath, findings: Sequence[Finding]) -> Sequence[Finding]:

@@ -43,7 +43,8 @@ def argument_variants(entry_point: EntryPoint) -> list[dict[str, Value]]:
                 variants += [{name: word} for word in tested[name] if word != default]
             else:
                 variants.append({name: symbolic.symbol(name, PARAMETERS)})
-    variants += [{name: value} for name, values in selectors.items() for value in values]
+    first = {name: values[0] for name, values in selectors.items()}
+    variants += [{**first, name: value} for name, values in selectors.items() for value in values]
     return variants[: (_MOST_SELECTED if selectors else _MOST_VARIANTS) + 1]
 
 

@@ -14,7 +14,8 @@ from convlint.static.domain.execution import Stop
 from convlint.static.domain.objects import Class, Function, Instance, Outside, Scope
 from convlint.static.domain.values import UNKNOWN, InputMapping, Tensor, Value
 from convlint.static.exploration import list_inputs
-from convlint.static.exploration.configurations import configuration
+from convlint.static.exploration.arguments import arguments, is_empty
+from convlint.static.exploration.base_parameters import base_arguments
 from convlint.static.exploration.entry_points import PARAMETERS, EntryPoint, ExecutionPath
 from convlint.static.exploration.optional_inputs import optional
 from convlint.static.exploration.rebuilt_layers import find_rebuilt
@@ -23,7 +24,6 @@ from convlint.static.program.parse import cached, positional, walk
 from convlint.static.program.source_module import bound_names, is_main_guard
 from convlint.static.torch_shapes import LAYERS
 from convlint.support.errors import UsageError
-from convlint.symbolic import Symbol
 
 
 def execute_entry_point(path: ExecutionPath) -> None:
@@ -40,9 +40,11 @@ def _execute_class(path: ExecutionPath) -> None:
     call = _call_of(path, cls.node)
     init = cls.lookup("__init__")
     if type(init) is Function:
-        given = optional(interpreter, init, init.defaults, _is_empty)
-        call.kwargs = _arguments(call, init, given | path.variant, skip=1)
-        call.open_ended = init.node.args.kwarg is not None or init.node.args.vararg is not None
+        given = optional(interpreter, init, init.defaults, is_empty)
+        call.kwargs = arguments(call, init, given | path.variant, skip=1)
+        of_base = base_arguments(cls, init, call, path.variant)
+        call.open_ended = of_base is None and (init.node.args.kwarg is not None or init.node.args.vararg is not None)
+        call.kwargs |= of_base or {}
         if init.node.args.kwarg is not None and init.node.args.vararg is not None and init.owner is cls:
             _pass_on(path.entry_point.value, call)
     elif cls.layer is not None:
@@ -106,7 +108,7 @@ def _forward_on_unknown_inputs(instance: Instance, call: Call) -> None:
         interpreter,
         forward,
         {name: default for name, default in forward.defaults.items() if name not in values},
-        lambda value: value is None or type(value) in (int, float) or _is_empty(value),
+        lambda value: value is None or type(value) in (int, float) or is_empty(value),
     )
     interpreter.call(instance, call.with_args(args, kwargs, open_ended=parameters.vararg is not None))
 
@@ -156,34 +158,7 @@ def optional_tensors(forward: Function) -> list[ast.arg]:
     return list(compress(after, takewhile(bool, may_be)))
 
 
-# --- arguments
-
-
-def _arguments(call: Call, function: Function, variant: dict[str, Value], skip: int = 0) -> dict[str, Value]:
-    """Return a value for every parameter of a function, by name: a symbol for an integer, otherwise the default."""
-    interpreter, parameters = call.interpreter, function.node.args
-    default = {**function.defaults, **{name: value for name, value in variant.items() if "." not in name}}
-    values = dict(default)
-    for parameter in [*positional(parameters)[skip:], *parameters.kwonlyargs]:
-        name = parameter.arg
-        if name not in default:
-            values[name] = configuration(interpreter, function, parameter, call, variant) or _symbol(parameter)
-        elif type(default[name]) is int and name not in variant:
-            values[name] = symbolic.symbol(name, PARAMETERS)
-            interpreter.execution.defaults[Symbol(name, PARAMETERS)] = default[name]
-    return values
-
-
-def _is_empty(value: Value) -> bool:
-    return type(value) in (tuple, list, dict) and not value
-
-
-def _symbol(parameter: ast.arg) -> Value:
-    annotation = "" if parameter.annotation is None else ast.unparse(parameter.annotation)
-    is_dict = annotation.rpartition(".")[2].lower().startswith(("dict[", "mapping["))
-    if not is_dict and any(word in annotation for word in ("str", "Module", "Callable", "Type", "Tensor", "type")):
-        return UNKNOWN
-    return symbolic.symbol(parameter.arg, PARAMETERS)
+# --- calls
 
 
 def _call_of(path: ExecutionPath, node: ast.AST) -> Call:
@@ -206,9 +181,9 @@ def _execute_function(path: ExecutionPath) -> None:
     interpreter.entry_code = function.node
     skip = 1 if function.owner is not None and function.kind != "staticmethod" else 0
     defaults = {name: value for name, value in function.defaults.items() if name not in _COMMAND_LINE}
-    given = optional(interpreter, function, defaults, lambda value: value is None or _is_empty(value))
+    given = optional(interpreter, function, defaults, lambda value: value is None or is_empty(value))
     call, parameters = _call_of(path, function.node), function.node.args
-    call.kwargs = _arguments(call, function, given | path.variant, skip)
+    call.kwargs = arguments(call, function, given | path.variant, skip)
     call.args = [UNKNOWN] * skip + [call.kwargs.pop(parameter.arg) for parameter in positional(parameters)[skip:]]
     takes_more = parameters.kwarg is not None or parameters.vararg is not None
     call.open_ended = takes_more and _is_called(entry_point)

@@ -43,20 +43,16 @@ class Exploration:
         self._most = FileBudget.of_lines(lines).first if entry_point.kind == "file" else steps_of_a_path(lines)
         self.fails_at_defaults = False  # as far as the first execution shows
         self.fails_on_a_branch = False  # whether one fails that took a branch of a condition; another may work
-        self._variants = argument_variants(entry_point)
-        self._variant: dict[str, Value] = {}
-        self._choices: PathChoices | None = None
+        # The paths to take next: the first with each set of arguments, then others with these.
+        self._pending = deque((variant, PathChoices()) for variant in argument_variants(entry_point))
         self._count = _COUNTS[0]
 
     def advance(self, steps: int | None = None) -> int | None:
         """Execute the next path, within ``steps`` if given. Returns the steps taken, None if no path is left."""
-        if len(self.paths) >= (_MOST_DECIDING_PATHS if self.fails_on_a_branch else _MOST_PATHS):
+        if len(self.paths) >= (_MOST_DECIDING_PATHS if self.fails_on_a_branch else _MOST_PATHS) or not self._pending:
             return None
-        if self._choices is None:
-            if not self._variants:
-                return None
-            self._variant, self._choices = self._variants.pop(0), PathChoices()
-        path = self._execute(self._choices, self._variant, self._most if steps is None else min(steps, self._most))
+        variant, choices = self._pending.popleft()
+        path = self._execute(choices, variant, self._most if steps is None else min(steps, self._most))
         for count in _COUNTS[1:]:
             if path.complete or self.paths or not path.execution.has_settled:
                 break
@@ -65,13 +61,14 @@ class Exploration:
         self.paths.append(path)
         self.fails_on_a_branch |= bool(path.interpreter.choices.choices) and _fails(path)
         if len(self.paths) == 1 and fails_at_defaults(path):
-            self._variants.insert(0, default_numbers(path))
-            self._choices = None
+            self._pending.appendleft((default_numbers(path), PathChoices()))
             self.fails_at_defaults = True
             return path.steps
-        # Other branches may build other layers, or work where this path fails.
-        has_more_to_show = self._builds_on_condition or self.fails_on_a_branch
-        self._choices = self._choices.next() if has_more_to_show else None
+        # Other branches may build other layers, or work where this path fails, or is not followed.
+        has_more_to_show = self._builds_on_condition or self.fails_on_a_branch or bool(path.execution.unfollowed)
+        others = choices.next() if has_more_to_show else None
+        if others is not None:
+            self._pending.append((variant, others))
         return path.steps
 
     def with_all_inputs(self, path: ExecutionPath) -> ExecutionPath:
@@ -108,7 +105,7 @@ class Exploration:
     @property
     def has_more_branches(self) -> bool:
         """Return whether conditions have branches that no execution took yet."""
-        return self._choices is not None
+        return any(choices.choices for _, choices in self._pending)
 
     @property
     def contracts(self) -> Contracts:

@@ -7,6 +7,7 @@ from convlint.static.interpreter.call import Call
 from convlint.static.interpreter.classes import is_enum
 from convlint.static.interpreter.input_mappings import is_mapping
 from convlint.static.interpreter.interpreter import Interpreter
+from convlint.static.interpreter.libraries import MODELS
 from convlint.static.interpreter.module_calls import ModuleCall
 from convlint.static.interpreter.parameter_lists import lengths
 from convlint.static.interpreter.path_choices import PathChoice, PathChoices
@@ -14,6 +15,7 @@ from convlint.static.interpreter.records import fields as record_fields
 from convlint.static.interpreter.registries import update_registries, with_definitions
 
 __all__ = [
+    "MODELS",
     "Call",
     "Interpreter",
     "ModuleCall",

@@ -53,6 +53,8 @@ def get(interpreter: Interpreter, value: Value, name: str, node: ast.expr, scope
         return _of_class(value, name)
     if kind is Super:
         return _of_super(value, name)
+    if kind is Dim and name == "__dir__":
+        return Bound(Builtin("dir"), value)
     if kind is Dim and name != "astype":
         return parameter_lists.part(value, f".{name}")
     if kind is Builtin and value.name in _TYPES:
@@ -124,6 +126,8 @@ def _of_instance(interpreter: Interpreter, instance: Instance, name: str, node: 
         return instance.cls
     if name == "__dict__":
         return instance.attrs
+    if name == "__dir__":
+        return Bound(Builtin("dir"), instance)
     if name in _OF_EVERY_OBJECT:
         return UNKNOWN
     if special_methods.defines(instance, "__getattr__") and not name.startswith("__"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from convlint.static.domain import origins
 from convlint.static.domain.execution import ConstructorError, Gap, Raised
 from convlint.static.domain.facts import is_unknown
 from convlint.static.domain.objects import Built, Class, Function, Instance, Outside
@@ -166,8 +167,13 @@ def _record_unknown_numbers(instance: Instance, call: Call) -> None:
     cause = first_unknown(call.values())
     if not any(is_unknown(instance.attrs.get(name)) for name in WIDTHS):
         return
-    subject = next((node for node, value in _argument_nodes(call) if value is cause), None)
+    arguments = list(_argument_nodes(call))
+    subject = next((node for node, value in arguments if value is cause), None)
     reason = "unknown number of channels"
+    if cause is None:
+        subject = next((node for node, value in arguments if value is None or is_unknown(value)), None)
+        reason = reason if subject is None else f"{origins.quoted(subject)} is not a known number"
+        subject = None
     call.interpreter.execution.unfollowed.append(Gap(call.site, reason, subject, cause, owner=instance))
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from convlint.static.domain.objects import Class, Function, Instance
-from convlint.static.domain.values import Either, Partial, Shape, Tensor, Unknown, Value, is_small
+from convlint.static.domain.values import Either, Library, Partial, Shape, Tensor, Unknown, Value, is_small
 from convlint.static.interpreter.call import Call
 from convlint.static.interpreter.operators import PLAIN
+from convlint.static.torch_shapes import Operation
 from convlint.support.dataclass import dataclass
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 UNBOUND: Final = object()  # the value of a name or attribute that a branch does not bind
-_CALLABLE = frozenset({Instance, Class, Function, Partial, Either})
+_CALLABLE = frozenset({Instance, Class, Function, Partial, Library, Operation, Either})
 _DEEPEST = 4  # alternatives of one value
 _MOST_PARTS = 8  # of a tuple that is joined part by part
 
@@ -86,12 +87,17 @@ def _depth(value: Value) -> int:
 
 
 def _joined_tensors(interpreter: Interpreter, first: Outcome, second: Outcome) -> Tensor | None:
-    """Return a tensor with the sizes that both have, and unknown ones where they differ; None if the ranks do."""
+    """Return a tensor with the sizes that both have, and unknown ones where they differ; None if the ranks do.
+
+    Two tensors of any rank are one: what is called on it says its rank, as of an input.
+    """
     execution, one, other = interpreter.execution, first.value, second.value
     dtype = one.dtype if one.dtype == other.dtype else None
     known = {"known": True}
     if one.cell is other.cell:
         return execution.emit("unseen", [one, other], [None], known, like=one, dtype=dtype)[0]
+    if one.shape is None and other.shape is None and not execution.lost.keys() & {one.id, other.id}:
+        return execution.emit("unseen", [one, other], [None], known, dtype=dtype)[0]
     if first.shape is None or second.shape is None or len(first.shape) != len(second.shape):
         return None
     pairs = zip(first.shape, second.shape, strict=True)

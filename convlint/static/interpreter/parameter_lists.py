@@ -36,6 +36,18 @@ def items(interpreter: Interpreter, parameter: Dim, count: int | None = None) ->
     return found
 
 
+def takes_any_type(interpreter: Interpreter, value: Value) -> bool:
+    """Return whether a value is a parameter or a part of one, and let it be a list or an object if it is.
+
+    A caller passes something else than its default then.
+    """
+    if type(value) is not Dim or part(value, "") != value:
+        return False
+    for symbol in value.symbols():
+        interpreter.execution.defaults.pop(symbol, None)
+    return True
+
+
 def length(interpreter: Interpreter, parameter: Dim) -> Value:
     """Return ``len(parameter)``."""
     found = items(interpreter, parameter)

@@ -11,7 +11,15 @@ from convlint.static.domain.execution import Raised
 from convlint.static.domain.objects import Function, Instance, Scope, site_of
 from convlint.static.domain.origins import unknown_from
 from convlint.static.domain.values import ANY_KEY, LONGEST, UNKNOWN, InputItems, Unknown, Value, has_more
-from convlint.static.interpreter import conditionals, definitions, generators, input_mappings, matching, truth
+from convlint.static.interpreter import (
+    conditionals,
+    definitions,
+    generators,
+    input_mappings,
+    matching,
+    parameter_lists,
+    truth,
+)
 from convlint.static.interpreter.assignment import assign, unpacked_shape
 from convlint.static.interpreter.call import Call
 from convlint.static.interpreter.dispatch import (
@@ -62,7 +70,7 @@ def _expression(interpreter: Interpreter, node: ast.Expr, scope: Scope) -> None:
     if not isinstance(node.value, ast.Constant):
         value = EXPRESSIONS[type(node.value)](interpreter, node.value, scope)
         unfollowed = interpreter.execution.unfollowed
-        if unfollowed and unfollowed[-1].result is value:
+        if unfollowed and value is not None and unfollowed[-1].result is value:
             unfollowed.pop()  # nothing reads the result of that call
 
 
@@ -114,6 +122,10 @@ def _raise(interpreter: Interpreter, node: ast.Raise, scope: Scope) -> None:
 
 def _assert(interpreter: Interpreter, node: ast.Assert, scope: Scope) -> None:
     if not truth.assume(interpreter, evaluate(interpreter, node.test, scope), True):
+        match node.test:
+            case ast.Call(func=ast.Name(id="isinstance"), args=[ast.expr() as owner, _]):
+                if parameter_lists.takes_any_type(interpreter, evaluate(interpreter, owner, scope)):
+                    return  # it says what a caller passes
         raise Raised("an assertion fails")
 
 
@@ -164,10 +176,10 @@ def _for(interpreter: Interpreter, node: ast.For | ast.AsyncFor, scope: Scope) -
             interpreter.record_gap("loop over an unknown iterable", node.iter, scope, iterable, is_value=is_value)
         forget(interpreter, [node], scope, node, names=changed)
         return end if end not in (None, BREAK, CONTINUE) and not node.orelse else None
-    progress = Progress(interpreter)
+    progress, before = Progress(interpreter), _Layers(interpreter)
     for item in items:
         if progress.has_ended():
-            _leave(interpreter, node, scope)
+            _leave(interpreter, node, scope, before)
             return None
         assign(interpreter, node.target, item, scope)
         end = execute_block(interpreter, node.body, scope)
@@ -180,9 +192,10 @@ def _for(interpreter: Interpreter, node: ast.For | ast.AsyncFor, scope: Scope) -
     return execute_block(interpreter, node.orelse, scope)
 
 
-def _leave(interpreter: Interpreter, loop: ast.For | ast.AsyncFor | ast.While, scope: Scope) -> None:
+def _leave(interpreter: Interpreter, loop: ast.For | ast.AsyncFor | ast.While, scope: Scope, before: _Layers) -> None:
     """Continue after a loop of which no more is followed; what it changes is unknown."""
-    interpreter.record_gap("a loop takes too many steps", loop, scope)
+    is_value = not before.have_more(interpreter)
+    interpreter.record_gap("a loop takes too many steps", loop, scope, is_value=is_value)
     forget(interpreter, [loop], scope, loop)
 
 
@@ -204,10 +217,10 @@ def _for_inputs(
 
 
 def _while(interpreter: Interpreter, node: ast.While, scope: Scope) -> BlockEnd | None:
-    progress = Progress(interpreter)
+    progress, before = Progress(interpreter), _Layers(interpreter)
     for _ in range(ITERATIONS):
         if progress.has_ended():
-            _leave(interpreter, node, scope)
+            _leave(interpreter, node, scope, before)
             return None
         test = evaluate(interpreter, node.test, scope)
         condition = truth.known(interpreter, test)

@@ -1,129 +1,19 @@
-"""Python's own functions that look at objects and classes: ``isinstance``, ``getattr``, ``super`` ..."""
+"""Python's own functions that look at objects and classes: ``getattr``, ``hasattr``, ``super`` ..."""
 
 from __future__ import annotations
 
 from convlint.static.domain.execution import Raised
 from convlint.static.domain.objects import Class, Function, Instance, Scope, Super
-from convlint.static.domain.values import (
-    UNKNOWN,
-    Bound,
-    Builtin,
-    Condition,
-    FilePath,
-    Library,
-    Partial,
-    Real,
-    Tensor,
-    Unknown,
-    Value,
-    Vector,
-)
-from convlint.static.interpreter import (
-    attributes,
-    classes,
-    instantiation,
-    module_calls,
-    parameter_lists,
-    special_methods,
-)
+from convlint.static.domain.values import UNKNOWN, Bound, Builtin, Condition, Library, Partial, Unknown, Value
+from convlint.static.interpreter import attributes, instantiation, module_calls, parameter_lists, special_methods
 from convlint.static.interpreter.call import Call
+from convlint.static.interpreter.pymodel import type_tests
 from convlint.static.interpreter.pymodel.native import NativeFunction
 from convlint.static.plain_numbers import WIDTHS
 from convlint.static.program.parse import positional
 from convlint.static.program.source_module import SourceModule
 from convlint.static.torch_shapes import LAYERS
 from convlint.symbolic import Dim
-
-
-def _isinstance(call: Call) -> Value:
-    value, kinds = call.args
-    answers = [_is_of(value, kind, call) for kind in (kinds if type(kinds) is tuple else (kinds,))]
-    if True in answers:
-        return True
-    return UNKNOWN if UNKNOWN in answers else False
-
-
-def _is_of(value: Value, kind: Value, call: Call) -> Value:
-    """Return whether a value is of one type: True, False or UNKNOWN."""
-    if type(value) is Unknown or type(kind) is Unknown:
-        return UNKNOWN
-    if type(kind) is Builtin:
-        name = kind.name
-        if type(value) is Dim:
-            return name == "int"
-        if type(value) is Real:
-            return name == "float"
-        if type(value) is Instance and value.items is not None:
-            return any(base.name == name for base in value.cls.mro)
-        if type(value) in (Class, Function, Instance, Library, Tensor, Bound, Partial):
-            return name == "type" and type(value) is Class
-        return type(value).__name__ == name or (name == "int" and type(value) is bool)
-    if type(kind) is Class:
-        if type(value) is Instance:
-            if kind in value.cls.mro:
-                return True
-            return UNKNOWN if value.incomplete else False
-        if type(value) is Tensor:
-            return kind.name == "torch.Tensor"
-        return UNKNOWN if type(value) is Library else False
-    if type(kind) is Library:
-        last = kind.name.rsplit(".", 1)[-1]
-        if last == "Hashable" and type(value) in _KNOWN:
-            return type(value) not in (list, dict)
-        if last == "Callable" and type(value) in _KNOWN:
-            return type(value) in _CALLABLE
-        if last in _CONTAINERS and type(value) is not Instance:
-            return type(value) in _CONTAINERS[last]
-        if last in _BY_BASES and _is_known(value):
-            return type(value.items) in _CONTAINERS[last]
-        if last in ("EnumMeta", "EnumType") and type(value) in _KNOWN:
-            return type(value) is Class and classes.is_enum(value)
-        if last == "Tensor":
-            return type(value) is Tensor
-        if last in _OWN_TYPES and type(value) in _NEITHER_NUMBER_NOR_LIBRARY:
-            return type(value) is _OWN_TYPES[last]
-        if type(value) in (int, str, float, bool, type(None), Dim):
-            return last in _NUMBERS and type(value) in _NUMBERS[last]
-    return UNKNOWN
-
-
-_OWN_TYPES: dict[str, type] = {
-    "partial": Partial,
-    "FunctionType": Function,
-    "LambdaType": Function,
-    **dict.fromkeys(("Path", "PurePath", "PosixPath", "PathLike"), FilePath),
-    "ndarray": Vector,
-}
-_NEITHER_NUMBER_NOR_LIBRARY = (
-    *(Class, Function, Partial, Bound, Instance, Tensor, FilePath, Vector),
-    *(str, int, float, bool, list, tuple, dict, type(None)),
-)
-_CALLABLE = (Class, Function, Bound, Partial, Builtin)
-_KNOWN = (*_CALLABLE, int, float, str, bool, list, tuple, dict, range, type(None), Dim)
-_CONTAINERS: dict[str, tuple[type, ...]] = {
-    **dict.fromkeys(("Iterable", "Collection", "Sized", "Container"), (list, tuple, dict, str, range)),
-    "Sequence": (list, tuple, str, range),
-    "MutableSequence": (list,),
-    **dict.fromkeys(("Mapping", "MutableMapping"), (dict,)),
-}
-_BY_BASES = frozenset({"Sequence", "MutableSequence", "Mapping", "MutableMapping"})  # not by the methods of an object
-
-
-def _is_known(value: Instance) -> bool:
-    """Return whether an object is of a class of the program whose bases are all known."""
-    return (
-        not value.incomplete
-        and all(base.node is not None or base.name == "object" or value.items is not None for base in value.cls.mro)
-        and not any(type(base) is Library for each in value.cls.mro for base in each.bases)
-    )
-
-
-_NUMBERS = {"Number": (int, float, bool, Dim), "Integral": (int, bool, Dim), "Real": (int, float, bool, Dim)}
-
-
-def is_of_type(value: Value, kind: type) -> Value:
-    """Return whether a value is a function or a class of the program; UNKNOWN of an unknown one, or a library's."""
-    return UNKNOWN if type(value) is Unknown or type(value) is Library else type(value) is kind
 
 
 def signature(call: Call) -> Value:
@@ -150,11 +40,6 @@ def _parameters(value: Value) -> list[str] | None:
         return None
     arguments = function.node.args
     return [each.arg for each in (*positional(arguments)[skipped:], *arguments.kwonlyargs)]
-
-
-def _issubclass(call: Call) -> Value:
-    cls, kind = call.args
-    return kind in cls.mro if type(cls) is type(kind) is Class else UNKNOWN
 
 
 def _callable(call: Call) -> Value:
@@ -214,8 +99,12 @@ def get_attribute(call: Call) -> Value:
 
 def _hasattr(call: Call) -> Value:
     value, name = call.args
-    if type(value) is Dim and type(name) is str:
-        lacking = parameter_lists.part(value, f" lacks {name}")  # one execution for each: it has the attribute, or not
+    parameter = value
+    if type(value) is Instance and type(name) is str and _lacks(value, name):
+        parameter = value.stands_for
+    if type(parameter) is Dim and type(name) is str:
+        # One execution for each: the object of a caller has the attribute, or not.
+        lacking = parameter_lists.part(parameter, f" lacks {name}")
         return UNKNOWN if type(lacking) is Unknown else Condition("not", Condition("truth", lacking))
     if type(value) is Library and value.name == "torch.nn" and name in LAYERS:
         return True
@@ -277,34 +166,25 @@ def _function_apply(call: Call) -> Value:
 
 
 def _dir(call: Call) -> Value:
-    """``dir(torch.nn.functional)``: the names of a library, of which those are known that are followed."""
+    """``dir(torch.nn.functional)``: the names of a library, of which those are known that are followed.
+
+    A parameter that is an object has those attributes that the program asks for by name: see ``_hasattr``.
+    """
+    if len(call.args) == 1 and type(call.args[0]) is Dim:
+        return []
+    if len(call.args) == 1 and type(call.args[0]) is Instance and call.args[0].stands_for is not None:
+        return [*call.args[0].attrs]
     if len(call.args) != 1 or type(call.args[0]) is not Library:
         return UNKNOWN
     return Bound(Builtin("dir"), call.args[0])
 
 
-def _type(call: Call) -> Value:
-    if len(call.args) != 1:
-        return UNKNOWN
-    value = call.args[0]
-    if type(value) is Instance:
-        return value.cls
-    if type(value) is Tensor:
-        return Library("torch.Tensor")
-    return Builtin(type(value).__name__) if type(value) in _PLAIN else UNKNOWN
-
-
-_PLAIN = (int, float, str, bool, list, tuple, dict)
-
-
 FUNCTIONS: dict[str, NativeFunction] = {
-    "isinstance": _isinstance,
-    "issubclass": _issubclass,
+    **type_tests.FUNCTIONS,
     "callable": _callable,
     "getattr": _getattr,
     "setattr": _setattr,
     "hasattr": _hasattr,
-    "type": _type,
     "super": _super,
     "super.init": _super_init,
     "class.init": _class_init,

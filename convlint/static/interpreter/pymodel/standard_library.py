@@ -12,7 +12,7 @@ from convlint.static.domain.values import LONGEST, UNKNOWN, Bound, Partial, Valu
 from convlint.static.interpreter import records, special_methods
 from convlint.static.interpreter.call import Call
 from convlint.static.interpreter.operators import operate
-from convlint.static.interpreter.pymodel import containers, introspection, lookup
+from convlint.static.interpreter.pymodel import containers, introspection, lookup, type_tests
 from convlint.static.interpreter.pymodel.builtin_functions import FUNCTIONS, first_argument
 from convlint.static.interpreter.pymodel.library_callers import CALLERS
 from convlint.static.interpreter.pymodel.native import NativeFunction, concrete, of_all_arguments, whole_value
@@ -229,9 +229,9 @@ LIBRARY: dict[str, NativeFunction] = {
     **dict.fromkeys(("dataclasses.fields", "attr.fields", "attrs.fields"), records.field_objects),
     "dataclasses.is_dataclass": records.is_record_value,
     "importlib.import_module": lookup.import_module,
-    "inspect.isfunction": lambda call: introspection.is_of_type(call.args[0], Function),
+    "inspect.isfunction": lambda call: type_tests.is_of_type(call.args[0], Function),
     **dict.fromkeys(("inspect.signature", "inspect.getfullargspec"), introspection.signature),
-    "inspect.isclass": lambda call: introspection.is_of_type(call.args[0], Class),
+    "inspect.isclass": lambda call: type_tests.is_of_type(call.args[0], Class),
     "object.__setattr__": special_methods.set_attribute,
     **dict.fromkeys(("object.__getattribute__", "object.__getattr__"), introspection.get_attribute),
     **dict.fromkeys(("torch.jit.script", "torch.compile", "torch.nn.DataParallel"), first_argument),
