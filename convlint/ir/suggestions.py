@@ -24,7 +24,7 @@ class Replacement:
     pointwise kernels that are summed; the layers ``between`` the two halves of a separable convolution; ``map_size``
     (H, W), the input size of a global depthwise convolution; the ``ranks`` of a decomposition, in channels or, with
     ``per``, in so many parts of the channels. ``base`` is the class of torch.nn of a layer that is decomposed; it keeps
-    its ``groups``.
+    its ``groups``. ``shuffled``: the channels of the input are shuffled before a grouped convolution.
     """
 
     code: str
@@ -36,6 +36,7 @@ class Replacement:
     ranks: Shape = ()
     per: int = 0
     base: str = ""
+    shuffled: bool = False
 
 
 @dataclass(frozen=True, slots=True)

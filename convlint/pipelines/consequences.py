@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from convlint.ir import Consequence, ModelVersion, Suggestion, VersionRun
+from convlint.ir import Consequence, ModelVersion, Replacement, Suggestion, VersionRun
 from convlint.ir.suggestions import PROBES, TOO_LONG
 from convlint.pipelines.model_versions import VersionRunner
 from convlint.rewriting import consequences
@@ -68,8 +68,8 @@ class Consequences:
         old = self.versions.original.graph
         if old is not None and new is not None:
             command = f"convlint suggest {self.versions.job.target.text}"
-            convertible = all(change.replacement.between in ("none", "norm") for change in changes)
-            found += consequences.checkpoints(old, new, self.files, command, convertible=convertible)
+            obstacles = [_obstacle(change.replacement) for change in changes]
+            found += consequences.checkpoints(old, new, self.files, command, max(obstacles, default=""))
             found += consequences.names(old, new, self.files)
             methods = [name for name in errors if name not in PROBES]
             edits = [edit for each in suggestions for edit in each.edits]
@@ -145,6 +145,15 @@ def _python_files(folder: str) -> Iterator[str]:
                 if count > _MOST_FILES:
                     return
                 yield path
+
+
+def _obstacle(form: Replacement) -> str:
+    """The part of a replacement that trained weights do not have; "" if there is none."""
+    if form.shuffled:
+        return "the channel shuffle before a grouped layer"
+    if form.between in ("none", "norm"):
+        return ""
+    return "the activation between the two convolutions; with --between none they can"
 
 
 def _called(name: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 
 from convlint.analysis import cost
@@ -21,10 +21,11 @@ from convlint.ir import (
     Refusal,
     Report,
     RewrittenSet,
+    SetEstimate,
     Suggestion,
     Verification,
 )
-from convlint.pipelines import consequences, size_search
+from convlint.pipelines import consequences, mixing, size_search
 from convlint.pipelines.model_versions import RunVersions, VersionRunner
 from convlint.pipelines.proposals import (
     Proposal,
@@ -200,20 +201,17 @@ class _Search:
         goal = Goal() if self.searched else self.options.goal
         while chosen := best_set([each.suggestion for each in proposals], totals, goal)[:limit]:
             parts = [each for each in proposals if each.suggestion in chosen]
-            rewrite = apply_drafts([part.draft for part in parts], self.versions.project)
-            rewritten = rewrite if isinstance(rewrite, str) else self._verify_set(rewrite, parts, totals)
-            if not isinstance(rewritten, str):
-                suggestions, together = rewritten
-                final = [suggestions.get(each.suggestion, each.suggestion) for each in proposals]
-                compared = front(final, [each for each in final if each.chosen], totals)
-                return proposals, suggestions, replace(together, front=compared)
+            self.linted = mixing.unmixed(self.versions.original.graph, parts)
+            if not self.linted:
+                rewrite = apply_drafts([part.draft for part in parts], self.versions.project)
+                rewritten = rewrite if isinstance(rewrite, str) else self._verify_set(rewrite, parts, totals)
+                if not isinstance(rewritten, str):
+                    suggestions, together = rewritten
+                    return proposals, suggestions, replace(together, front=self._front(proposals, suggestions, totals))
             if self.linted:
-                linted = sorted((p for p in parts if p.number in self.linted), key=lambda p: p.suggestion.saved.params)
-                dropped = linted[: (len(linted) + 1) // 2]  # the others may bring no finding without these
+                proposals, dropped = self._mended(proposals, self.linted)
                 for part in dropped:
                     self._refuse(part.candidate, self.linted[part.number])
-                proposals = [each for each in proposals if each not in dropped]
-                self.linted = {}
                 continue
             if all(part.run is not None for part in parts):
                 for suggestion in chosen[len(chosen) // 2 :]:  # two of the suggestions are incompatible
@@ -224,6 +222,25 @@ class _Search:
             tried = {part.number for part in parts}
             proposals = [each for each in proposals if each.number not in tried] + self._verified(parts)
         return proposals, {}, None
+
+    def _mended(
+        self, proposals: Sequence[Proposal], linted: Mapping[int, str]
+    ) -> tuple[list[Proposal], list[Proposal]]:
+        """The proposals with channel shuffles or without those that bring findings, and the latter."""
+        shuffle = not self.live and not self.options.weights  # a shuffle would change what trained weights compute
+        options = self.options.kind_options
+        return mixing.mended(proposals, linted, self.versions.project, options, shuffle=shuffle)
+
+    def _front(
+        self, proposals: Sequence[Proposal], chosen: Mapping[Suggestion, Suggestion], totals: Costs
+    ) -> tuple[SetEstimate, ...]:
+        """The sets to compare the chosen one with; none of them brings a finding that can be known without a run."""
+        grouped = [each for each in proposals if each.suggestion.code == "CVL501"]
+        others = [each for each in proposals if each not in grouped]
+        while linted := mixing.unmixed(self.versions.original.graph, grouped):
+            grouped, _ = self._mended(grouped, linted)
+        compared = [chosen.get(each.suggestion, each.suggestion) for each in (*others, *grouped)]
+        return front(compared, list(chosen.values()), totals)
 
     def _verify_set(
         self, rewrite: EditedFiles, parts: Sequence[Proposal], totals: Costs

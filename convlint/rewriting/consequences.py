@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from convlint.ir import Consequence, Edit, Graph, LayerChange, Site
+from convlint.ir import Consequence, Edit, Graph, LayerChange, Replacement, Site
 from convlint.source_text.call_sites import ParsedFile
 
 _FUSES = re.compile(r"^_?(fuse|merge|convert|reparam|switch_to|deploy|to_deploy|absorb)")
@@ -68,8 +68,11 @@ def parameters(graph: Graph) -> dict[str, tuple[int, ...]]:
     }
 
 
-def checkpoints(before: Graph, after: Graph, files: Files, command: str, *, convertible: bool) -> Iterator[Consequence]:
-    """State what becomes of checkpoints of the original, and where the project loads one."""
+def checkpoints(before: Graph, after: Graph, files: Files, command: str, obstacle: str = "") -> Iterator[Consequence]:
+    """State what becomes of checkpoints of the original, and where the project loads one.
+
+    ``obstacle`` is why they cannot be converted, if so.
+    """
     old, new = parameters(before), parameters(after)
     gone = [name for name, shape in old.items() if new.get(name) != shape]
     if not gone:
@@ -80,11 +83,9 @@ def checkpoints(before: Graph, after: Graph, files: Files, command: str, *, conv
     loads = [site for path, file in files.items() for site in _loads(path, file)]
     places = f", for example at {_places(loads)}" if loads else ""
     change = f"{example} -> {', '.join(now)}" if now != [example] else f"{example} has another shape"
-    if convertible:
-        advice = f"convert them with `{command} --weights OLD.pt --save-weights NEW.pt`"
-    else:
-        advice = "they cannot be converted, because of the activation between the two convolutions; "
-        advice += "with --between none they can"
+    advice = f"convert them with `{command} --weights OLD.pt --save-weights NEW.pt`"
+    if obstacle:
+        advice = f"they cannot be converted, because of {obstacle}"
     text = f"checkpoints of the original no longer load{places}: {len(gone)} of {len(old)} tensors differ ({change})"
     yield Consequence("checkpoint", f"{text}; {advice}", loads[0] if loads else None)
 
@@ -138,7 +139,7 @@ def reads(
     ``known`` are the attributes that they do have, ``run`` the methods that were run; ``edits`` may change the code.
     """
     edited = {(edit.site.path, edit.site.line, edit.site.column) for edit in edits}
-    layers = {change.layer.rpartition(".")[2] for change in changes if change.replacement.code != "CVL501"}
+    layers = {change.layer.rpartition(".")[2] for change in changes if _is_another_class(change.replacement)}
     layers = {name for name in layers if not name.isdigit()}
     attributes = _OF_A_CONVOLUTION - set(known)
     executed = {*_RUN, *(name.partition(".")[2] for name in run)}
@@ -157,6 +158,10 @@ def reads(
             text = f"reads `{layer}.{attribute}`, which a rewritten layer does not have; it was not run"
             more = f" (also at {_places(sites[1:])})" if len(sites) > 1 else ""
             yield Consequence("read", text + more, sites[0])
+
+
+def _is_another_class(form: Replacement) -> bool:
+    return form.code != "CVL501" or form.shuffled
 
 
 def _last_name(node: ast.expr) -> str:

@@ -31,6 +31,6 @@ def with_name(node: ast.ImportFrom, path: str, file: ParsedFile, name: str) -> E
     line, column = last.end_lineno or last.lineno, last.end_col_offset or 0
     text = file.lines[line - 1]
     column = len(text.encode()[:column].decode())
-    alone = len(node.names) > 1 and node.names[-2].lineno < last.lineno
+    alone = not text[: last.col_offset].strip()
     start = text[: len(text) - len(text.lstrip())]
     return Edit(Site(path, line, column + 1, line, column + 1), f",\n{start}{name}" if alone else f", {name}")

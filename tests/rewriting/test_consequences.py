@@ -74,7 +74,7 @@ def test_strings_that_no_longer_select_the_parameters_are_named() -> None:
 def test_checkpoints_say_which_tensors_differ_where_they_are_loaded_and_how_to_convert_them() -> None:
     text = "def load(model, path):\n    model.load_state_dict(torch.load(path))\n"
     command = "convlint suggest net.py:Net"
-    (found,) = consequences.checkpoints(BEFORE, AFTER, files(text), command, convertible=True)
+    (found,) = consequences.checkpoints(BEFORE, AFTER, files(text), command)
     assert found.site is not None
     assert found.site.line == 2
     assert (
@@ -82,9 +82,9 @@ def test_checkpoints_say_which_tensors_differ_where_they_are_loaded_and_how_to_c
         in found.message
     )
     assert "`convlint suggest net.py:Net --weights OLD.pt --save-weights NEW.pt`" in found.message
-    (other,) = consequences.checkpoints(BEFORE, AFTER, {}, command, convertible=False)
-    assert "cannot be converted" in other.message
-    assert not list(consequences.checkpoints(BEFORE, BEFORE, {}, command, convertible=True))
+    (other,) = consequences.checkpoints(BEFORE, AFTER, {}, command, "the channel shuffle")
+    assert "cannot be converted, because of the channel shuffle" in other.message
+    assert not list(consequences.checkpoints(BEFORE, BEFORE, {}, command))
 
 
 def test_reads_that_no_run_executed_are_named() -> None:

@@ -62,14 +62,7 @@ def test_a_frozen_copy_is_rewritten_with_its_original(here: Project) -> None:
 
 
 @pytest.mark.slow
-def test_groups_that_nothing_mixes_are_not_proposed(here: Project) -> None:
-    found = refusals(here, "    return nn.Sequential(a, b)\n", "--kind", "grouped")
-    assert list(found) == ["1"]
-    assert found["1"].startswith("it brings CVL307: ")
-
-
-@pytest.mark.slow
-def test_of_groups_that_follow_each_other_the_first_are_kept_alone(here: Project) -> None:
+def test_groups_that_follow_each_other_are_shuffled_wherever_one_of_a_call_needs_it(here: Project) -> None:
     text = "class Block(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
     text += "        self.a = nn.Conv2d(32, 32, 3, padding=1)\n        self.b = nn.Conv2d(32, 32, 3, padding=1)\n\n"
     text += "    def forward(self, x):\n        return self.b(self.a(x).relu()).relu()\n\n\n"
@@ -77,8 +70,8 @@ def test_of_groups_that_follow_each_other_the_first_are_kept_alone(here: Project
     here.write("net.py", HEAD + text)
     arguments = ("--input", "32,12,12", "--kind", "grouped", "--output-format", "json")
     document = here.suggest("net.py:net", *arguments).document
-    assert len([each for each in document["suggestions"] if each["chosen"]]) == 1
-    assert [len(each["instances"]) for each in document["refusals"] if "CVL307" in each["reason"]] == [2]
+    titles = [each["title"] for each in document["suggestions"] if each["chosen"]]
+    assert titles == ["2 groups, after a channel shuffle"] * 2
 
 
 @pytest.mark.slow

@@ -68,6 +68,7 @@ def rewritten(folder: Path, imported: str, blocks: str = BLOCKS) -> tuple[str, s
 DEFINITION = "class DepthwiseSeparableConv2d("
 WAYS = {
     "from blocks import block": "from blocks import block, DepthwiseSeparableConv2d\n",
+    "from blocks import (\n    block,\n)": "    block,\n    DepthwiseSeparableConv2d,\n)\n",
     "from blocks import (\n    block,\n    nn as layers,\n)": "    nn as layers,\n    DepthwiseSeparableConv2d,\n)\n",
 }
 

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator, Sequence
 from math import gcd
 
-from convlint.ir import Costs, Graph, Replacement
+from convlint.ir import Costs, Edit, Graph, Replacement, Site
 from convlint.rewriting.base import (
     CONVOLUTIONS,
     Draft,
@@ -19,7 +19,10 @@ from convlint.rewriting.base import (
     other_base,
     wrapping_edits,
 )
+from convlint.rewriting.layer_class import line_length
 from convlint.rewriting.layer_use import STEM_CHANNELS, LayerArguments, LayerUse
+from convlint.source_text.call_sites import WrittenCall
+from convlint.support.dataclass import replace
 
 MIN_WIDTH = 16  # input and output channels per group, if --groups is auto
 CARDINALITY = 32  # of ResNeXt-50 32x4d, arXiv:1611.05431
@@ -39,7 +42,8 @@ class Grouped(Kind):
 
     Channels of different groups are not mixed in this layer. Another layer has to mix them: a dense 1x1
     convolution before or after it, as in ResNeXt, or a channel shuffle, as in ShuffleNet. CVL307 reports
-    consecutive grouped layers without one. Fewer multiply-accumulates are often not faster; measure it
+    consecutive grouped layers without one; convlint proposes those with a channel shuffle before the
+    second. Fewer multiply-accumulates are often not faster; measure it
     with `--measure`.
 
     ## How groups are chosen
@@ -112,22 +116,33 @@ class Grouped(Kind):
         """``k²CD/g`` parameters and MACs; feature maps do not change."""
         n, before = use.arguments, use.before
         weights = n.window * n.in_channels * n.out_channels // form.groups
-        return Costs(
-            weights + n.out_channels * n.bias, before.macs // form.groups, before.output_bytes, before.saved_bytes
-        )
+        maps, saved = before.output_bytes, before.saved_bytes
+        if form.shuffled:
+            shuffled = sum(x.nbytes for x, _ in use.calls)
+            maps += shuffled
+            if saved is not None and saved < shuffled:  # what computed its input saves that too, for itself
+                saved += shuffled
+        return Costs(weights + n.out_channels * n.bias, before.macs // form.groups, maps, saved)
 
     def drafts(self, edited: EditedCall, form: Replacement, *, all_fit: bool) -> Iterator[Draft]:
         """A ``groups`` argument, constant or computed per layer, or else a function around the call."""
+        base = form.base or self.base
+        if form.shuffled:
+            if not edited.through and is_class_call(edited.call, base):
+                found = _by_argument(edited, form.groups, base, all_fit=all_fit)
+                yield from (_after_shuffle(draft, edited.call, form.groups) for draft in found if all_fit)
+            return
         if not edited.through and edited.call.callee:
-            yield from _by_argument(edited, form.groups, form.base or self.base, all_fit=all_fit)
+            yield from _by_argument(edited, form.groups, base, all_fit=all_fit)
         helper = _function_name(form)
         yield Draft(wrapping_edits(edited.call, helper, str(form.groups)), self.helpers(form))
 
     def title(self, form: Replacement) -> str:
-        return f"{form.groups} groups"
+        return f"{form.groups} groups" + ", after a channel shuffle" * form.shuffled
 
     def expression(self, form: Replacement) -> str:
-        return f"{_function_name(form)}(layer, {form.groups})"
+        grouped = f"{_function_name(form)}(layer, {form.groups})"
+        return f"nn.Sequential(nn.ChannelShuffle({form.groups}), {grouped})" if form.shuffled else grouped
 
     def helpers(self, form: Replacement) -> tuple[Helper, ...]:
         return (Helper(_function_name(form), _function(form)),)
@@ -218,6 +233,23 @@ def _by_argument(edited: EditedCall, groups: int, base: str, *, all_fit: bool) -
             edit = call.adding(f"groups=math.gcd({groups}, {channels_text})")
             start = edit.text.index("math.gcd")
             yield Draft((NamedEdit(edit.site, edit.text, "math", start),), modules=("math",))
+
+
+def _after_shuffle(draft: Draft, call: WrittenCall, groups: int) -> Draft:
+    """The draft with a channel shuffle before the convolution, in lines of their own if one gets too long."""
+    module = ast.unparse(call.node.func).rpartition(".")[0]
+    start = f"{module}.Sequential({module}.ChannelShuffle({groups}), "
+    end = ")"
+    line = call.file.lines[call.node.lineno - 1].rstrip()
+    longer = len(line) + len(start) + len(f", groups={groups})")
+    if longer > line_length(call.file.lines) and call.node.end_lineno == call.node.lineno:
+        space = line[: len(line) - len(line.lstrip())]
+        start = start.replace("(", f"(\n{space}    ", 1).rstrip() + f"\n{space}    "
+        end = f",\n{space})"
+    site = call.site
+    first = Site(site.path, site.line, site.column, site.line, site.column, site.function)
+    last = Site(site.path, site.end_line, site.end_column, site.end_line, site.end_column, site.function)
+    return replace(draft, edits=(Edit(first, start), *draft.edits, Edit(last, end)))
 
 
 def _gcd_is_right(arguments: LayerArguments, groups: int) -> bool:
