@@ -175,9 +175,13 @@ class ArgumentSpace:
                 yield {parameter.name: 2}
 
     def doubled(self, names: Collection[str]) -> Arguments:
-        """Return twice the values of some parameters other than widths: counts and ratios."""
-        usual = self.base()
-        return {n: 2 * value for n, value in usual.items() if n in names and type(value) is int and value > 1}
+        """Return twice the values of parameters that are not varied: counts, ratios, and widths of one channel."""
+        return {
+            name: 2 * value
+            for name, value in self.base().items()
+            if name in names and type(value) is int
+            if value > 1 or (value == 1 and _WIDTHS.search(name))
+        }
 
     @property
     def doubled_factors(self) -> Arguments:

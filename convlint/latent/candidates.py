@@ -64,10 +64,13 @@ class ClassRepair:
 
     @property
     def changed_names(self) -> set[str]:
-        """The names that only the old or only the new expression reads."""
-        new = ast.walk(ast.parse(self.text, mode="eval"))
-        old, read = ({n.id for n in each if isinstance(n, ast.Name)} for each in (ast.walk(self.written.node), new))
-        return old ^ read
+        """The names, also of attributes, that only the old or only the new expression reads."""
+        return _names(self.written.node) ^ _names(ast.parse(self.text, mode="eval"))
+
+
+def _names(code: ast.AST) -> set[str]:
+    nodes = list(ast.walk(code))
+    return {n.id for n in nodes if isinstance(n, ast.Name)} | {n.attr for n in nodes if isinstance(n, ast.Attribute)}
 
 
 def repairs(failed: Followed, slicer: Slicer) -> list[ClassRepair]:

@@ -158,6 +158,17 @@ class Separable(nn.Module):
     def forward(self, x):
         return self.project(self.dw(self.expand(x)))
 """,
+    "a map of one channel, of as many as the output has by default": """
+class Restored(nn.Module):
+    def __init__(self, in_chans=1, out_chans=1, chans=32):
+        super().__init__()
+        self.in_chans = in_chans
+        self.out_chans = out_chans
+        self.first = nn.Conv2d(self.in_chans, chans, 3, padding=1)
+        self.last = nn.Conv2d(chans, self.out_chans, 1)
+    def forward(self, image):
+        return self.last(self.first(image.unsqueeze(1))).squeeze(1)
+""",
     "frames of an input: with fewer dimensions than it has, the convolution has no batch": """
 class Refine(nn.Module):
     def __init__(self, level, levels=5, div_flow=20.0):
