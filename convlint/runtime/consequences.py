@@ -51,7 +51,7 @@ def run(model: nn.Module, inputs: Inputs, names: Sequence[str], texts: Mapping[s
     _show_source(texts)
     smaller = model
     with suppress(Exception), silent():  # the model is tried as it is
-        copied = _prepared(model)
+        copied = _prepared(model, sharing=True)
         if without_repeats(copied, inputs):
             smaller = copied
     found: dict[str, str] = {}
@@ -99,7 +99,7 @@ class _Tried:
         probe = _PROBES.get(name)
         if probe is None:
             return _after_method(_prepared(self._model), self._inputs, name)
-        traced = probe(_prepared(self._model) if probe in _WRITES else self._copy(), self._inputs)
+        traced = probe(_prepared(self._model, sharing=True) if probe in _WRITES else self._copy(), self._inputs)
         if traced is None:
             return ""
         # What was traced does what the model did, and only its shapes are worth another forward.
@@ -109,7 +109,7 @@ class _Tried:
 
     def _copy(self) -> nn.Module:
         if self._shared is None:
-            self._shared = _prepared(self._model)
+            self._shared = _prepared(self._model, sharing=True)
         return self._shared
 
 
@@ -121,9 +121,12 @@ def _show_source(texts: Mapping[str, str]) -> None:
             linecache.cache[path] = (len(text), None, source, path)
 
 
-def _prepared(model: nn.Module) -> nn.Module:
-    """A copy in eval mode, without the record of its construction, and with norms that are not the identity."""
-    copied = copy.deepcopy(model).eval()
+def _prepared(model: nn.Module, *, sharing: bool = False) -> nn.Module:
+    """A copy in eval mode, without the record of its construction, and with norms that are not the identity.
+
+    ``sharing``: with the same parameters, which libraries do not write.
+    """
+    copied = copy.deepcopy(model, {id(p): p for p in model.parameters()} if sharing else None).eval()
     generator = torch.Generator().manual_seed(0)
     for module in copied.modules():
         forget_construction(module)

@@ -214,7 +214,7 @@ def _run(model: nn.Module, inputs: Inputs, version: ModelVersion, job: Job) -> V
     if graph.failure is not None or any(node.error for node in graph.nodes):
         return VersionRun(graph)
     with silent():
-        graph = memory.with_memory(graph, model, inputs.args, inputs.kwargs)
+        graph = memory.with_memory(graph, model, inputs.args, inputs.kwargs, peak=not version.texts)
         error, untrained = _training_step(model, inputs)
         others = tuple(other_calls.run(version.other_calls, inputs, job))
     return VersionRun(graph, (), error, untrained, others, (), errors)

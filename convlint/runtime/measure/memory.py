@@ -27,13 +27,15 @@ from convlint.runtime.saved_tensors import saved
 from convlint.support.dataclass import dataclass, field, replace
 
 
-def with_memory(graph: Graph, model: nn.Module, args: Args, kwargs: Kwargs | None = None) -> Graph:
+def with_memory(
+    graph: Graph, model: nn.Module, args: Args, kwargs: Kwargs | None = None, *, peak: bool = True
+) -> Graph:
     """Add the measured memory to a graph; see ``docs/costs.md``.
 
     ``peak_inference_bytes`` is the maximum of bytes alive at once in eval mode without gradients: parameters, buffers,
-    inputs, and the tensors of the forward. ``saved_bytes`` is what autograd saves in a forward in train mode, or in
-    eval mode if that raises (``saved_bytes_mode``); the share of a layer is what was saved while it was the innermost
-    module.
+    inputs, and the tensors of the forward; not measured without ``peak``. ``saved_bytes`` is what autograd saves in a
+    forward in train mode, or in eval mode if that raises (``saved_bytes_mode``); the share of a layer is what was saved
+    while it was the innermost module.
 
     The model, its buffers and the random generators are left as they were. Where a forward raises, its figures stay
     None and ``unseen`` says why.
@@ -43,18 +45,18 @@ def with_memory(graph: Graph, model: nn.Module, args: Args, kwargs: Kwargs | Non
     with _state_restored(model):
         try:
             shapes = [graph.tensor(id).shape for node in graph.nodes[-1:] for id in node.inputs]
-            peak = _peak(model, args, kwargs, None if graph.training else shapes)
+            most = _peak(model, args, kwargs, None if graph.training else shapes) if peak else None
         except Exception as error:
-            peak = None
+            most = None
             unseen.append(("", f"peak memory was not measured: {_described(error)}"))
         try:
             saved, mode = _saved(model, args, kwargs)
         except Exception as error:
             unseen.append(("", f"saved memory was not measured: {_described(error)}"))
-            return replace(graph, peak_inference_bytes=peak, untraced=tuple(unseen))
+            return replace(graph, peak_inference_bytes=most, untraced=tuple(unseen))
     return replace(
         graph,
-        peak_inference_bytes=peak,
+        peak_inference_bytes=most,
         saved_bytes=sum(saved.by_module.values()),
         saved_bytes_mode=mode,
         called_in_training=tuple(saved.called) if mode == "train" else None,
