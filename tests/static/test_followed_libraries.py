@@ -104,6 +104,12 @@ NUMBERS = {
         "from collections.abc import Callable, Hashable, Mapping, Sequence\nn = <3|4> if isinstance({}, Mapping) "
         "and not isinstance({}, Sequence) and isinstance('a', Hashable) and isinstance(len, Callable) else 9"
     ),
+    "what the methods of a class make it": (
+        "from collections.abc import Collection, Iterable, Sized\nfrom torch import nn\nclass A(nn.Module): pass\n"
+        "class B:\n    def __iter__(self): return iter(())\n    def __len__(self): return 0\n"
+        "n = <3|4> if not isinstance(A(), Iterable) and isinstance(B(), Iterable) and isinstance(B(), Sized) "
+        "and not isinstance(B(), Collection) else 9"
+    ),
     "a factory": (
         "class Factory:\n    def __init__(self): self.made = {}\n    def add(self, k, f): self.made[k] = f\n"
         "    def of(self, k):\n        def keep(f):\n            self.add(k, f)\n            return f\n"

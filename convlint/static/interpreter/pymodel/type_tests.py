@@ -61,6 +61,8 @@ def _is_of(value: Value, kind: Value, call: Call) -> Value:
             return type(value) in _CALLABLE
         if last in _CONTAINERS and type(value) is not Instance:
             return type(value) in _CONTAINERS[last]
+        if last in _BY_METHODS and _is_known(value):
+            return value.items is not None or all(value.cls.lookup(name) is not None for name in _BY_METHODS[last])
         if last in _BY_BASES and _is_known(value):
             return type(value.items) in _CONTAINERS[last]
         if last in ("EnumMeta", "EnumType") and type(value) in _KNOWN:
@@ -93,14 +95,24 @@ _CONTAINERS: dict[str, tuple[type, ...]] = {
     "MutableSequence": (list,),
     **dict.fromkeys(("Mapping", "MutableMapping"), (dict,)),
 }
+_BY_METHODS = {
+    "Iterable": ("__iter__",),
+    "Sized": ("__len__",),
+    "Container": ("__contains__",),
+    "Collection": ("__iter__", "__len__", "__contains__"),
+}
 _BY_BASES = frozenset({"Sequence", "MutableSequence", "Mapping", "MutableMapping"})  # not by the methods of an object
+
+
+_BARE = frozenset({"object", "torch.nn.Module"})
+"""Classes without special methods."""
 
 
 def _is_known(value: Instance) -> bool:
     """Return whether an object is of a class of the program whose bases are all known."""
     return (
         not value.incomplete
-        and all(base.node is not None or base.name == "object" or value.items is not None for base in value.cls.mro)
+        and all(base.node is not None or base.name in _BARE or value.items is not None for base in value.cls.mro)
         and not any(type(base) is Library for each in value.cls.mro for base in each.bases)
     )
 
