@@ -63,9 +63,13 @@ def _parameters(cls: Class) -> list[Parameter]:
 
 
 class ArgumentSpace:
-    """All arguments with which a class is tried. ``widths`` are the names of parameters that layers use as widths."""
+    """All arguments with which a class is tried.
 
-    def __init__(self, cls: Class, widths: Collection[str]) -> None:
+    ``widths`` are the names of parameters that layers use as widths, and ``built`` the places of calls that built a
+    layer in symbolic executions.
+    """
+
+    def __init__(self, cls: Class, widths: Collection[str], built: Collection[constructor_code.Place]) -> None:
         self.parameters = _parameters(cls)
         init = cls.lookup("__init__")
         self._init = init if type(init) is Function else None
@@ -77,6 +81,7 @@ class ArgumentSpace:
         self._scaling = constructor_code.scaling(code)
         self._compared = {} if self._init is None else compared_with(self._init, int)
         self._known = widths
+        self._deciding = constructor_code.deciding_on(code, built)
         self.widths = [p for p in self.parameters if self._is_width(p)]
         self.width_lists = [p for p in self.parameters if self._is_width_list(p)]
 
@@ -151,8 +156,16 @@ class ArgumentSpace:
 
     def options(self) -> Iterator[Arguments]:
         """Other values of arguments that conditions of the constructor test: flags, strides and absent widths, and what
-        they compare a number with. Then other ratios.
+        they compare a number with. Then other ratios. Those that may build what no execution built come first.
         """
+        found = list(self._options())
+        yield from sorted(found, key=self._deciding.isdisjoint)
+
+    def building_options(self) -> list[Arguments]:
+        """Options that may build layers that no symbolic execution built."""
+        return [option for option in self._options() if not self._deciding.isdisjoint(option)]
+
+    def _options(self) -> Iterator[Arguments]:
         yield from self.stand_ins()
         yield from self._flags()
         for parameter in self.parameters:

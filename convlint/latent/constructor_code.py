@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Collection, Sequence
 
 from convlint.static.program.parse import walk
 
@@ -17,6 +18,47 @@ def tested(function: ast.AST) -> frozenset[str]:
         for name in walk(node if isinstance(node, ast.BoolOp) else node.test)
         if isinstance(name, ast.Name | ast.Attribute)
     )
+
+
+Place = tuple[int, int]
+"""A line and a column, both from 1."""
+
+
+def deciding_on(function: ast.AST, built: Collection[Place]) -> frozenset[str]:
+    """The names in conditions of a function that decide on layers which no execution built: those it built are at the
+    places ``built``.
+    """
+    found: set[str] = set()
+    for node in walk(function):
+        if isinstance(node, ast.If):
+            branches: list[Sequence[ast.AST]] = [node.body, node.orelse]
+        elif isinstance(node, ast.IfExp):
+            branches = [[node.body], [node.orelse]]
+        else:
+            continue
+        calls = [[call for part in branch for call in walk(part) if _may_be_layer(call)] for branch in branches]
+        if any(each and not any(_place(call) in built for call in each) for each in calls):
+            found.update(name.id for name in walk(node.test) if isinstance(name, ast.Name))
+    return frozenset(found)
+
+
+def _place(node: ast.AST) -> Place:
+    return (node.lineno, node.col_offset + 1) if isinstance(node, ast.expr) else (0, 0)
+
+
+def _may_be_layer(node: ast.AST) -> bool:
+    """Return whether a call may build a layer that has a width."""
+    if not isinstance(node, ast.Call) or _NO_LAYER.search(ast.unparse(node.func)):
+        return False
+    given = [*node.args, *(keyword.value for keyword in node.keywords if keyword.arg)]
+    return any(isinstance(argument, ast.Name | ast.Attribute | ast.BinOp) for argument in given)
+
+
+_NO_LAYER = re.compile(
+    r"Identity|Drop|Error|Warning|Pool|Parameter|init|append|add_module|^torch\.\w+$"
+    r"|^(int|float|len|min|max|round|isinstance|getattr|super|list|tuple|dict|range|print|str|zip|sum|partial)$"
+)
+"""Functions, and modules without a width."""
 
 
 def asserted(function: ast.AST) -> frozenset[str]:

@@ -37,25 +37,30 @@ def tried_with(trials: ClassTrials, repair: ClassRepair, state: Sequence[Followe
         if not is_possible:
             return None
         for each in in_order(state):
-            again = trials.repeated(each)
-            if again.outcome == "fails":
-                if each.outcome == "works" or each.operation in again.failing or not _reaches(again, each):
-                    return None
-                if breaks_contract(again) or is_indivisible(again):
-                    again = replace(again, outcome="refused")
-                elif not again.failing <= each.failing:
-                    return None
-            elif each.outcome == "fails" and again.outcome == "undecided" and again.path.complete:
-                again = replace(again, outcome="refused")  # an optional input that was left out
-            elif each.outcome == "fails" and again.outcome == "refused":
-                pass  # no arguments that the class accepts
-            elif again.outcome != "works" or (
-                each.outcome == "fails" and not (_reaches(again, each) and _is_seen(again, trials.space))
-            ):
+            again = _accepted(each, trials.repeated(each), trials.space)
+            if again is None:
+                trials.stopped_by_options |= is_settled and each.outcome == "fails" and bool(each.options)
                 return None
             is_settled = is_settled or (each.outcome == "fails" and again.outcome != "refused")
             after.append(again)
     return tuple(after) if is_settled else None
+
+
+def _accepted(before: Followed, again: Followed, space: ArgumentSpace) -> Followed | None:
+    """An execution after a repair; None if the repair is wrong for it."""
+    if before.outcome == "works":
+        return again if again.outcome == "works" else None
+    if again.outcome == "fails":
+        if before.operation in again.failing or not _reaches(again, before):
+            return None
+        if breaks_contract(again) or is_indivisible(again):
+            return replace(again, outcome="refused")
+        return again if again.failing <= before.failing else None
+    if again.outcome == "undecided" and again.path.complete:
+        return replace(again, outcome="refused")  # an optional input that was left out
+    if again.outcome == "refused" or (_reaches(again, before) and _is_seen(again, space)):
+        return again  # if it is refused, by arguments that the class does not accept
+    return None
 
 
 def refused_after(trials: ClassTrials, accepted: Accepted) -> int | None:
@@ -89,8 +94,8 @@ def same_values(one: ClassRepair, other: ClassRepair, state: Sequence[Followed])
 
 
 def in_order(state: Sequence[Followed]) -> list[Followed]:
-    """Executions that fail, then those that work."""
-    return sorted(state, key=lambda each: each.outcome)
+    """Executions that fail, then those that work; of each those without options first."""
+    return sorted(state, key=lambda each: (each.outcome, bool(each.options)))
 
 
 def representatives(state: Sequence[Followed]) -> list[Followed]:

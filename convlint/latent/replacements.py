@@ -29,7 +29,7 @@ def texts(failed: Followed, number: LayerNumber, written: WrittenNumber) -> Iter
     values = {
         text: value
         for text, value in _expressions(failed, number, written, scope).items()
-        if is_bound_at(scope, written.node, text)
+        if is_bound_at(scope, written.node, text) and not _reads_target(written, text)
     }
     wanted = written.change.wanted
     is_exact = (
@@ -74,6 +74,17 @@ def texts(failed: Followed, number: LayerNumber, written: WrittenNumber) -> Iter
             yield f"{one} + {other}", True, True
 
 
+def _reads_target(written: WrittenNumber, text: str) -> bool:
+    """Return whether a text reads a variable that the statement around an expression assigns: its value comes later."""
+    around: ast.AST | None = written.node
+    while isinstance(around, ast.expr):
+        around, _ = written.place.file.parents.get(around, (None, ""))
+    if not isinstance(around, ast.Assign):
+        return False
+    read = {ast.unparse(node) for node in ast.walk(ast.parse(text, mode="eval").body) if isinstance(node, ast.expr)}
+    return any(ast.unparse(target) in read for target in around.targets)
+
+
 _LARGEST_FACTOR = 4
 _DIVIDING = ("reshape", "view", "unflatten", "chunk", "split")
 """Operations whose input has a number of equal parts, such as queries, keys and values."""
@@ -101,8 +112,8 @@ def _expressions(
     for node in ast.walk(scope):
         if isinstance(node, ast.Call):
             for argument in [*node.args[:3], *(keyword.value for keyword in node.keywords)]:
-                if _is_width(argument):
-                    texts.setdefault(ast.unparse(argument), argument)
+                for width in (argument, *_terms(argument)) if _is_width(argument) else ():
+                    texts.setdefault(ast.unparse(width), width)
     for node in ast.walk(scope):
         if isinstance(node, ast.Assign) and _is_width(node.value):
             texts.setdefault(ast.unparse(node.value), node.value)
@@ -120,6 +131,15 @@ def _expressions(
         if type(value) is int and value > 0:
             found[text] = value
     return dict(list(found.items())[:_MOST_EXPRESSIONS])
+
+
+def _terms(node: ast.expr) -> Iterator[ast.expr]:
+    """Yield the terms of a sum, such as the widths of the parts into which the output of a layer is split."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        for term in (node.left, node.right):
+            if not isinstance(term, ast.Constant):
+                yield term
+                yield from _terms(term)
 
 
 def _is_width(node: ast.expr) -> bool:

@@ -31,6 +31,7 @@ from convlint.latent.repair_trials import (
 )
 from convlint.latent.suspicion import OpenClass, Suspicion
 from convlint.latent.trials import ClassTrials
+from convlint.static.domain.values import Value
 from convlint.static.exploration.entry_points import EntryPoint
 from convlint.static.exploration.explore import Exploration
 from convlint.static.program.project import Project
@@ -45,13 +46,16 @@ _SHARE = 0.3  # of the steps of the exploration of a file, that the search in it
 _LEAST_STEPS = 6_000
 _TRIALS = 30  # of repairs of one class
 _LEAST_TRIAL_STEPS, _MOST_TRIAL_STEPS = 2_000, 12_000
+_TRIAL_STEPS_OF_OPTIONS = 4_000  # if the class only fails with options
 _IF_FOUND = 2  # times as many steps to find other repairs, once there is one
 _MOST_TRIALS = 200
 _MOST_GUESSES = 16  # of trials of repairs whose value is not known to fit
 _MOST_OPTIONS = 6
+_BUILDING_STEPS = 800  # with options that build other layers, of a class that works without them
 _MOST_VERIFIED = 8  # repairs that are tried with further arguments
 _MOST_REPAIRS = 3  # of one class
 _ENDS = 2
+_WORKS_WITHOUT_OPTIONS = ("options", "ratios", "inputs", "unknown")
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,13 +114,35 @@ class Search:
             tried += [neutral] if neutral.outcome == "works" else []
         every = list(dict.fromkeys(tried))
         tried = list(admissible(space, trials.first, every))
-        self._left = trials.steps + min(_LEAST_TRIAL_STEPS + _TRIALS * trials.first.path.steps, _MOST_TRIAL_STEPS)
+        most = _MOST_TRIAL_STEPS
+        if open_question in _WORKS_WITHOUT_OPTIONS and all(each.options for each in tried if each.outcome == "fails"):
+            most = _TRIAL_STEPS_OF_OPTIONS
+        self._left = trials.steps + min(_LEAST_TRIAL_STEPS + _TRIALS * trials.first.path.steps, most)
         if not any(each.outcome == "fails" for each in tried):
             return self._judged(trials, doubtful(space, trials.first, tried, every), by_names=True)
-        found = self._judged(trials, tried)
+        found = self._judged(trials, tried) or self._judged_apart(trials, tried)
         if found and not found[0].works:
             return self._unless_required(trials, found)
         return found
+
+    def _judged_apart(self, trials: ClassTrials, tried: Sequence[Followed]) -> list[LatentDefect]:
+        """The defects without the options for which the class fails, which it may not accept, or for another reason.
+
+        A class that works without options is judged with one of them at a time.
+        """
+        if not trials.stopped_by_options:
+            return []
+        fails = [each for each in tried if each.outcome == "fails"]
+        works = [each for each in tried if each.outcome == "works"]
+        groups = [[each for each in fails if not each.options]]
+        if not groups[0]:
+            groups = [[each for each in fails if each.options == options] for options in _options_of(fails)]
+        self._left = trials.steps + (_MOST_TRIAL_STEPS if not groups[0][0].options else _TRIAL_STEPS_OF_OPTIONS)
+        for group in groups:
+            found = self._judged(trials, [*works, *group])
+            if found:
+                return found
+        return []
 
     def _unless_required(self, trials: ClassTrials, found: list[LatentDefect]) -> list[LatentDefect]:
         """The defects of a class that failed for all arguments, unless there are arguments that it may require."""
@@ -154,6 +180,8 @@ class Search:
                 if by_names:
                     accepted = [each for each in accepted if is_meant(each.repair, each.after)]
                 if not accepted or len(found) == _MOST_REPAIRS:
+                    left = [each for each in state if each.outcome == "fails"]
+                    trials.stopped_by_options |= bool(found) and all(each.options for each in left)
                     return []
                 best, *others = accepted
                 if any(same_values(each.repair, best.repair, state) for each in found):
@@ -210,7 +238,10 @@ def _first_tries(trials: ClassTrials, open_question: Suspicion) -> Iterator[Foll
     A flag may ask for a negative number of channels of another input, where other widths come first.
     """
     space = trials.space
-    if open_question in ("ratios", "inputs"):
+    if open_question in _WORKS_WITHOUT_OPTIONS:
+        most = _BUILDING_STEPS // max(trials.first.path.steps, 1)
+        yield from (trials.follow(DIFFERENT, option) for option in space.building_options()[:most])
+    if open_question in ("options", "ratios", "inputs"):
         if space.other_ratios:
             yield trials.follow(DIFFERENT, space.other_ratios)
         return
@@ -225,6 +256,14 @@ def _first_tries(trials: ClassTrials, open_question: Suspicion) -> Iterator[Foll
         yield trials.follow(DIFFERENT, option)
         if has_other_inputs:
             yield trials.follow(MORE_PATTERNS[0], option)
+
+
+def _options_of(executions: Sequence[Followed]) -> list[tuple[tuple[str, Value], ...]]:
+    found: list[tuple[tuple[str, Value], ...]] = []
+    for each in executions:
+        if each.options not in found:
+            found.append(each.options)
+    return found
 
 
 def _with_optional_inputs(trials: ClassTrials) -> Iterator[Followed]:

@@ -23,9 +23,9 @@ from convlint.static.program.parse import walk
 from convlint.support.dataclass import dataclass
 from convlint.symbolic import Apply, Dim, Symbol
 
-Suspicion = Literal["none", "ratios", "inputs", "unknown", "broken", "failing"]
-"""``ratios``: nothing is proved about other ratios than the defaults. ``inputs``: nor about inputs that may be
-None and were. ``unknown``: nor about a part of the class.
+Suspicion = Literal["none", "options", "ratios", "inputs", "unknown", "broken", "failing"]
+"""``options``: nothing is proved about layers that other options build. ``ratios``: nor about other ratios than the
+defaults. ``inputs``: nor about inputs that may be None and were. ``unknown``: nor about a part of the class.
 ``broken``: arguments break an assumption, or widths are unknown. ``failing``: an execution has an error.
 """
 
@@ -44,7 +44,7 @@ def open_classes(explorations: Sequence[Exploration]) -> list[OpenClass]:
     classes = [exploration for exploration in explorations if exploration.entry_point.kind == "class"]
     found = []
     for exploration in sorted(classes, key=lambda each: each.paths[0].steps):
-        space = ArgumentSpace(exploration.entry_point.value, _widths_of(exploration))
+        space = ArgumentSpace(exploration.entry_point.value, _widths_of(exploration), _built_by(exploration))
         question = suspicion(exploration, space) if space.can_vary else "none"
         if question != "none":
             found.append(OpenClass(exploration, space, question))
@@ -64,6 +64,18 @@ def _widths_of(exploration: Exploration) -> list[str]:
     return sorted(found)
 
 
+def _built_by(exploration: Exploration) -> set[tuple[int, int]]:
+    """The places in its file of the calls with which the executions of a class built layers."""
+    path = exploration.entry_point.module.path
+    return {
+        (site.line, site.column)
+        for execution in exploration.paths
+        for instance in execution.interpreter.creators
+        for site in (instance.site, *instance.chain)
+        if site is not None and site.path == path
+    }
+
+
 def suspicion(exploration: Exploration, space: ArgumentSpace) -> Suspicion:
     """Return what the symbolic executions of a class leave open: nothing if Python refuses it for all arguments."""
     if all(path.interpreter.raises_type_error for path in exploration.paths):
@@ -81,7 +93,9 @@ def suspicion(exploration: Exploration, space: ArgumentSpace) -> Suspicion:
         return "unknown"
     if any(_leaves_out_tensors(path) for path in exploration.paths[:1]):
         return "inputs"
-    return "ratios" if space.other_ratios else "none"
+    if space.other_ratios:
+        return "ratios"
+    return "options" if space.building_options() else "none"
 
 
 def _fails(path: ExecutionPath) -> bool:

@@ -34,6 +34,7 @@ class ClassTrials:
 
     def __init__(self, project: Project, explored: ExecutionPath, space: ArgumentSpace) -> None:
         self.steps = 0  # of all executions so far
+        self.stopped_by_options = False  # whether a repair settles a failure, but not that with other options
         self._most = _LEAST_STEPS + _FACTOR * explored.steps
         self.entry_point = explored.entry_point
         self.space = space

@@ -101,4 +101,56 @@ def is_fast():
         ("Attention(32, 8)", (2, 5, 32)),
         ("Attention(16, 8)", (2, 5, 16)),
     ),
+    Planted(
+        "a width of the class that an option may not differ from",
+        """
+class Mixer(nn.Module):
+    def __init__(self, dim: int, dim_out=None, heads: int = 4, dim_qk: int = 16):
+        super().__init__()
+        dim_out = dim_out or dim
+        self.heads = heads
+        self.dim_v = dim_out // heads
+        self.dim_qk = dim_qk
+        self.to_qv = nn.Conv2d(dim, heads * dim_qk + self.dim_v, 1)
+        self.norm_q = nn.BatchNorm2d({{heads * dim_qk|dim}})
+        self.norm_v = nn.BatchNorm2d(self.dim_v)
+
+    def forward(self, x):
+        batch, channels, height, width = x.shape
+        q, v = self.to_qv(x).split([self.heads * self.dim_qk, self.dim_v], dim=1)
+        q = self.norm_q(q).reshape(batch, self.heads, self.dim_qk, -1)
+        v = self.norm_v(v).reshape(batch, 1, self.dim_v, -1)
+        return (v * q.mean(2, keepdim=True)).reshape(batch, channels, height, width)
+""",
+        ("Mixer(32)", (2, 32, 4, 4)),
+        ("Mixer(64)", (2, 64, 4, 4)),
+    ),
+    Planted(
+        "one of many flags",
+        """
+class Encoder(nn.Module):
+    def __init__(
+        self, dim: int, ratio: float = 4.0, qkv_bias: bool = True, pre_norm: bool = True, gated: bool = False,
+        deep: bool = False, scaled: bool = False, glu: bool = False, post_norm: bool = False,
+    ):
+        super().__init__()
+        hidden = int(dim * ratio)
+        self.norm = nn.LayerNorm(dim) if pre_norm else nn.Identity()
+        self.qkv = nn.Linear(dim, dim, bias=qkv_bias)
+        self.gate = nn.Linear(dim, dim) if gated else nn.Identity()
+        self.deep = nn.Linear(dim, dim) if deep else nn.Identity()
+        self.scale = nn.LayerNorm(dim) if scaled else nn.Identity()
+        if glu:
+            self.mlp = nn.Sequential(nn.Linear({{dim|hidden}}, 2 * hidden), nn.GLU(), nn.Linear(hidden, dim))
+        else:
+            self.mlp = nn.Sequential(nn.Linear(dim, hidden), nn.GELU(), nn.Linear(hidden, dim))
+        self.last = nn.LayerNorm(dim) if post_norm else nn.Identity()
+
+    def forward(self, x):
+        x = x + self.scale(self.deep(self.gate(self.qkv(self.norm(x)))))
+        return self.last(x + self.mlp(x))
+""",
+        ("Encoder(8)", (2, 5, 8)),
+        ("Encoder(8, glu=True)", (2, 5, 8)),
+    ),
 )
