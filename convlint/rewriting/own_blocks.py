@@ -7,7 +7,7 @@ what the dense block computes; the text of the other only shows that it may fit,
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from convlint.ir import Edit, Graph, IntermediateLayers, LayerChange, Node, Replacement, Site
 from convlint.rewriting import call_text, imports
@@ -17,6 +17,7 @@ from convlint.rewriting.candidates import Candidate
 from convlint.rewriting.layer_use import LayerUse
 from convlint.rewriting.own_definitions import NAMES, OwnDefinition, argument, calls, known, parameters
 from convlint.rewriting.project import Project
+from convlint.rewriting.verification import first_call
 from convlint.source_text import call_sites
 from convlint.source_text.call_sites import WrittenCall
 from convlint.support.dataclass import dataclass, replace
@@ -54,7 +55,7 @@ def _in_blocks(candidate: Candidate, graph: Graph, project: Project, kind_option
     by_call: dict[Site, list[_Block]] = {}
     for use in candidate.place.uses:
         block = _block_of(use, graph)
-        if block is None or candidate.place.through:
+        if block is None:
             return
         by_call.setdefault(use.layer.chain[0], []).append(block)
     blocks = [block for group in by_call.values() for block in group]
@@ -83,8 +84,7 @@ def _block_of(use: LayerUse, graph: Graph) -> _Block | None:
     chain = use.layer.chain[:1]
     if module is None or not chain or chain[0] not in (module.site, *module.chain[:1]):
         return None
-    inside = [n for n in graph.nodes if f"{n.module or n.layer}.".startswith(f"{name}.") and n.op != "pad"]
-    once = inside[: len(inside) // max(1, len(use.calls))]
+    once = first_call(graph, name)
     if not once or once[0].layer != use.layer.name:
         return None
     block = _Block(name, use, tuple(once[1:]))
@@ -110,13 +110,13 @@ def _edits(call: WrittenCall, project: Project, base: str) -> list[_Written]:
     dense = next((each for each in definitions if each.name == callee and each.statement is None), None)
     if dense is None or len(dense.convs) != 1:
         return []
+    blocks = {each.node.name for each in definitions} - {dense.node.name}
     found = []
     for own in definitions:
-        halves = _halves(own, dense) if own.node is not dense.node else None
-        text = _arguments(call, dense, own) if halves else None
-        if halves is None or text is None:
+        halves = _halves(own, dense, blocks) if own.node is not dense.node else None
+        edits = _arguments(call, dense, own) if halves else None
+        if halves is None or edits is None:
             continue
-        edits = [Edit(call.site, f"{own.name}({text})")]
         if own.statement is not None:
             edits.append(imports.with_name(own.statement, call.site.path, call.file, own.name))
         norms = [each for each in calls(own.node) if "Norm" in ast.unparse(each.func)]
@@ -131,49 +131,58 @@ def _bias(conv: ast.Call) -> bool | None:
     return {"": True, "True": True, "False": False}.get(argument(conv, "bias", 7))
 
 
-def _halves(own: OwnDefinition, dense: OwnDefinition) -> tuple[ast.Call, ast.Call] | None:
-    """The calls that build the two convolutions of a separable block: of torch.nn, or of the dense block."""
-    parts = [each for each in calls(own.node) if each in own.convs or ast.unparse(each.func) == dense.node.name]
-    if len(parts) != len(_CHANNELS) or not parts[0].args:
+def _halves(own: OwnDefinition, dense: OwnDefinition, blocks: Iterable[str]) -> tuple[ast.Call, ast.Call] | None:
+    """The calls that build the two convolutions of a separable block: of torch.nn, or of blocks of the project."""
+    names = {*blocks, dense.node.name}
+    parts = [each for each in calls(own.node) if each in own.convs or ast.unparse(each.func) in names]
+    if len(parts) != len(_CHANNELS) or any(len(each.args) < len(_CHANNELS) for each in parts):
         return None
-    first = ast.unparse(parts[0].args[0])
+    first, same = (ast.unparse(each) for each in parts[0].args[:2])
+    second = [ast.unparse(each) for each in parts[1].args[:2]]
+    groups = first  # another block may have the groups inside
     if parts[0] in own.convs:
         groups = argument(parts[0], "groups", 6)
-    else:
-        names = list(parameters(dense.node) or ())
-        groups = next((argument(parts[0], n, at) for at, n in enumerate(names) if NAMES.get(n) == "groups"), "")
-    second = [ast.unparse(each) for each in parts[1].args[:2]]
-    return (parts[0], parts[1]) if groups == first != "" and second[:1] == [first] != second[1:] else None
+    elif ast.unparse(parts[0].func) == dense.node.name:
+        written = list(parameters(dense.node) or ())
+        groups = next((argument(parts[0], n, at) for at, n in enumerate(written) if NAMES.get(n) == "groups"), "")
+    return (parts[0], parts[1]) if groups == first == same == second[0] != second[1] else None
 
 
-def _arguments(call: WrittenCall, dense: OwnDefinition, own: OwnDefinition) -> str | None:
-    """The arguments of a call for another definition; None if it has no parameter for one that may matter."""
+def _arguments(call: WrittenCall, dense: OwnDefinition, own: OwnDefinition) -> list[Edit] | None:
+    """The edits for a call of another definition; None if it has no parameter for an argument that may matter."""
     before, after = parameters(dense.node), parameters(own.node)
     if before is None or after is None or min(len(before), len(after)) < len(_CHANNELS):
         return None
     given: dict[str, ast.expr] = dict(zip(_named(before), call.node.args, strict=False))
-    positional = set(given)
+    positional = list(given)
     names = dict(zip(before, _named(before), strict=True))
     given |= {names.get(k.arg or "", ""): k.value for k in call.node.keywords}
     defaults = dict(zip(_named(before), before.values(), strict=True))
     arguments: list[str] = []
-    contiguous = True
+    more: list[str] = []  # defaults of the dense block
     for name, written in zip(_named(after), after, strict=True):
         if name in given:
-            text = call_text.source(call, given.pop(name))
-            arguments.append(text if contiguous and name in positional else f"{written}={text}")
+            text = call_text.source(call, given[name])
+            in_order = not more and positional[len(arguments) : len(arguments) + 1] == [name]
+            arguments.append(text if in_order else f"{written}={text}")
             continue
-        contiguous = False
         default = defaults.get(name)
         if default is None and after[written] is None:
             return None  # a parameter that the dense block does not have
         if default is not None and not _same(default, after[written]):
             if not isinstance(default, ast.Constant):
                 return None
-            arguments.append(f"{written}={ast.unparse(default)}")
-    if not all(isinstance(value, ast.Constant) for value in given.values()):
+            more.append(f"{written}={ast.unparse(default)}")
+            arguments.append(more[-1])
+    named = _named(after)
+    lost = [value for name, value in given.items() if name not in named]
+    if not all(isinstance(value, ast.Constant) for value in lost):
         return None
-    return ", ".join(arguments)
+    if not lost and named[: len(positional)] == positional and {k.arg for k in call.node.keywords} <= {*after}:
+        return [call.replacing(call.node.func, own.name), *([call.adding(", ".join(more))] if more else [])]
+    if call.node.end_lineno != call.node.lineno:
+        return None  # there may be comments between its arguments
+    return [Edit(call.site, f"{own.name}({', '.join(arguments)})")]
 
 
 def _named(defaults: Mapping[str, object]) -> list[str]:

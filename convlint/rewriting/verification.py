@@ -86,9 +86,9 @@ def _computes_more(change: LayerChange, old: Graph, new: Graph) -> str | None:
     """The operators of a depthwise separable layer, if they are not those of its form: the project may define it."""
     if change.replacement.code not in ("CVL502", "CVL505"):
         return None
-    found = ["conv" if node.op.startswith("conv") else node.op for node in _inside(new, change.place)]
-    once = [node.op for node in _inside(old, change.block)] if change.block else []
-    once = once[: len(once) // max(1, len(_inside(old, change.layer)))]
+    nodes = first_call(new, change.block) if change.block else _inside(new, change.layer)
+    found = ["conv" if node.op.startswith("conv") else node.op for node in nodes]
+    once = [node.op for node in first_call(old, change.block)] if change.block else []
     form = ["conv", *FORMS[change.replacement.between].operators, "conv", *once[1:]]
     return None if found == form * (len(found) // len(form)) else f"{change.place} computes {', '.join(found)}"
 
@@ -97,11 +97,17 @@ def _window_differs(change: LayerChange, old: Graph, new: Graph) -> str | None:
     """The first difference between the windows of the original convolution and of the first one of its block."""
     if not change.block:
         return None
-    first, second = _inside(old, change.layer)[0].attrs, _inside(new, change.block)[0].attrs
+    first, second = (first_call(graph, change.block)[0].attrs for graph in (old, new))
     for name in ("kernel_size", "stride", "dilation"):
         if first.get(name) != second.get(name):
             return f"the {name} of {change.layer} changed from {first.get(name)} to {second.get(name)}"
     return None
+
+
+def first_call(graph: Graph, name: str) -> list[Node]:
+    """The operators in the first call of a module, those of modules that it shares with others included."""
+    call = next(iter(graph.calls_of(name)), None)
+    return [n for n in graph.nodes if call and call.start <= n.id < call.stop and n.op != "pad"]
 
 
 def _inside(graph: Graph, name: str) -> list[Node]:

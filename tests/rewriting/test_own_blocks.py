@@ -135,3 +135,54 @@ def test_weights_are_converted_without_the_block(kept: Project) -> None:
     torch.save(project.load("net.py")["Net"]().state_dict(), project.folder / "old.pt")
     arguments = ("--input", "3,16,16", "--kind", "depthwise-separable", "--weights", "old.pt")
     assert "class DepthwiseSeparableConv2d" in project.suggest("net.py:Net", *arguments).out
+
+
+SUBCLASS = """\
+from torch import nn
+
+
+class Conv(nn.Module):
+    default_act = nn.SiLU()  # one for all
+
+    def __init__(self, c1, c2, k=1, s=1, g=1, act=True):
+        super().__init__()
+        self.conv = nn.Conv2d(c1, c2, k, s, k // 2, groups=g, bias=False)
+        self.bn = nn.BatchNorm2d(c2)
+        self.act = self.default_act if act is True else nn.Identity()
+
+    def forward(self, x):
+        return self.act(self.bn(self.conv(x)))
+
+
+class DWConv(Conv):
+    def __init__(self, c1, c2, k=1, s=1):
+        super().__init__(c1, c2, k, s, g=c1)
+
+
+class DSConv(nn.Sequential):
+    def __init__(self, c1, c2, k=3, s=1):
+        super().__init__(DWConv(c1, c1, k, s), Conv(c1, c2))
+
+
+class Net(nn.Sequential):
+    def __init__(self):
+        super().__init__(
+            Conv(3, 16, 3),
+            Conv(
+                16,  # of the stem
+                32,
+                3,
+            ),
+            Conv(32, 32, 3, act=True),
+            Conv(32, 8),
+        )
+"""
+
+
+def test_halves_may_be_subclasses_that_share_an_activation_and_comments_stay(kept: Project) -> None:
+    assert changed(kept, SUBCLASS) == ["DSConv(", "DSConv(32, 32, 3),"]
+
+
+def test_selected_layers_of_a_function_that_builds_others_too(kept: Project) -> None:
+    added = changed(kept, functions(), "--layer", "3.*")
+    assert added == ["super().__init__(conv_bn(3, 16, 2), conv_bn(16, 32, 2), conv_dw(32, 32, 1), conv_dw(32, 64, 1))"]
