@@ -131,6 +131,61 @@ class Net(nn.Module):
     assert [path.variant for path in exploration.paths[:3]] == [{}, {"bilinear": False}, {}]
 
 
+# --- the rank of an input
+
+RANKS = {
+    "more dimensions": (
+        "s = x.shape\n        if len(s) > 4: x = x.view(-1, *s[-3:])\n        return self.last(self.conv(x))"
+    ),
+    "an image without a batch": "if x.dim() == 3: x = x[None]\n        return self.last(self.conv(x))",
+    "a branch for each": (
+        "if x.ndim == 5: y = self.deep(x).mean(2)\n        elif x.ndimension() == 4: y = self.conv(x)\n"
+        "        else: raise ValueError\n        return self.last(y)"
+    ),
+    "what its type says": "assert x.dim() == 4\n        return self.last(self.conv(x) if x.ndim == 4 else x)",
+}
+
+
+@pytest.mark.parametrize("name", RANKS)
+def test_a_condition_on_the_rank_of_an_input_is_the_choice_of_a_caller(name: str) -> None:
+    text = f"""
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv, self.deep = nn.Conv2d(3, 8, 3), nn.Conv3d(3, 8, 3)
+        self.last = nn.Conv2d({{}}, 2, 1)
+
+    def forward(self, x):
+        {RANKS[name]}
+"""
+    assert check(text.format(8)).coverage[0].is_complete
+    assert errors(text.format(8)) == []
+    assert errors(text.format(9)) == ["CVL102"]
+
+
+def test_a_rank_is_no_number_to_count_with() -> None:
+    found = net("self.conv = nn.Conv2d(3, 8, 3)", "return self.conv(x).flatten(1) + x.mean(tuple(range(1, x.dim())))")
+    assert found.is_complete
+
+
+def test_the_number_that_a_branch_is_about_comes_last() -> None:
+    text = """
+class Net(nn.Module):
+    def __init__(self, scale):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 8, 3)
+        if scale > 1:
+            self.last = nn.Conv2d(9, 2, 1)
+        else:
+            self.last = nn.Conv2d(8, 2, 1)
+
+    def forward(self, x):
+        return self.last(self.conv(x))
+"""
+    (finding,) = [finding for finding in check(text).findings if finding.code == "CVL102"]
+    assert finding.condition == "`scale` is more than 1"
+
+
 # --- what is followed to its end
 
 

@@ -108,12 +108,12 @@ def test_parts_of_libraries_are_followed(name: str) -> None:
     assert errors(net(built.format(f"{width} + 1"), forward)) == ["CVL102"]
 
 
-def test_a_configuration_that_a_caller_passes_is_the_default() -> None:
+def test_norms_and_activations_that_a_caller_chooses_keep_the_shape() -> None:
     text = """
 class Net(nn.Module):
-    def __init__(self, conv_cfg, norm_cfg, act_cfg):
+    def __init__(self, norm_cfg, act_cfg):
         super().__init__()
-        self.a = ConvModule(3, 16, 3, conv_cfg=conv_cfg, norm_cfg=norm_cfg, act_cfg=act_cfg)
+        self.a = ConvModule(3, 16, 3, norm_cfg=norm_cfg, act_cfg=act_cfg)
         self.name, self.norm = build_norm_layer(norm_cfg, 16)
         self.head = nn.Conv2d({}, 9, 1)
     def forward(self, x):

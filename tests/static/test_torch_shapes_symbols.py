@@ -201,6 +201,8 @@ def test_a_slice_of_a_parameter(run: Execution) -> None:
     assert torch_shapes.index(run, x, (everything, slice(None, c // 2))).shape == (1, c // 2, h, w)
     assert torch_shapes.index(run, x, (everything, slice(c // 2, None))).shape == (1, c - c // 2, h, w)
     assert torch_shapes.index(run, x, (..., slice(None, -1))).shape == (1, c, h, w - 1)
+    assert torch_shapes.index(run, x, (..., slice(4, w + 4))).shape == (1, c, h, w - 4)
+    assert torch_shapes.index(run, x, (..., slice(0, w + 4))).shape == (1, c, h, w)
 
 
 @pytest.mark.parametrize("name", ["torch.nn.functional.gelu", "torch.cat", "torch.zeros", "view"])

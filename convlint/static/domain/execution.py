@@ -6,11 +6,13 @@ import ast
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
+from convlint import symbolic
 from convlint.ir import Site
-from convlint.static.domain.facts import Knowledge, Pair
+from convlint.static.domain.facts import RANK, Knowledge, Pair
 from convlint.static.domain.objects import Instance
-from convlint.static.domain.values import UNKNOWN, Cell, Shape, Tensor, Unknown, Value
+from convlint.static.domain.values import UNKNOWN, Cell, Num, Shape, Tensor, Unknown, Value
 from convlint.support.dataclass import dataclass, field
+from convlint.symbolic import Symbol
 
 
 class ConstructorError(Exception):
@@ -78,6 +80,7 @@ class Execution(Knowledge):
     site: Site | None = None  # of the call that is executed
     assumptions: int = 0  # unknown conditions under which the program runs
     _tensors: int = 0
+    _ranked: dict[Symbol, Tensor] = field(default_factory=dict)  # inputs whose rank the program reads
     _earlier_shapes: list[tuple[Cell, Shape | None, bool]] = field(default_factory=list)
 
     @contextmanager
@@ -136,7 +139,29 @@ class Execution(Knowledge):
             if cell.last is not None and rank > len(known):
                 cell.shape = (*cell.shape[:-1], cell.last)
         cell.is_guess = False
+        if cell.rank is not None and cell.rank not in self._bound:
+            super().bind(cell.rank, rank)
         return cell.shape if len(cell.shape) == rank else None
+
+    def rank(self, tensor: Tensor) -> Num | None:
+        """Return the rank of a tensor: of an input, it may be what a caller chooses."""
+        cell = tensor.cell
+        if cell.shape is not None and not cell.is_guess:
+            return len(cell.shape)
+        if not cell.is_input:
+            return None
+        if cell.rank is None:
+            cell.rank = Symbol(f"rank {len(self._ranked) + 1}", RANK)
+            self._ranked[cell.rank] = tensor
+            self.defaults[cell.rank] = _USUAL_RANK if cell.shape is None else len(cell.shape)
+        return self.reduced(symbolic.symbol(cell.rank.name, RANK))
+
+    def bind(self, symbol: Symbol, value: Num) -> None:
+        """Give a symbol a value."""
+        super().bind(symbol, value)
+        tensor = self._ranked.get(symbol)
+        if tensor is not None and type(value) is int:
+            self.require_rank(tensor, value)
 
     def size_at(self, tensor: Tensor, index: int) -> Value:
         """Return the size of a dimension of a tensor whose rank may not be known; UNKNOWN if there is none."""
@@ -175,7 +200,7 @@ class Execution(Knowledge):
         the message with which PyTorch would raise; the results then replace those of the call.
         """
         dtype = dtype or (inputs[0].dtype if inputs else "float32")
-        cells = [like.cell] if like is not None else [Cell(shape) for shape in shapes]
+        cells = [like.cell] if like is not None else [Cell(shape, is_input=op == "input") for shape in shapes]
         outputs = tuple([Tensor(cell, self._tensors + n, dtype) for n, cell in enumerate(cells)])
         if self.lost or (like is None and None in shapes and op not in ("input", "unseen")):
             self._note_lost(op, inputs, outputs)
@@ -198,6 +223,7 @@ class Execution(Knowledge):
         return UNKNOWN
 
 
+_USUAL_RANK = 4  # of images
 _READ = {0: "batch", 1: "channels", -2: "height", -1: "width"}
 _DIMENSIONS = {
     2: ("batch", "features"),

@@ -14,6 +14,7 @@ from convlint.symbolic import Atom, Dim, Symbol
 
 _LONGEST_TRIED = 6  # items of a list
 FRESH = -2  # the scope of symbols that stand for unknown numbers, such as the height of an input
+RANK = -3  # the scope of symbols that stand for the ranks of inputs
 
 INDEX = "index"  # the name of an unknown number that may be 0
 

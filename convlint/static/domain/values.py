@@ -87,6 +87,8 @@ class Cell:
     is_guess: bool = False  # whether the rank is only the usual one
     last: Num | None = None  # the size of the last dimension, if that is all that is known
     named: dict[int, Num] | None = None  # the sizes that the program reads before the rank is known, by index
+    is_input: bool = False  # whether it is that of an input, of which a caller chooses the rank
+    rank: Symbol | None = None  # that rank, where the program asks for it before it is known
 
 
 @dataclass(slots=True, eq=False)

@@ -120,7 +120,7 @@ def _of_class(cls: ast.ClassDef, name: str) -> ast.expr | None:
 
 def default_numbers(path: ExecutionPath) -> dict[str, Value]:
     """Return the defaults of the parameters that an execution had symbols for."""
-    return {symbol.name: number for symbol, number in path.execution.defaults.items()}
+    return {s.name: number for s, number in path.execution.defaults.items() if s.scope == PARAMETERS}
 
 
 def fails_at_defaults(path: ExecutionPath) -> bool:

@@ -15,6 +15,8 @@ _MOST = 3
 _SYMBOL = re.compile(r"^1\*([\w.]+) \d+\^1$")  # the key of an expression that is one parameter
 _WORD = re.compile(r"-?[\w.]+$")  # a parameter or a number
 _WORDS = {"==": "is", "<": "is less than", "<=": "is at most"}
+_MIRRORED = {"<": "is more than", "<=": "is at least"}
+_OPPOSITES_MIRRORED = {"<": "is at most", "<=": "is less than"}
 _OPPOSITES = {"==": "is not", "<": "is at least", "<=": "is more than"}
 
 
@@ -67,5 +69,8 @@ def _choice_in_words(choice: PathChoice) -> str | None:
         left, right = right, left
     if op == "truth":
         return f"`{left}` is {str(choice.taken).lower()}"
+    if left.lstrip("-").isdigit():
+        words = (_MIRRORED if choice.taken else _OPPOSITES_MIRRORED).get(op)
+        return None if words is None else f"`{right}` {words} {left}"
     words = (_WORDS if choice.taken else _OPPOSITES).get(op)
     return None if words is None else f"`{left}` {words} {right}"

@@ -157,7 +157,7 @@ def _boolean(interpreter: Interpreter, node: ast.BoolOp, scope: Scope) -> Value:
 
 
 def _compare(interpreter: Interpreter, node: ast.Compare, scope: Scope) -> Value:
-    left = evaluate(interpreter, node.left, scope)
+    left = tensor_shape.compared(interpreter, node.left, scope)
     result: Value = True
     for op, comparator in zip(node.ops, node.comparators, strict=True):
         right = evaluate(interpreter, comparator, scope)

@@ -76,9 +76,10 @@ def _slice_length(run: Execution, size: Num, key: slice) -> Num:
         first = plain(size + first)
     if _counts_from_end(last):
         last = plain(size + last)
-    if type(size) is int and type(last) is int and last > size:
+    beyond = run.reduced(last - size)
+    if type(beyond) is int and beyond > 0:
         last = size
-    return _range_length(run, first, last, size, step)
+    return _range_length(first, last, step)
 
 
 def _counts_from_end(bound: Num) -> bool:
@@ -88,16 +89,11 @@ def _counts_from_end(bound: Num) -> bool:
     return bool(bound.terms) and all(factor < 0 for _, factor in bound.terms or ())
 
 
-def _range_length(run: Execution, first: Num, last: Num, size: Num, step: int) -> Num:
-    """Return the length from ``first`` to ``last``, which are assumed to lie inside ``size``."""
+def _range_length(first: Num, last: Num, step: int) -> Num:
+    """Return the length from ``first`` to ``last``, which are assumed to lie inside of the dimension."""
     length = plain(last - first)
     if type(length) is int and length < 0:
         return 0
-    if type(first) is int and first == 0 and type(last) is Dim and last != size:
-        # x[:, :n]: n may be longer than the tensor; a proof that it is not is rarely available
-        rest = run.reduced(size - last)
-        if type(rest) is int and rest < 0:
-            return size
     return length if step == 1 else plain(divided(plain(length + step - 1), step))
 
 

@@ -1,5 +1,5 @@
-# mmcv.cnn: a convolution with norm and activation, and layers by the name of their type. A configuration that a caller
-# passes and that is not known is the one that mmcv has as its default.
+# mmcv.cnn: a convolution with norm and activation, and layers by the name of their type. Norms and activations keep the
+# shape of their input, also those that a caller chooses.
 import torch
 from torch import nn
 
@@ -27,13 +27,15 @@ _ACTIVATIONS = {
 
 
 def build_conv_layer(cfg, *args, **kwargs):
-    options = dict(cfg) if isinstance(cfg, dict) else dict(type="Conv2d")
+    options = dict(type="Conv2d") if cfg is None else dict(cfg)
     kind = options.pop("type")
     return _CONVS[kind](*args, **kwargs, **options)
 
 
 def build_norm_layer(cfg, num_features, postfix=""):
-    options = dict(cfg) if isinstance(cfg, dict) else dict(type="BN")
+    if not isinstance(cfg, dict):
+        return "norm" + str(postfix), nn.Identity()
+    options = dict(cfg)
     kind = options.pop("type")
     options.pop("requires_grad", None)
     name = "bn" + str(postfix)
@@ -45,7 +47,9 @@ def build_norm_layer(cfg, num_features, postfix=""):
 
 
 def build_activation_layer(cfg):
-    options = dict(cfg) if isinstance(cfg, dict) else dict(type="ReLU")
+    if not isinstance(cfg, dict):
+        return nn.Identity()
+    options = dict(cfg)
     kind = options.pop("type")
     return _ACTIVATIONS[kind]()
 
