@@ -129,6 +129,39 @@ UNCERTAIN = {
 }
 
 
+LISTS = {
+    "beside a list of layers": (
+        "self.next = nn.ModuleList([nn.Conv2d(3, 4, 1) for _ in range(3)])",
+        "return [layer(each) for layer, each in zip(self.next, maps)]",
+        "--input maps.0=... --input maps.1=... --input maps.2=...",
+    ),
+    "by position": ("self.next = nn.Conv2d(3, 4, 1)", "return self.next(maps[0]) + maps[1]", "--input maps.1=..."),
+    "with a counter": (
+        "self.next = nn.Conv2d(3, 4, 1)",
+        "return [self.next(each) for _, each in enumerate(maps)]",
+        "--input maps.0=... --input maps.1=...",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_a_list_is_not_guessed_to_be_a_tensor(name: str, run: Run) -> None:
+    layer, forward, options = LISTS[name]
+    source = f"class Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n        {layer}\n\n"
+    answer = run(f"{source}    def forward(self, maps):\n        {forward}\n")
+    assert answer.graph is None
+    (problem,) = answer.problems
+    assert "forward reads `maps` as a list of tensors" in problem.message
+    assert options in problem.message
+
+
+def test_a_loop_over_images_is_guessed_as_a_batch(run: Run) -> None:
+    source = "class Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+    source += "        self.c = nn.Conv2d(3, 4, 3)\n"
+    answer = run(f"{source}    def forward(self, images):\n        return [self.c(image) for image in images]\n")
+    assert answer.problems == ()
+
+
 @pytest.mark.parametrize("name", CERTAIN)
 def test_an_error_of_any_input_is_found_with_a_guess(name: str, run: Run) -> None:
     layer, forward, code = CERTAIN[name]
@@ -163,7 +196,9 @@ def test_a_norm_that_sees_one_value_of_a_guess_is_not_accused(run: Run) -> None:
 @pytest.mark.parametrize(
     ("given", "advice"),
     [
-        ("1,3,32,48", "expects 3,H,W (3 sizes, without the batch dimension)"),
+        ("1,3,32,48", "expects 3,H,W: leave out the batch dimension, as in --input 3,32,48"),
+        ("4,32,48,3", "leave out the batch dimension, and channels come first, as in --input 3,32,48"),
+        ("1,4,32,48", "expects 3,H,W (3 sizes, without the batch dimension)"),
         ("32,48", "expects 3,H,W (3 sizes, without the batch dimension)"),
         ("32,48,3", "expects 3,H,W: channels come first, as in --input 3,32,48"),
     ],

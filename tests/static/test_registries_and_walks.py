@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 
 from convlint.static import Project, check_file
+from convlint.static.interpreter.input_mappings import ATTRIBUTES_OF_TENSORS
 from tests.static.test_python import HEAD, expect_one_bug, findings_in, wrong
 
 BLOCK = """
@@ -154,6 +156,11 @@ FORWARDS = {
         "y = 0\n        for k in batch.keys():\n            y = y + self.towers[k](batch[k])\n        return self.fuse(y)",
     ),
     "keys that are written": ("<16|8>", "return self.fuse(torch.cat([self.enc(batch['a']), self.enc(batch['b'])], 1))"),
+    "attributes": ("<16|8>", "return self.fuse(torch.cat([self.enc(batch.image), self.enc(batch.other)], 1))"),
+    "attributes and sizes of them": (
+        "<8|16>",
+        "h = batch.image.shape[-1]\n        return self.fuse(self.enc(batch.image)[..., :h])",
+    ),
     "keys that another line writes": (
         "<16|8>",
         "z = {k: self.enc(v) for k, v in batch.items()}\n        return self.fuse(torch.cat([z['a'], z['b']], dim=1))",
@@ -164,6 +171,11 @@ FORWARDS = {
         "        return self.fuse(torch.cat(p, 1))",
     ),
 }
+
+
+def test_what_tensors_have_is_no_attribute_of_an_object() -> None:
+    names = {name for name in dir(torch.Tensor) if name[0] != "_" and not callable(getattr(torch.Tensor, name))}
+    assert names - ATTRIBUTES_OF_TENSORS == set()
 
 
 @pytest.mark.parametrize("name", FORWARDS)

@@ -6,10 +6,7 @@ model: such failures become a problem that says how to give an input.
 
 from __future__ import annotations
 
-import ast
-import inspect
 import re
-import textwrap
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -21,6 +18,7 @@ from convlint.analysis import graph_queries, ops
 from convlint.ir import Failure, Graph, Node, Shape, Site
 from convlint.runtime.failures import ProblemError
 from convlint.runtime.inputs.make_inputs import Inputs, required
+from convlint.runtime.inputs.parts import read_parts
 from convlint.runtime.inputs.probe import TOO_SMALL
 from convlint.runtime.record.record import record
 from convlint.settings.jobs import Job
@@ -164,7 +162,7 @@ def _problem(graph: Graph, failed: Sequence[Node], model: nn.Module, inputs: Inp
     else:
         assert graph.failure is not None
         what = f"forward raises {graph.failure.type}: {graph.failure.message}"
-    keys = _keys_of_dict(model)
+    keys = read_parts(model, required(model))
     if job.inputs_from == "input":
         option = "input=..."
     else:
@@ -182,38 +180,3 @@ def _place(graph: Graph, failed: Sequence[Node]) -> Site | None:
     if failed:
         return failed[0].site
     return None if graph.failure is None else graph.failure.site
-
-
-def _keys_of_dict(model: nn.Module) -> list[str]:
-    """The parts by which ``forward`` reads its input, as in ``batch["image"]``: ``batch.image``."""
-    names = required(model)
-    try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(type(model).forward)))
-    except (OSError, TypeError, SyntaxError):
-        return []
-    found = {
-        name: (node.lineno, node.col_offset)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.expr | ast.Assign)
-        for name in _parts(node)
-        if name.partition(".")[0] in names
-    }
-    if all(name.endswith(".0") for name in found):  # a tensor has a first item as well
-        return []
-    return [name for name in sorted(found, key=found.__getitem__) if not any(n.startswith(f"{name}.") for n in found)]
-
-
-def _parts(node: ast.expr | ast.Assign) -> Iterator[str]:
-    """The parts of an input that an expression or an assignment reads: ``batch.image``, ``pair.0``."""
-    if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Tuple) and isinstance(node.value, ast.Name):
-        yield from [f"{node.value.id}.{position}" for position in range(len(node.targets[0].elts))]
-    path: list[str] = []
-    inner: ast.AST = node
-    while isinstance(inner, ast.Subscript | ast.Attribute):
-        key = inner.attr if isinstance(inner, ast.Attribute) else getattr(inner.slice, "value", None)
-        if not isinstance(key, str | int) or hasattr(Tensor, str(key)):
-            return
-        path.append(str(key))
-        inner = inner.value
-    if path and isinstance(inner, ast.Name):
-        yield ".".join([inner.id, *reversed(path)])

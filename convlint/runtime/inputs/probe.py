@@ -15,6 +15,7 @@ from convlint.ir import Graph, Shape
 from convlint.runtime import isolation
 from convlint.runtime.failures import ProblemError
 from convlint.runtime.inputs.make_inputs import Inputs, keyword_only, make_tensor, required
+from convlint.runtime.inputs.parts import list_items
 from convlint.runtime.isolation import Args, CallModule, Kwargs
 from convlint.runtime.record.record import record, set_training, training_flags_restored
 from convlint.settings.input_shapes import InputSpec
@@ -44,13 +45,19 @@ def guess_inputs(model: nn.Module, job: Job) -> Inputs:
     """Guess an input: the channels of the first layer that is called, at the size that the model declares or else the
     smallest common size that runs. If no size runs, return the one with the fewest failures.
 
-    Raises ProblemError if ``forward`` needs more than one input.
+    Raises ProblemError if ``forward`` needs more than one input, or a list of them.
     """
     names = required(model)
     if not names:
         return Inputs(source="none: forward takes no input")
     if len(names) > 1:
         text = f"forward takes {len(names)} inputs, but only one can be guessed; use {_input_options(names, job)}"
+        raise ProblemError("input", text)
+    items = list_items(model, names[0])
+    if items:
+        text = (
+            f"forward reads `{names[0]}` as a list of tensors, which is not guessed; use {_input_options(items, job)}"
+        )
         raise ProblemError("input", text)
     tried: list[InputSpec] = []
     for spec in candidate_specs(model, job):

@@ -55,6 +55,12 @@ def raise_if_other_layout(graph: Graph, job: Job) -> None:
     takes = ",".join([str(channels), *("D", "H", "W")[-spatial:]])
     given = " ".join(f"--input {spec}" for spec in job.inputs)
     expected = f"{takes} ({spatial + 1} sizes, without the batch dimension)"
+    sizes = shape[2:]  # of a sample that was given with its batch dimension
+    if len(shape) == spatial + 3 and channels in (sizes[0], sizes[-1]):
+        expected = f"{takes}: leave out the batch dimension, as in --input {','.join(map(str, sizes))}"
+        if channels != sizes[0]:
+            expected = f"{takes}: leave out the batch dimension, and channels come first, as in --input "
+            expected += ",".join(map(str, (channels, *sizes[:-1])))
     if is_last:
         first_channels = ",".join(map(str, (channels, *shape[1:-1])))
         expected = f"{takes}: channels come first, as in --input {first_channels}"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ast
-from functools import partial
 
+from convlint.source_text.list_uses import used_as_lists
 from convlint.static.domain.objects import Function, Instance
 from convlint.static.domain.values import Tensor
 from convlint.static.interpreter import Interpreter, lengths
@@ -15,7 +15,7 @@ def is_list(forward: Function, parameter: ast.arg) -> bool:
     """Return whether an input of a ``forward`` is a list or tuple of tensors."""
     if parameter.annotation is not None:
         return _annotated(parameter.annotation) is not None
-    return parameter.arg in cached(forward.node, "lists", partial(_used_as_lists, forward.node))
+    return parameter.arg in cached(forward.node, "lists", lambda: used_as_lists(walk(forward.node)))
 
 
 def tensors(interpreter: Interpreter, module: Instance, forward: Function, parameter: ast.arg) -> list[Tensor]:
@@ -60,34 +60,3 @@ def _last(node: ast.expr) -> str:
 
 def _is_tensor(node: ast.expr) -> bool:
     return _last(node) in ("Tensor", "FloatTensor")
-
-
-def _used_as_lists(function: ast.AST) -> set[str]:
-    """Return the names that a function uses as lists, and nowhere as tensors."""
-    listed: list[ast.AST] = []
-    other: set[str] = set()
-    for node in walk(function):
-        match node:
-            case ast.For(iter=each) | ast.comprehension(iter=each):
-                listed.append(each)
-            case ast.Assign(targets=[ast.Tuple()], value=each):
-                listed.append(each)
-            case ast.Call(func=func, args=parts):
-                if _last(func) not in _TAKING_LISTS:
-                    other.update([each.id for each in parts if isinstance(each, ast.Name)])
-                elif _last(func) not in ("len", "isinstance"):
-                    listed += parts
-            case ast.Subscript(value=ast.Name(id=name), slice=ast.Tuple() | ast.Constant(value=None)):
-                other.add(name)
-            case ast.Subscript(value=each, slice=index) if not isinstance(index, ast.Slice):
-                listed.append(each)
-            case ast.Attribute(value=ast.Name(id=name)):
-                other.add(name)
-            case ast.BinOp(left=left, right=right):
-                other.update([each.id for each in (left, right) if isinstance(each, ast.Name)])
-            case ast.Name(id=name, ctx=ast.Store()):
-                other.add(name)
-    return {node.id for node in listed if isinstance(node, ast.Name)} - other
-
-
-_TAKING_LISTS = frozenset({"zip", "enumerate", "list", "tuple", "reversed", "len", "cat", "concat", "stack"})

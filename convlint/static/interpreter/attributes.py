@@ -22,7 +22,7 @@ from convlint.static.domain.values import (
     Value,
     Vector,
 )
-from convlint.static.interpreter import classes, parameter_lists, records, special_methods
+from convlint.static.interpreter import classes, input_mappings, parameter_lists, records, special_methods
 from convlint.static.interpreter.call import Call
 from convlint.static.interpreter.libraries.computed import pathlib
 from convlint.static.interpreter.pymodel import methods, module_containers
@@ -64,7 +64,8 @@ def get(interpreter: Interpreter, value: Value, name: str, node: ast.expr, scope
     if kind is Names and name == "get":
         return Bound(Builtin("names.get"), value)
     if kind is InputMapping:
-        return Bound(Builtin(f"input.{name}"), value)
+        is_method = name in input_mappings.METHODS
+        return Bound(Builtin(f"input.{name}"), value) if is_method else input_mappings.part(interpreter, value, name)
     if kind is Vector:
         if name in ("size", "shape", "ndim"):
             return {"size": len(value.items), "shape": (len(value.items),), "ndim": 1}[name]

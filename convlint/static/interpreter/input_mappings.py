@@ -1,4 +1,4 @@
-"""Inputs that are dicts of tensors: ``batch["image"]``, and loops over ``batch.items()``.
+"""Inputs that are dicts or objects of tensors: ``batch["image"]``, ``batch.image``, and loops over ``batch.items()``.
 
 Which keys a caller passes is not known. A loop whose body looks a key up in a dict of modules runs for the keys of that
 dict; any other loop runs once, for a key that stands for all.
@@ -7,6 +7,7 @@ dict; any other loop runs once, for a key that stands for all.
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
@@ -20,15 +21,16 @@ if TYPE_CHECKING:
     from convlint.static.interpreter.interpreter import Interpreter
 
 VIEWS = frozenset({"items", "keys", "values"})
+METHODS = VIEWS | {"get", "pop"}
 
 
 def is_mapping(function: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda, parameter: str) -> bool:
-    """Return whether a function uses a parameter as a dict, and does not ask for its type."""
+    """Return whether a function uses a parameter as a dict or an object, and does not ask for its type."""
     return parameter in cached(function, "mappings", partial(_mappings, function))
 
 
 def _mappings(function: ast.AST) -> set[str]:
-    used: set[str] = set()
+    used: set[str] = _objects(function)
     tested: set[str] = set()
     for node in walk(function):
         match node:
@@ -39,6 +41,40 @@ def _mappings(function: ast.AST) -> set[str]:
             case ast.Call(func=ast.Name(id="isinstance" | "hasattr" | "type"), args=[ast.Name(id=name), *_]):
                 tested.add(name)
     return used - tested
+
+
+def _objects(function: ast.AST) -> set[str]:
+    """Return the names of which a function only reads attributes, and some that no tensor has."""
+    called: set[ast.expr] = set()
+    read: dict[str, list[ast.Attribute]] = {}
+    uses: Counter[str] = Counter()
+    for node in walk(function):
+        match node:
+            case ast.Call(func=ast.Attribute() as func):
+                called.add(func)
+            case ast.Attribute(value=ast.Name(id=name)):
+                read.setdefault(name, []).append(node)
+            case ast.Name(id=name):
+                uses[name] += 1
+    return {
+        name
+        for name, nodes in read.items()
+        if len(nodes) == uses[name]
+        and called.isdisjoint(nodes)
+        and any(node.attr not in ATTRIBUTES_OF_TENSORS for node in nodes)
+    }
+
+
+ATTRIBUTES_OF_TENSORS = frozenset(
+    {
+        *("H", "T", "data", "device", "dtype", "grad", "grad_dtype", "grad_fn", "imag", "is_cpu", "is_cuda"),
+        *("is_ipu", "is_leaf", "is_maia", "is_meta", "is_mkldnn", "is_mps", "is_mtia", "is_nested"),
+        *("is_quantized", "is_sparse", "is_sparse_csr", "is_vulkan", "is_xla", "is_xpu", "itemsize", "layout"),
+        *("mH", "mT", "name", "names", "nbytes", "ndim", "output_nr", "real", "requires_grad", "retains_grad"),
+        *("shape", "volatile"),
+    }
+)
+"""What tensors have besides methods."""
 
 
 def part(interpreter: Interpreter, mapping: InputMapping, key: Value) -> Value:
