@@ -125,6 +125,8 @@ def _is_count(written: WrittenNumber, number: LayerNumber) -> bool:
 
 
 def _written(slicer: Slicer, number: LayerNumber, frames: Sequence[Site], change: Change) -> Sequence[WrittenNumber]:
+    if number.parameter is not None:
+        return slicer.numbers_of(frames, *number.parameter, change)
     if number.op == ops.ATTENTION:
         return slicer.numbers_of(frames, "embed_dim", 0, change)
     return slicer.numbers(number.op, number.label, frames, change)

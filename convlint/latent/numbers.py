@@ -8,8 +8,9 @@ from typing import Literal
 from convlint.analysis import ops
 from convlint.latent.following import Followed, layer_of
 from convlint.static.domain.execution import Execution, Step
-from convlint.static.domain.objects import Instance
+from convlint.static.domain.objects import Function, Instance
 from convlint.static.domain.values import Tensor, Value
+from convlint.static.program.parse import positional
 from convlint.support.dataclass import dataclass
 
 Label = Literal["in", "out", "groups"]
@@ -23,7 +24,8 @@ class LayerNumber:
     """One number of a layer: ``value`` now, and the values that would settle the operation; none if they are unknown.
 
     ``reader``: the layer fails, and reads this number. ``source``: it determines the channels received. ``sibling``:
-    it reads the same input of the class.
+    it reads the same input of the class. ``parameter``: the name and the position of the number in the constructor of
+    the layer, if that is a module of the program.
     """
 
     layer: Instance
@@ -32,12 +34,13 @@ class LayerNumber:
     value: int | None
     wanted: tuple[int, ...]
     role: Literal["reader", "source", "sibling"]
+    parameter: tuple[str, int] | None = None
 
 
 def numbers_of(failed: Followed) -> list[LayerNumber]:
     """The numbers that meet in the operation that fails."""
     if failed.step is not None:
-        return list(_of_call(failed.path.execution, failed.step))
+        return [*_of_module(failed, failed.step), *_of_call(failed.path.execution, failed.step)]
     layer = failed.layer
     if layer is None:
         return []
@@ -77,6 +80,32 @@ def _merged(execution: Execution, step: Step) -> tuple[int, int] | None:
     differ = [(left, right) for left, right in pairs if type(left) is type(right) is int and left != right]
     differ = [(left, right) for left, right in differ if 1 not in (left, right)]
     return differ[0] if len(differ) == 1 else None
+
+
+def _of_module(failed: Followed, step: Step) -> Iterator[LayerNumber]:
+    """The widths of a module of the program, such as a norm or a scale, that fails in an operation of its own."""
+    owner, init = step.owner, None if step.owner is None else step.owner.cls.lookup("__init__")
+    if owner is None or owner is failed.path.instance or layer_of(step) is not None or type(init) is not Function:
+        return
+    arguments = failed.path.interpreter.arguments.get(owner, {})
+    names = [parameter.arg for parameter in positional(init.node.args)[1:]]
+    for one, other in _differing(failed.path.execution, step):
+        for position, name in enumerate(names):
+            if arguments.get(name) == one:
+                yield LayerNumber(owner, step.op, "in", one, (other,), "reader", (name, position))
+
+
+def _differing(execution: Execution, step: Step) -> list[tuple[int, int]]:
+    """The numbers that meet in an operation without a layer, each with the other one."""
+    pairs: list[tuple[Value, Value]] = []
+    if step.op in ops.MERGES and len(step.inputs) == len(("left", "right")):
+        one, other = (tensor.shape or () for tensor in step.inputs)
+        pairs = [(execution.reduced(a), execution.reduced(b)) for a, b in zip(one[::-1], other[::-1], strict=False)]
+    elif step.op in ("layer_norm", "rms_norm") and step.inputs and step.inputs[0].shape:
+        shape = step.attrs.get("normalized_shape")
+        pairs = [(shape[-1], execution.reduced(step.inputs[0].shape[-1]))] if type(shape) is tuple and shape else []
+    differ = [(a, b) for a, b in pairs if type(a) is type(b) is int and a != b and 1 not in (a, b)]
+    return [each for a, b in differ for each in ((a, b), (b, a))]
 
 
 def _of_call(execution: Execution, failing: Step) -> Iterator[LayerNumber]:

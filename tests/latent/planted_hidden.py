@@ -153,4 +153,59 @@ class Encoder(nn.Module):
         ("Encoder(8)", (2, 5, 8)),
         ("Encoder(8, glu=True)", (2, 5, 8)),
     ),
+    Planted(
+        "a norm of the program",
+        """
+class ChannelNorm(nn.Module):
+    def __init__(self, channels: int, eps: float = 1e-6):
+        super().__init__()
+        self.eps = eps
+        self.weight = nn.Parameter(torch.ones(channels))
+
+    def forward(self, x):
+        x = x * torch.rsqrt(x.pow(2).mean(1, keepdim=True) + self.eps)
+        return x * self.weight[:, None, None]
+
+
+class Block(nn.Module):
+    def __init__(self, in_chs: int, out_chs: int, hidden: int):
+        super().__init__()
+        self.conv1 = nn.Conv2d(in_chs, hidden, 1)
+        self.norm1 = ChannelNorm({{hidden|in_chs}})
+        self.conv2 = nn.Conv2d(hidden, out_chs, 1)
+        self.norm2 = ChannelNorm(out_chs)
+
+    def forward(self, x):
+        return self.norm2(self.conv2(torch.relu(self.norm1(self.conv1(x)))))
+""",
+        ("Block(8, 4, 2)", (2, 8, 4, 4)),
+        ("Block(8, 4, 8)", (2, 8, 4, 4)),
+    ),
+    Planted(
+        "a norm that calls the function with its own width",
+        """
+class RootNorm(nn.Module):
+    def __init__(self, width: int):
+        super().__init__()
+        self.shape = (width,)
+        self.weight = nn.Parameter(torch.ones(self.shape))
+
+    def forward(self, x):
+        return nn.functional.rms_norm(x, self.shape, self.weight)
+
+
+class Mlp(nn.Module):
+    def __init__(self, dim: int, ratio: int = 4):
+        super().__init__()
+        hidden = dim * ratio
+        self.fc1 = nn.Linear(dim, hidden)
+        self.norm = RootNorm({{hidden|dim}})
+        self.fc2 = nn.Linear(hidden, dim)
+
+    def forward(self, x):
+        return self.fc2(self.norm(torch.relu(self.fc1(x))))
+""",
+        ("Mlp(8)", (2, 5, 8)),
+        ("Mlp(4, 2)", (2, 5, 4)),
+    ),
 )
