@@ -611,6 +611,9 @@ def _getitem(draw: random.Random, name: str) -> Call:
         bounds = [draw.choice((None, draw.randint(-5, 6))) for _ in range(2)]
         step = draw.choice((None, 1, 2, rarely(draw, -1, 2)))
         key.append(draw.choice((slice(*bounds, step), slice(None), draw.randint(-3, 3))))
+    slices = [at for at, part in enumerate(key) if isinstance(part, slice)]
+    if len(slices) == len(key) and draw.random() < 0.5:
+        key[draw.choice(slices)] = T(shape(draw, draw.randint(1, 2), 3), "int64")
     for extra in (None, Ellipsis):
         if draw.random() < 0.25:
             key.insert(draw.randint(0, len(key)), extra)

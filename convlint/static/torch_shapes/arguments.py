@@ -98,6 +98,9 @@ def is_given(value: Value) -> Value:
     return value is not None if value is None or type(value) is Tensor else UNKNOWN
 
 
+_LARGEST_SIZE = 2**63 - 1
+
+
 def check_parameter_sizes(values: Sequence[Value], attrs: Mapping[str, Value]) -> None:
     """Raise ConstructorError if values cannot be the sizes of a parameter."""
     for value in values:
@@ -106,6 +109,10 @@ def check_parameter_sizes(values: Sequence[Value], attrs: Mapping[str, Value]) -
                 "empty(): argument 'size' failed to unpack the object with error "
                 '"type must be tuple of ints,but got float"',
                 attrs,
+            )
+        if type(value) is int and value > _LARGEST_SIZE:
+            raise ConstructorError(
+                "empty(): argument 'size' failed to unpack: Overflow when unpacking long long", attrs
             )
     for value in values:
         if type(value) is int and value < 0:
