@@ -20,7 +20,9 @@ class Candidate:
     ``call`` the call to which the edit adds an argument, and ``words`` describe it. ``also`` are edits of other places
     that write the same number. ``generality`` is positive for a change inside a class or helper that may be right for
     other arguments too, and larger for an expression that is written there already. ``followed`` if static analysis
-    verified the edit too, which knows other calls and other arguments than those of a run.
+    verified the edit too, which knows other calls and other arguments than those of a run. A ``doubtful`` edit, of a
+    call in ``forward``, is only a repair if nothing fails after it that worked before: it may make any tensor fit. One
+    that is ``only_better`` is tried where another repair leaves conflicts.
     """
 
     edit: Edit
@@ -34,6 +36,8 @@ class Candidate:
     also: tuple[Edit, ...] = ()
     generality: int = 0
     followed: bool = False
+    doubtful: bool = False
+    only_better: bool = False
 
     def is_equal_to(self, other: Candidate) -> bool:
         """Return whether this repair is as likely as another, of the other end of a conflict."""

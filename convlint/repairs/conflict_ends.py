@@ -123,13 +123,14 @@ def _parts(graph: Graph, failed: int) -> Iterator[tuple[Vote, Fraction]]:
             yield Vote(makers[0].id, "out", number, frames), right
 
 
-_COUNTS = re.compile(r"values to unpack \(expected (\d+)(?:, got (\d+))?\)")
+UNPACKED = re.compile(r"values to unpack \(expected (\d+)(?:, got (\d+))?\)")
+"""The error of a tuple of another length: how many parts are expected, and how many there are."""
 
 
 def unpacked(graph: Graph) -> int | None:
     """The call whose parts a failing forward could not unpack: the last one in that line."""
     failure = graph.failure
-    if failure is None or failure.site is None or not _COUNTS.search(failure.message):
+    if failure is None or failure.site is None or not UNPACKED.search(failure.message):
         return None
     place = (failure.site.path, failure.site.line)
     calls = [node.id for node in graph.nodes if node.site is not None and (node.site.path, node.site.line) == place]
@@ -139,7 +140,7 @@ def unpacked(graph: Graph) -> int | None:
 def _split(graph: Graph, failed: Node) -> Iterator[tuple[Vote, Fraction]]:
     """The layer whose output is split into more or fewer parts than are unpacked, with the output for these."""
     text = failed.error or (graph.failure.message if graph.failure and failed.id == unpacked(graph) else "")
-    counts = _COUNTS.search(text)
+    counts = UNPACKED.search(text)
     if counts is not None and failed.inputs:
         number = int(counts[2] or len(failed.inputs))
         yield from _scaled(graph, failed.inputs[0], Fraction(int(counts[1]), number))
@@ -160,7 +161,8 @@ def _reshaped(graph: Graph, failed: Node) -> Iterator[tuple[Vote, Fraction]]:
     before = graph.producer(failed.inputs[0])
     parts = len(before.outputs) if before.op in ("chunk", "split") else 1
     for vote, number in _scaled(graph, failed.inputs[0], Fraction(1)):
-        pixels = prod(graph.nodes[vote.node].outputs[0].shape[2:])
+        maker, sizes = graph.nodes[vote.node], graph.nodes[vote.node].outputs[0].shape
+        pixels = prod(sizes[1:-1] if maker.op in ops.OF_FEATURES else sizes[2:])
         channels, fitting = Fraction(prod(shape[1:]), pixels), Fraction(prod(wanted), shape[0] * pixels)
         right = parts * fitting if parts > 1 else number + fitting - channels
         if fitting.denominator == 1 and right >= 1:

@@ -14,6 +14,8 @@ from convlint.source_text import call_sites, lines
 from convlint.source_text.bindings import attributes
 from convlint.source_text.call_sites import ParsedFile
 
+UNUSUAL = (9,)
+"""The cost of a size that differs by more than one from a name."""
 _HELD = frozenset({"parameter", "buffer", "constant"})
 _MAKERS = frozenset({"zeros", "ones", "empty", "rand", "randn", "Tensor"})
 
@@ -67,4 +69,5 @@ def _texts(path: str, file: ParsedFile, size: ast.expr, value: int, wanted: int)
     site = lines.span(path, size, file.lines)
     for order, text in enumerate(texts):
         words = f"replace `{written}` with `{text}`"
-        yield Candidate(Edit(site, text), None, None, Fraction(wanted), (order,), (order,), site, words)
+        cost = UNUSUAL if text.startswith(f"{written} ") and abs(wanted - value) > 1 else (order,)
+        yield Candidate(Edit(site, text), None, None, Fraction(wanted), cost, cost, site, words)

@@ -12,12 +12,14 @@ from convlint.repairs.candidate import Candidate
 from convlint.repairs.class_candidates import class_candidates
 from convlint.repairs.conflict import Conflict, Place
 from convlint.repairs.conflict_ends import unpacked
+from convlint.repairs.dimension_candidates import dimension_candidates, expects_other_dimension, part_candidates
 from convlint.repairs.joined_dimension import joined_dimension
-from convlint.repairs.parameter_candidates import parameter_candidates
+from convlint.repairs.parameter_candidates import UNUSUAL, parameter_candidates
 from convlint.repairs.reshape_candidates import kept_batch_candidates, reshape_candidates, view_candidates
 from convlint.repairs.shortcut_candidates import shortcut_candidates
 from convlint.repairs.size_candidates import size_candidates
 from convlint.repairs.slicer import Slicer
+from convlint.repairs.view_sizes import view_size_candidates
 from convlint.repairs.width_candidates import width_candidates
 from convlint.support.dataclass import replace
 
@@ -54,25 +56,38 @@ def _of_a_call(graph: Graph, call: Node, slicer: Slicer, suspected: Collection[P
     """The edits for a call whose layer has valid arguments."""
     node = call.id
     if call.op == "unpack":
-        return [replace(each, vote=None) for each in width_candidates(graph, node, slicer)]
+        widths = [replace(each, vote=None) for each in width_candidates(graph, node, slicer)]
+        return [*widths, *part_candidates(graph, node, slicer), *dimension_candidates(graph, node, slicer)]
     if node in graph.derived(calls_of_merged_batches):
         return reshape_candidates(graph, node, slicer)
     if call.op in ops.FLATTENING:
         others = width_candidates(graph, node, slicer)
-        return [*view_candidates(graph, node, slicer), *(replace(each, vote=None) for each in others)]
+        return [
+            *view_candidates(graph, node, slicer),
+            *(replace(each, vote=None) for each in others),
+            *view_size_candidates(graph, node, slicer),
+            *dimension_candidates(graph, node, slicer),
+        ]
     if classes := class_candidates(graph, node, slicer):
         return classes
     widths = width_candidates(graph, node, slicer, {*suspected, *_inconsistent(graph, call)})
     shortcuts = shortcut_candidates(graph, node, slicer)
     before = _MOST_LIKELY if merges.differs_in_channels(graph, call) else 0
+    is_turned = call.layer is not None and expects_other_dimension(graph, node)
+    is_width = call.layer is not None and not is_turned
+    dimensions = [replace(each, only_better=is_width) for each in dimension_candidates(graph, node, slicer)]
+    parameters = list(parameter_candidates(graph, node, slicer))
     return [
+        *(dimensions if is_turned else ()),
         *joined_dimension(graph, node, slicer),
         *kept_batch_candidates(graph, node, slicer),
         *widths[:before],
         *shortcuts,
         *widths[before:],
         *size_candidates(graph, node, slicer),
-        *parameter_candidates(graph, node, slicer),
+        *(each for each in parameters if each.cost < UNUSUAL),
+        *(() if is_turned else dimensions),
+        *(each for each in parameters if each.cost >= UNUSUAL),
     ]
 
 

@@ -62,7 +62,7 @@ def kept_batch_candidates(graph: Graph, failed: int, slicer: Slicer) -> list[Can
         return list(_texts(call)) if prod(before[1:]) == expected else []  # all of a sample is expected
     if call is None or not is_split or prod(before[1:]) != expected * prod(after[2:]):
         return []
-    edits = [call.replacing(size, str(expected)) for size in _sizes(call)[1:2]]
+    edits = [call.replacing(size, str(expected)) for size in sizes_of(call)[1:2]]
     words = f"use {expected} channels in the view, which keeps the batch"
     return [Candidate(edit, None, None, Fraction(expected), (0,), (0,), call.site, words) for edit in edits]
 
@@ -91,7 +91,7 @@ def _by_view(graph: Graph, view: Node, features: int, image: Sequence[int], slic
     reader = _linear_after(graph, view)
     if call is None or not slicer.owns(call.site.path):
         return
-    layer, written = None if reader is None else graph.layer(reader.layer), _sizes(call)[-1:]
+    layer, written = None if reader is None else graph.layer(reader.layer), sizes_of(call)[-1:]
     if reader is None or layer is None or layer.site is None or not written or not _is_constant(written[0]):
         return
     number = slicer.argument((layer.site, *layer.chain), "in_features", 0)
@@ -123,7 +123,7 @@ def _linear_after(graph: Graph, node: Node) -> Node | None:
     return after if after is not None and after.op == "linear" else None
 
 
-def _sizes(call: WrittenCall) -> list[ast.expr]:
+def sizes_of(call: WrittenCall) -> list[ast.expr]:
     """The sizes that a call of ``view`` or ``reshape`` names."""
     args = call.node.args
     is_function = isinstance(call.node.func, ast.Attribute) and ast.unparse(call.node.func.value) == "torch"

@@ -20,6 +20,7 @@ from convlint.support.dataclass import dataclass
 MOST_TRIALS = 150
 """Candidates that are tried for one conflict."""
 _MOST_BETTER = 4  # candidates that are tried after one that settles the conflict
+_MOST_SHARED = 16  # and of those that are proposed for what it leaves
 MOST_EQUALS = 3
 """Repairs of one conflict that are reported, where nothing distinguishes them."""
 
@@ -124,12 +125,14 @@ def _repair(
         if tried >= most or not limit.is_left:
             break
         is_equal = 0 < len(best) < MOST_EQUALS and all(candidate.is_equal_to(other) for other in best)
-        if candidate.edit.site in edited or (least and not is_equal and candidate.edit.site not in common):
+        if candidate.edit.site in edited or (candidate.only_better and least is None):
+            continue
+        if least and not is_equal and candidate.edit.site not in common:
             continue
         tried += 1
         after = trial([*edits, *candidate.edits], first)
         if after is None or not _is_progress(first, before, after) or _is_partial(first, candidate, before, after):
-            if after is not None and _shows_others(first, before, after):
+            if after is not None and not candidate.doubtful and _shows_others(first, before, after):
                 limit = limit if moving else budget.half
                 moving.append((after.count, candidate))
             continue
@@ -138,8 +141,11 @@ def _repair(
             most = min(most, tried + _MOST_BETTER)
             best, least = [candidate], after
             made = [*edits, *candidate.edits]
-            common = frozenset(each.edit.site for left in after.conflicts[:1] for each in propose(left, made))
-            waiting = deque(sorted(waiting, key=partial(_is_argument_as, candidate)))
+            following = [each for left in after.conflicts[:1] for each in propose(left, made)]
+            common = frozenset(each.edit.site for each in following)
+            shared = {each.edits for each in following if each.doubtful}
+            most += min(len(shared), _MOST_SHARED)
+            waiting = deque(sorted(waiting, key=partial(_order_after, candidate, shared)))
         elif is_equal and after.count == least.count:
             best.append(candidate)
     if least is None or least.count > 1:
@@ -152,12 +158,16 @@ def _repair(
     return inside or (tuple(best), least)
 
 
-def _is_argument_as(chosen: Candidate, candidate: Candidate) -> bool:
-    """Return whether a candidate is an argument of a call as the chosen one is, and not what both ends come from."""
+def _order_after(chosen: Candidate, shared: Collection[tuple[Edit, ...]], candidate: Candidate) -> int:
+    """Return the order of a candidate after one that leaves a conflict: edits that are proposed for that as well come
+    first, and those last that are an argument of a call as the chosen one is, and not what both ends come from.
+    """
     one, other = chosen.number, candidate.number
+    if candidate.edits in shared:
+        return 0
     if one is None or other is None:
-        return True
-    return other.role == "argument" and other.place.depth <= one.place.depth
+        return 2
+    return 2 if other.role == "argument" and other.place.depth <= one.place.depth else 1
 
 
 _MOST_MOVING = 4  # candidates that settle a conflict, after which others appear

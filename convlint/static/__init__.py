@@ -26,6 +26,7 @@ from convlint.static.program.project import Project
 from convlint.static.program.source_module import SourceModule
 from convlint.static.recursion import with_room
 from convlint.support.dataclass import dataclass, field, replace
+from convlint.symbolic import equal_without_remainders
 
 Place = tuple[str, int]
 """A file and a line."""
@@ -169,7 +170,9 @@ def _channels_of_inputs(path: ExecutionPath) -> Iterator[int]:
 
 
 def _is_of_parameters(pair: tuple[Num, Num]) -> bool:
-    return all(any(symbol.scope == PARAMETERS for symbol in symbols_of(number)) for number in pair)
+    """Return whether parameters must be equal, and not only multiples of others, as for ``(c // heads) * heads``."""
+    is_of_both = all(any(symbol.scope == PARAMETERS for symbol in symbols_of(number)) for number in pair)
+    return is_of_both and not equal_without_remainders(*pair)
 
 
 def _failures(file: str, explorations: Sequence[Exploration]) -> Iterator[Problem]:

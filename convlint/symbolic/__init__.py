@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from convlint.symbolic.exact import equal_without_remainders
 from convlint.symbolic.expr import (
     UNKNOWN,
     ZERO,
@@ -30,6 +31,7 @@ __all__ = [
     "apply",
     "as_dim",
     "constant",
+    "equal_without_remainders",
     "from_json",
     "maximum",
     "minimum",

@@ -38,14 +38,14 @@ def run(source: str, batch: int = 2) -> Any:
     return names["Net"]()(torch.zeros(batch, 3, 32, 32))
 
 
-def assert_mended(source: str, wrong: str, repair: str) -> None:
+def assert_mended(source: str, wrong: str, *repair: str) -> None:
     """PyTorch refuses the program; its one error is at the line with ``wrong``, and with the repair it runs."""
     with pytest.raises((RuntimeError, ValueError)):
         run(source)
     (finding,) = errors(source)
     assert finding.site is not None
     assert wrong in source.splitlines()[finding.site.line - 1]
-    assert [edit.text for edit in finding.repairs[0].edits] == [repair]
+    assert [edit.text for edit in finding.repairs[0].edits] == [*repair]
     repaired = apply(source.encode(), finding.repairs[0].edits).decode()
     assert run(repaired) is not None
     assert errors(repaired) == []

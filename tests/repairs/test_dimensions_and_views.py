@@ -1,0 +1,105 @@
+"""Mistakes in the calls of ``forward`` that move, join and split dimensions, and in the sizes of views."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.repairs.small_programs import assert_mended, errors, folder, run
+
+__all__ = ["folder"]
+
+NET = """
+import torch
+from torch import nn
+
+
+class Attention(nn.Module):
+    def __init__(self, dim, heads, dim_head):
+        super().__init__()
+        self.heads = heads
+        self.dim_head = dim_head
+        self.to_q = nn.Linear(dim, heads * dim_head)
+        self.to_kv = nn.Linear(dim, heads * dim_head * 2)
+        self.out = nn.Linear(heads * dim_head, dim)
+
+    def split(self, t):
+        b, n, _ = t.shape
+        return t.view(b, n, self.heads, self.dim_head).transpose(1, 2)
+
+    def forward(self, x):
+        b, n, _ = x.shape
+        k, v = self.to_kv(x).chunk(2, dim=-1)
+        q, k, v = self.split(self.to_q(x)), self.split(k), self.split(v)
+        attention = (q @ k.transpose(-2, -1)).softmax(-1)
+        x = (attention @ v).transpose(1, 2).reshape(b, n, self.heads * self.dim_head)
+        return self.out(x)
+
+
+class Cell(nn.Module):
+    def __init__(self, hidden):
+        super().__init__()
+        self.hidden = hidden
+        self.gates = nn.Conv2d(2 * hidden, 4 * hidden, 3, padding=1)
+
+    def forward(self, x, h, c):
+        i, f, o, g = torch.split(self.gates(torch.cat([x, h], dim=1)), self.hidden, dim=1)
+        c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+        return o.sigmoid() * c.tanh(), c
+
+
+class Gate(nn.Module):
+    def forward(self, x):
+        value, gate = x.chunk(2, dim=1)
+        return value * gate.sigmoid()
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Sequential(nn.Conv2d(3, 40, 8, 8), Gate(), nn.Conv2d(20, 20, 1))
+        self.cell = Cell(20)
+        self.attention = Attention(20, 2, 14)
+        self.head = nn.Conv2d(20, 5, 1)
+        self.pool = nn.Linear(20, 7)
+
+    def forward(self, x):
+        x = self.stem(x)
+        x, _ = self.cell(x, torch.zeros_like(x), torch.zeros_like(x))
+        b, c, h, w = x.shape
+        tokens = self.attention(x.flatten(2).permute(0, 2, 1))
+        maps = tokens.view(b, h, w, c).permute(0, 3, 1, 2)
+        return self.head(maps), self.pool(tokens.mean(dim=1))
+
+
+if __name__ == "__main__":
+    Net()(torch.zeros(2, 3, 32, 48))
+"""
+
+MISTAKES = {
+    "a wrong order of dimensions": (".permute(0, 3, 1, 2)", ".permute(0, 1, 3, 2)", ["3", "1"]),
+    "too many parts": ("x.chunk(2, dim=1)", "x.chunk(4, dim=1)", ["2"]),
+    "parts that are too large": ("dim=1)), self.hidden, dim=1)", "dim=1)), 2 * self.hidden, dim=1)", ["self.hidden"]),
+    "a view without the heads": (
+        "reshape(b, n, self.heads * self.dim_head)",
+        "reshape(b, n, self.dim_head)",
+        ["self.dim_head * self.heads"],
+    ),
+    "too few features for a view": (
+        "self.to_q = nn.Linear(dim, heads * dim_head)",
+        "self.to_q = nn.Linear(dim, 2 * dim_head + dim)",
+        ["heads * dim_head"],
+    ),
+    "maps joined along their height": ("torch.cat([x, h], dim=1)", "torch.cat([x, h], dim=2)", ["1"]),
+}
+
+
+def test_the_program_has_no_error() -> None:
+    assert run(NET) is not None
+    assert errors(NET) == []
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_the_call_with_the_mistake_is_repaired(name: str) -> None:
+    right, wrong, repair = MISTAKES[name]
+    assert NET.count(right) == 1
+    assert_mended(NET.replace(right, wrong), wrong, *repair)
