@@ -20,6 +20,7 @@ _PARAMETERS: dict[str, tuple[str, ...]] = {
     "interpolate": ("size", "scale_factor"),
     "embedding": ("num_embeddings", "embedding_dim"),
     **dict.fromkeys(ops.RECURRENT, ("input_size", "hidden_size", "num_layers")),
+    **dict.fromkeys(ops.RECURRENT_CELLS, ("input_size", "hidden_size")),
     ops.ATTENTION: ("embed_dim", "num_heads"),
 }
 """The first parameters of layers in their order, by operator without its dimensions."""
@@ -51,7 +52,7 @@ def parameter_of(op: str, label: str) -> str | None:
         return {"in": "in_channels", "out": "out_channels"}.get(label, label)
     if family == "linear":
         return {"in": "in_features", "out": "out_features"}.get(label)
-    if op in ops.RECURRENT:
+    if op in ops.RECURRENT or op in ops.RECURRENT_CELLS:
         return "input_size" if label == "in" else None
     if op == ops.ATTENTION:
         return "embed_dim" if label == "in" else None

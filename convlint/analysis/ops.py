@@ -81,9 +81,12 @@ CHANNEL_PRESERVING = ACTIVATIONS | POOLS | POWER_POOLS | CHANNEL_NORMS | COPIES 
 CHANNELWISE = ACTIVATIONS | POOLS | PER_CHANNEL_NORMS | {"contiguous", "interpolate", "pad"}
 
 RECURRENT = frozenset({"lstm", "gru", "rnn_tanh", "rnn_relu"})
+RECURRENT_CELLS = frozenset({f"{name}_cell" for name in RECURRENT})
 ATTENTION = "multi_head_attention_forward"
-OF_FEATURES = RECURRENT | {"linear", "layer_norm", ATTENTION}  # read the last dimension
-SIZED_BY_INPUT = PROJECTIONS | RECURRENT | {ATTENTION}  # built for a number of input channels or features
+OF_FEATURES = RECURRENT | RECURRENT_CELLS | {"linear", "layer_norm", ATTENTION}  # read the last dimension
+SIZED_BY_INPUT = (
+    PROJECTIONS | RECURRENT | RECURRENT_CELLS | {ATTENTION}
+)  # built for a number of input channels or features
 
 
 # --- sizes

@@ -103,3 +103,33 @@ def test_the_call_with_the_mistake_is_repaired(name: str) -> None:
     right, wrong, repair = MISTAKES[name]
     assert NET.count(right) == 1
     assert_mended(NET.replace(right, wrong), wrong, *repair)
+
+
+DECODER = """
+import torch
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self, features=24, hidden=16, classes=10):
+        super().__init__()
+        self.stem = nn.Conv2d(3, features, 4, 4)
+        self.embed = nn.Linear(classes, hidden)
+        self.cell = nn.GRUCell(features + classes, hidden)
+        self.out = nn.Linear(hidden, classes)
+
+    def forward(self, x):
+        context = self.stem(x).mean((2, 3))
+        h = x.new_zeros(x.size(0), 16)
+        y = x.new_zeros(x.size(0), 10)
+        for _ in range(3):
+            h = self.cell(torch.cat([context, y], 1), h)
+            y = self.out(h).softmax(-1)
+        return y
+"""
+
+
+def test_a_recurrent_cell_expects_other_features() -> None:
+    assert errors(DECODER) == []
+    wrong = "nn.GRUCell(features + hidden, hidden)"
+    assert_mended(DECODER.replace("nn.GRUCell(features + classes, hidden)", wrong), wrong, "classes")

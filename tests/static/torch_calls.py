@@ -662,6 +662,15 @@ def _sequence(draw: random.Random, name: str) -> Call:
     return Call(name, (x,), {}, ((width, 3, draw.randint(1, 2)), flags))
 
 
+@calls("nn.LSTMCell", "nn.GRUCell", "nn.RNNCell")
+def _cell(draw: random.Random, name: str) -> Call:
+    width, batch = draw.randint(1, 4), shape(draw, rarely(draw, draw.choice((0, 2)), 1), 3)
+    x = T((*batch, rarely(draw, width + 1, width)))
+    state = T((*rarely(draw, (5,), batch), rarely(draw, 7, 3)))
+    states: tuple[Any, ...] = draw.choice(((), ((state, state) if name == "nn.LSTMCell" else state,)))
+    return Call(name, (x, *states), {}, ((width, 3), {}))
+
+
 @calls("torch.zeros", "torch.randn", "torch.full", "torch.eye", "torch.arange", "torch.linspace", "torch.tensor")
 @calls(".new_zeros", ".new_ones", "torch.zeros_like", "torch.randint")
 def _make(draw: random.Random, name: str) -> Call:

@@ -110,7 +110,7 @@ _FORMULAS: dict[str, Callable[[Node, list[Tensor], Tensor], int]] = {
     "deform_conv2d": _deform_conv,
     "linear_cross_entropy": lambda _, ins, __: ins[0].numel // (ins[0].shape[-1] or 1) * ins[1].numel,
 }
-_RECURRENT = ops.RECURRENT | {f"{op}_cell" for op in ops.RECURRENT}
+_RECURRENT = ops.RECURRENT | ops.RECURRENT_CELLS
 _OPAQUE = frozenset(
     {"unseen", "_native_multi_head_attention", "_transformer_encoder_layer_fwd", "mkldnn_rnn_layer"}
     | {"chain_matmul", "multi_dot", "linalg_multi_dot", "conv_tbc"}

@@ -86,6 +86,7 @@ _MOVES_DIMS = frozenset(
     {"T", "mT", "H", "mH", "t", "adjoint", "movedim", "moveaxis", "rot90", "einsum"}
     | {"unseen", "unfold", "fold"}
     | ops.RECURRENT
+    | ops.RECURRENT_CELLS
 )
 
 

@@ -28,7 +28,8 @@ from convlint.support.dataclass import dataclass
 
 KINDS = ("model", "example", "file", "function", "class", "factory")
 """Entry points, first those that show the shapes of a real call."""
-_UNCOUNTED = frozenset({"LSTM", "GRU", "RNN", "MultiheadAttention"})  # layers with more than a weight and a bias
+_RECURRENT = {"LSTM", "GRU", "RNN", "LSTMCell", "GRUCell", "RNNCell"}
+_UNCOUNTED = frozenset({*_RECURRENT, "MultiheadAttention"})  # layers with more than a weight and a bias
 _FRESH_NAME = re.compile(r"\b[a-z]+ \d+\b")
 _LETTERS = {"batch": "N"}  # of sizes of an input; the first letter of others
 _LONGEST_SIZE = 24

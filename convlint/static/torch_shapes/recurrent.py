@@ -5,9 +5,9 @@ from __future__ import annotations
 from convlint.static.domain.execution import Execution
 from convlint.static.domain.objects import Instance
 from convlint.static.domain.values import Shape, Tensor, Value
-from convlint.static.torch_shapes.arguments import Attrs, count, unknown_result
+from convlint.static.torch_shapes.arguments import Attrs, count, is_sequence, unknown_result
 from convlint.static.torch_shapes.registry import layer
-from convlint.static.torch_shapes.sizes import plain, shape_of_rank
+from convlint.static.torch_shapes.sizes import plain, shape_of, shape_of_rank
 
 
 def _construct(run: Execution, proj_size: Value, arguments: Attrs) -> Attrs:
@@ -38,6 +38,36 @@ def _forward(run: Execution, layer: Instance, input: Value, op: str) -> Value:
     return (results[0], results[1] if states == 1 else results[1:])
 
 
+# --- cells
+
+
+def _construct_cell(run: Execution, input_size: Value, hidden_size: Value) -> Attrs:
+    return {"input_size": count(run, input_size, "features"), "hidden_size": count(run, hidden_size, "features")}
+
+
+def _forward_cell(run: Execution, layer: Instance, input: Value, hx: Value, op: str) -> Value:
+    """Return the next state, which for an LSTM is a pair."""
+    states = hx if is_sequence(hx) else (hx,)
+    inputs = [value for value in (input, *states) if type(value) is Tensor]
+    count = 2 if op == "lstm_cell" else 1
+    if type(input) is not Tensor:
+        return tuple([unknown_result(run, input) for _ in range(count)]) if count > 1 else unknown_result(run, input)
+    attrs, shape, error = layer.attrs, shape_of_rank(run, input, 2), None
+    hidden = attrs["hidden_size"]
+    if len(shape) not in (1, 2):
+        error = f"{op}: Expected input to be 1D or 2D, got {len(shape)}D instead"
+    elif not run.demand(shape[-1], attrs["input_size"]):
+        error = f"input has inconsistent input_size: got {shape[-1]} expected {attrs['input_size']}"
+    for state in states if error is None else ():
+        known = shape_of(run, state) if type(state) is Tensor else None
+        if known and not run.demand(known[-1], hidden):
+            error = f"hidden has inconsistent hidden_size: got {known[-1]}, expected {hidden}"
+        elif known and len(known) == len(shape) == 2 and not run.demand(known[0], shape[0]):
+            error = f"Input batch size {shape[0]} doesn't match hidden batch size {known[0]}"
+    results = run.emit(op, inputs, [(*shape[:-1], hidden)] * count, {}, error)
+    return results if count > 1 else results[0]
+
+
 _SIZES = "input_size, hidden_size, num_layers=1"
 _OPTIONS = "bias=True, batch_first=False, dropout=0.0, bidirectional=False"
 _PLACE = "device=None, dtype=None"
@@ -45,4 +75,9 @@ _INPUTS = "input, hx=None"
 layer("LSTM", f"{_SIZES}, {_OPTIONS}, proj_size=0, {_PLACE}", _forward, _construct, _INPUTS, op="lstm")
 layer("GRU", f"{_SIZES}, {_OPTIONS}, {_PLACE}", _forward, _construct, _INPUTS, op="gru", proj_size=0)
 _RNN = f"{_SIZES}, nonlinearity='tanh', {_OPTIONS}, {_PLACE}"
+_CELL = "input_size, hidden_size, bias=True"
+layer("LSTMCell", f"{_CELL}, {_PLACE}", _forward_cell, _construct_cell, _INPUTS, op="lstm_cell")
+layer("GRUCell", f"{_CELL}, {_PLACE}", _forward_cell, _construct_cell, _INPUTS, op="gru_cell")
+_RNN_CELL = f"{_CELL}, nonlinearity='tanh', {_PLACE}"
+layer("RNNCell", _RNN_CELL, _forward_cell, _construct_cell, _INPUTS, op="rnn_tanh_cell")
 layer("RNN", _RNN, _forward, _construct, _INPUTS, op="rnn_tanh", proj_size=0)
