@@ -94,11 +94,23 @@ def _scaled(graph: Graph, tensor: int, ratio: Fraction) -> Iterator[tuple[Vote, 
     while node.op not in ops.PROJECTIONS and node.op != "embedding":
         if not node.inputs or (len(node.inputs) > 1 and node.op not in ops.ELEMENTWISE):
             return
-        node = graph.producer(node.inputs[0])
+        if node.op == "chunk":
+            ratio *= _whole(graph, node, tensor)
+        tensor = node.inputs[0]
+        node = graph.producer(tensor)
     name = parameter_of(node.op, "out")
     number = node.outputs[0].shape[-1] if node.op == "embedding" else node.attrs.get(name or "")
     if type(number) is int and _frames(graph, node) and (number * ratio).denominator == 1:
         yield Vote(node.id, "out", number, _frames(graph, node)), number * ratio
+
+
+def _whole(graph: Graph, node: Node, part: int) -> Fraction:
+    """Return by how much a whole must grow for equal parts: parts of 43, 43 and 42 channels need 129, not 128."""
+    before, after = graph.tensor(node.inputs[0]).shape, graph.tensor(part).shape
+    dim, count = node.attrs.get("dim"), node.attrs.get("chunks")
+    if not isinstance(dim, int) or not isinstance(count, int) or not -len(before) <= dim < len(before) == len(after):
+        return Fraction(1)
+    return Fraction(after[dim] * count, before[dim]) if before[dim] else Fraction(1)
 
 
 def _parts(graph: Graph, failed: int) -> Iterator[tuple[Vote, Fraction]]:

@@ -143,7 +143,7 @@ def _repair(
             made = [*edits, *candidate.edits]
             following = [each for left in after.conflicts[:1] for each in propose(left, made)]
             common = frozenset(each.edit.site for each in following)
-            shared = {each.edits for each in following if each.doubtful}
+            shared = {each.edits for each in following if each.doubtful or _is_of_output(each)}
             most += min(len(shared), _MOST_SHARED)
             waiting = deque(sorted(waiting, key=partial(_order_after, candidate, shared)))
         elif is_equal and after.count == least.count:
@@ -156,6 +156,11 @@ def _repair(
     rest = budget.half if least.failing else budget
     inside = _inside_the_callee(best[0], least, proposals, first, before, trial, rest, edits)
     return inside or (tuple(best), least)
+
+
+def _is_of_output(candidate: Candidate) -> bool:
+    """Return whether a candidate changes what a layer outputs, which several others may read."""
+    return candidate.number is not None and candidate.vote is not None and candidate.vote.label == "out"
 
 
 def _order_after(chosen: Candidate, shared: Collection[tuple[Edit, ...]], candidate: Candidate) -> int:

@@ -34,7 +34,7 @@ def _value(number: Dim, values: Mapping[Symbol, int]) -> int:
 
 
 def _atom(atom: Atom, values: Mapping[Symbol, int]) -> int:
-    """The value of an atom; raises ValueError for one that is no division, and for a division by 0."""
+    """The value of an atom; raises ValueError for a function other than a division, and for a division by 0."""
     if isinstance(atom, Symbol):
         return values[atom]
     if isinstance(atom, Apply) and atom.op == "//":

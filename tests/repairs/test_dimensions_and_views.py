@@ -133,3 +133,52 @@ def test_a_recurrent_cell_expects_other_features() -> None:
     assert errors(DECODER) == []
     wrong = "nn.GRUCell(features + hidden, hidden)"
     assert_mended(DECODER.replace("nn.GRUCell(features + classes, hidden)", wrong), wrong, "classes")
+
+
+GATES = """
+import torch
+from torch import nn
+
+
+class Gated(nn.Module):
+    def __init__(self, width, skip):
+        super().__init__()
+        self.gates = nn.Conv2d(width, 3 * width, 1)
+        self.state = nn.Conv2d(width, 3 * width, 1)
+        self.conv = nn.Conv2d(width, 2 * width, 3, padding=1)
+        self.out = nn.Conv2d(width, width, 1)
+        self.skip = nn.Conv2d(width, skip, 1)
+
+    def forward(self, x):
+        r, z, n = self.gates(x).chunk(3, 1)
+        a, b, c = self.state(x).chunk(3, 1)
+        x = (r + a).sigmoid() * x + (z + b).sigmoid() * (n + c).tanh()
+        y = torch.nn.functional.glu(self.conv(x), dim=1)
+        return x + self.out(y), self.skip(y)
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Conv2d(3, 20, 4, 4)
+        self.first = Gated(20, 12)
+        self.second = Gated(20, 12)
+
+    def forward(self, x):
+        x, first = self.first(self.stem(x))
+        x, second = self.second(x)
+        return first + second
+"""
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "repair"),
+    [
+        ("self.conv = nn.Conv2d(width, 2 * width,", "self.conv = nn.Conv2d(width, width,", "2 * width"),
+        ("self.gates = nn.Conv2d(width, 3 * width,", "self.gates = nn.Conv2d(width, 4 * width,", "3"),
+        ("self.state = nn.Conv2d(width, 3 * width,", "self.state = nn.Conv2d(width, 4 * width,", "3"),
+    ],
+)
+def test_one_output_that_several_layers_read(right: str, wrong: str, repair: str) -> None:
+    assert errors(GATES) == []
+    assert_mended(GATES.replace(right, wrong), wrong, repair)
