@@ -13,6 +13,7 @@ from convlint.latent.following import Followed
 from convlint.latent.numbers import LayerNumber
 from convlint.latent.rewritten import is_small_literal, swapped_parameters
 from convlint.repairs.changes import simplified
+from convlint.repairs.list_items import other_items
 from convlint.repairs.written_number import WrittenNumber
 from convlint.source_text.bindings import is_bound_at, parameters
 from convlint.source_text.call_sites import Function
@@ -122,6 +123,8 @@ def _expressions(
                     texts.setdefault(ast.unparse(target), target)
     for name in parameters(scope):
         texts.setdefault(name, ast.Name(name, ast.Load()))
+    for text in other_items(written.node, scope):
+        texts.setdefault(text, ast.parse(text, mode="eval").body)
     around = scope_of(failed, number.layer, written)
     found: dict[str, int | None] = {}
     for text, node in texts.items():

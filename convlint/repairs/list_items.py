@@ -9,11 +9,11 @@ from functools import lru_cache
 
 
 def other_items(node: ast.expr, scope: ast.AST) -> Iterator[str]:
-    """The expression with another item of the list: the next ones, the last, and those that the loops around count."""
+    """The expression with another item of the list: the next, last or first one, or one that the loops around count."""
     for position, part in enumerate(ast.walk(node)):
         if isinstance(part, ast.Subscript):
             written = ast.unparse(part.slice)
-            for index in dict.fromkeys([*_next_to(part.slice), *_counted(scope, node)]):
+            for index in dict.fromkeys([*_next_to(part.slice), *_counted(scope, node), *_from_the_start(part.slice)]):
                 if index != written:
                     yield _with_index(node, position, index)
 
@@ -23,6 +23,13 @@ def _next_to(index: ast.expr) -> Iterator[str]:
     match index:
         case ast.Constant(value=int(number)) if not isinstance(number, bool):
             yield from (str(other) for other in (number + 1, number - 1, -1) if other >= 0 or other == -1)
+
+
+def _from_the_start(index: ast.expr) -> Iterator[str]:
+    """The indices of the first item, and of the one before, where one is counted from the end."""
+    match index:
+        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int(number))):
+            yield from ("0", str(-number - 1))
 
 
 def _with_index(node: ast.expr, position: int, index: str) -> str:

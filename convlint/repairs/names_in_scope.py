@@ -33,17 +33,20 @@ def computed_from(scope: ast.AST, name: str) -> Iterator[str]:
 
 
 def factors(number: WrittenNumber, scope: Function) -> list[str]:
-    """The attributes that the file multiplies by, ``block.expansion``: of a function's parameters, and of the modules
-    that it has built where another class multiplies by its own.
+    """The attributes that the file multiplies by, ``block.expansion``: of a function's parameters, of the classes that
+    it names, and of the modules that it has built where another class multiplies by its own.
     """
     file = number.place.file
     names, modules, own = parameters(scope), list(_built(scope, number.node)), file.scope(scope)
+    classes = [node.id for node in ast.walk(scope) if isinstance(node, ast.Name) and node.id[:1].isupper()]
     products = (n for n in file.nodes if isinstance(n, ast.BinOp) and isinstance(n.op, ast.Mult))
     found: dict[str, None] = {}
     for factor in (factor for product in products for factor in (product.left, product.right)):
         if isinstance(factor, ast.Attribute) and isinstance(factor.value, ast.Name):
             if factor.value.id in names and factor.value.id != "self":
                 found[ast.unparse(factor)] = None
+            elif factor.value.id[:1].isupper():
+                found |= dict.fromkeys(f"{name}.{factor.attr}" for name in classes)
             elif factor.value.id == "self" and file.scope(file.scope(factor)) is not own:
                 found |= dict.fromkeys(f"{module}.{factor.attr}" for module in modules)
     return list(found)

@@ -55,9 +55,8 @@ def texts(
                 yield str(literal), SIMPLER
             elif literal != 1 or not number.is_factor:  # it is dropped
                 yield (str(literal), FIXED if is_general else LITERAL)
-    if number.role == "element" and isinstance(number.node, ast.Name | ast.Attribute):
-        names = widths(number.place.scope, number.node) if isinstance(number.place.scope, Function) else []
-        yield from ((name, NAME) for name in names[:MOST_NAMES])
+    if number.role == "element" and isinstance(number.place.scope, Function):
+        yield from _of_an_item(number, number.place.scope)
     if number.role in ("element", "unpacked") or (number.role in ("default", "attribute") and is_data):
         return
     if number.role == "argument" and number.place.depth == 0:
@@ -283,6 +282,21 @@ def _loops(scope: ast.AST) -> list[tuple[frozenset[str], frozenset[ast.AST]]]:
         for node in ast.walk(scope)
         if isinstance(node, ast.For)
     ]
+
+
+def _of_an_item(number: WrittenNumber, scope: Function) -> Iterator[tuple[str, int]]:
+    """The texts that may replace an item of a list that a function writes: ``[stem]`` of ``build([stem], widths)``."""
+    node, change = number.node, number.change
+    names = widths(scope, node) if isinstance(node, ast.Name | ast.Attribute) else []
+    yield from ((name, NAME) for name in names[:MOST_NAMES])
+    if isinstance(node, ast.BinOp) or number.text in names:  # other items of a tuple may be classes
+        yield from ((text, SAME) for text in simplified(node, change))
+        if change.ratio is not None and change.ratio > 1:
+            yield from ((f"{_factor(node)} * {factor}", SAME) for factor in factors(number, scope))
+            if change.ratio.denominator == 1:
+                yield f"{change.ratio} * {_operand(number.text)}", COMPUTED
+        elif change.ratio is not None and change.ratio.numerator == 1 and change.ratio < 1:
+            yield f"{_operand(number.text)} // {1 / change.ratio}", COMPUTED
 
 
 def _squared(node: ast.expr) -> Iterator[str]:

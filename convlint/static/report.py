@@ -43,6 +43,7 @@ def findings(project: Project, explored: Exploration) -> Iterator[Finding]:
     reached: list[set[Place]] = []
     known: set[Evidence] = set()
     paths: dict[tuple[str, Place], list[ExecutionPath]] = {}
+    with_all_counts: dict[frozenset[tuple[tuple[str, Place], str]], set[tuple[str, Place]]] = {}
     for path in explored.paths:
         sites = [instance.site for instance in path.interpreter.creators] + [step.site for step in path.execution.steps]
         reached.append({_place(site) for site in sites if site is not None})
@@ -70,7 +71,10 @@ def findings(project: Project, explored: Exploration) -> Iterator[Finding]:
             invalid &= left
             here = {k: f for k, f in here.items() if k in left or k not in doubtful}
         if path.execution.has_settled and any(_family(finding) in ("invalid", "latent") for finding in here.values()):
-            here = _found_with_all_counts(project, explored, path, here)
+            shown = frozenset([(key, _text(finding)) for key, finding in here.items()])
+            if shown not in with_all_counts:  # other branches often show the same, and each count is an execution
+                with_all_counts[shown] = set(_found_with_all_counts(project, explored, path, here))
+            here = {key: finding for key, finding in here.items() if key in with_all_counts[shown]}
             invalid &= here.keys()
         for key, finding in here.items():
             found.setdefault(key, []).append(finding)

@@ -134,3 +134,56 @@ def test_the_model_runs_and_nothing_is_found() -> None:
 def test_one_mistake_in_a_block_is_one_error_with_its_repair(right: str) -> None:
     wrong, repair = MISTAKES[right]
     assert_mended(MODEL.replace(right, wrong), wrong, repair)
+
+
+STAGES = f"""{HEAD}
+class Block(nn.Module):
+    expansion = 4
+
+    def __init__(self, inputs, width):
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, width * self.expansion, 1)
+
+    def forward(self, x):
+        return self.conv(x)
+
+
+class Net(nn.Module):
+    def __init__(self, width=16, widths=(8, 24, 40)):
+        super().__init__()
+        self.stem = nn.Conv2d(3, width, 3)
+        self.body = self.make(Block, width)
+        self.sides = self.make_sides([width * Block.expansion], widths)
+        self.more = self.make_sides(widths, [5])
+        self.head = nn.Conv2d(widths[0], 5, 1)
+
+    def make(self, block, width):
+        return nn.Sequential(block(width, width), block(width * block.expansion, width))
+
+    def make_sides(self, before, after):
+        return nn.ModuleList([nn.Conv2d(before[-1], width, 1) for width in after])
+
+    def forward(self, x):
+        x = self.body(self.stem(x))
+        maps = [side(x) for side in self.sides]
+        return self.head(maps[0]) + self.more[0](maps[-1])
+
+
+net = Net()
+net(torch.randn(2, 3, 32, 32))
+"""
+
+
+def test_an_item_of_a_list_that_is_passed_is_repaired_where_it_is_written() -> None:
+    assert_mended(STAGES.replace("[width * Block.expansion]", "[width]"), "[width]", "4 * width")
+
+
+def test_an_item_of_a_list_that_is_passed_gets_the_factor_of_a_class() -> None:
+    wrong = STAGES.replace("[width * Block.expansion]", "[width]")
+    built = "self.make(Block, width)"
+    wrong = wrong.replace(built, f"{built}\n        self.wide = width * Block.expansion")
+    assert_mended(wrong, "[width]", "width * Block.expansion")
+
+
+def test_the_first_item_of_a_list_is_a_repair_of_the_last() -> None:
+    assert_mended(STAGES.replace("nn.Conv2d(widths[0], 5", "nn.Conv2d(widths[-1], 5"), "widths[-1]", "widths[0]")

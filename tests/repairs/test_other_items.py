@@ -65,7 +65,7 @@ class Net(nn.Module):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("widths[-1]", ["widths[i]", "widths[i + 1]", "widths[i - 1]"]),
+        ("widths[-1]", ["widths[i]", "widths[i + 1]", "widths[i - 1]", "widths[0]", "widths[-2]"]),
         ("widths[0]", ["widths[1]", "widths[-1]", "widths[i]", "widths[i + 1]", "widths[i - 1]"]),
         ("widths[i]", ["widths[i + 1]", "widths[i - 1]"]),
     ],
