@@ -5,8 +5,8 @@ A class may require something of its parameters. Where a constructor call violat
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from convlint import symbolic
@@ -19,6 +19,7 @@ from convlint.static.domain.values import Num, symbols_of
 from convlint.static.exploration.branch_conditions import branch_conditions, has_defaults
 from convlint.static.exploration.entry_points import PARAMETERS, EntryPoint, ExecutionPath
 from convlint.static.exploration.explore import Exploration, contracts
+from convlint.static.lengths import Lengths
 from convlint.static.library_models import without_advice_on_models
 from convlint.static.prefilter import Evidence, candidates
 from convlint.static.program.project import Project
@@ -43,7 +44,7 @@ def findings(project: Project, explored: Exploration) -> Iterator[Finding]:
     reached: list[set[Place]] = []
     known: set[Evidence] = set()
     paths: dict[tuple[str, Place], list[ExecutionPath]] = {}
-    with_all_counts: dict[frozenset[tuple[tuple[str, Place], str]], set[tuple[str, Place]]] = {}
+    lengths = Lengths()
     for path in explored.paths:
         sites = [instance.site for instance in path.interpreter.creators] + [step.site for step in path.execution.steps]
         reached.append({_place(site) for site in sites if site is not None})
@@ -71,10 +72,7 @@ def findings(project: Project, explored: Exploration) -> Iterator[Finding]:
             invalid &= left
             here = {k: f for k, f in here.items() if k in left or k not in doubtful}
         if path.execution.has_settled and any(_family(finding) in ("invalid", "latent") for finding in here.values()):
-            shown = frozenset([(key, _text(finding)) for key, finding in here.items()])
-            if shown not in with_all_counts:  # other branches often show the same, and each count is an execution
-                with_all_counts[shown] = set(_found_with_all_counts(project, explored, path, here))
-            here = {key: finding for key, finding in here.items() if key in with_all_counts[shown]}
+            here = lengths.independent(path, here, partial(_found_with_count, project, explored, path))
             invalid &= here.keys()
         for key, finding in here.items():
             found.setdefault(key, []).append(finding)
@@ -122,53 +120,16 @@ def _found_with_all_inputs(project: Project, explored: Exploration, path: Execut
     return set(_findings_of(project, again, candidates(again, set())))
 
 
-def _found_with_all_counts(
-    project: Project, explored: Exploration, path: ExecutionPath, here: Mapping[tuple[str, Place], Finding]
-) -> dict[tuple[str, Place], Finding]:
-    """Return the findings that do not depend on a number of blocks or items that convlint chose."""
-    kept = {key: finding for key, finding in here.items() if not _may_follow_from_lengths(finding)}
-    stated = {int(text) for finding in here.values() for text in _NUMBER.findall(finding.message)}
-    for count in [_LONG, *_COUNTS, *sorted(stated.difference(_COUNTS))]:  # an item for each channel that is expected
-        if count == path.execution.count or not 0 < count <= _LONGEST:
-            continue
-        again = explored.with_count(path, count)
-        path.failure = path.failure or again.failure
-        if not again.complete:
-            continue  # the class does not accept that number
-        found = _findings_of(project, again, candidates(again, set()))
-        changed = {key for key in kept if key in found and _text(found[key]) != _text(here[key])}
-        for key, finding in here.items():
-            if key not in found and _family(finding) == "invalid":
-                kept.pop(key, None)
-            if key in changed and (_family(finding) == "latent" or path.execution.has_open_inputs):
-                kept.pop(key, None)
-        if not changed & kept.keys():
-            break
-    return kept
-
-
-def _may_follow_from_lengths(finding: Finding) -> bool:
-    """Return whether a finding may follow from the equal lengths of lists that callers pass: tensors of several lists
-    meet, a layer whose place in its list is not known, and an item of a list in a list.
-    """
-    if _family(finding) == "latent":
-        return bool(_INNER_ITEM.search(finding.message))
-    return _family(finding) == "invalid" and (finding.code in ("CVL110", "CVL190") or "?" in (finding.module or ""))
-
-
-def _text(finding: Finding) -> str:
-    """Return the message of a finding without the number of layers built at its place, and their positions."""
-    return _MORE.sub("", finding.message)
+def _found_with_count(
+    project: Project, explored: Exploration, path: ExecutionPath, count: int
+) -> Mapping[tuple[str, Place], Finding] | None:
+    """Return the findings with another number of blocks or items; None if the class does not accept it."""
+    again = explored.with_count(path, count)
+    path.failure = path.failure or again.failure
+    return _findings_of(project, again, candidates(again, set())) if again.complete else None
 
 
 _OF_WIDTHS = frozenset({"CVL201", "CVL202", "CVL203", "CVL204"})
-_INNER_ITEM = re.compile(r"\[\d+\]\[\d+\]")
-_MORE = re.compile(r" \(and \d+ more [^)]*\)|\.\d+\b")
-_LONG = 5  # longer than most code reads: the last item is none of those that it names
-_COUNTS = (3, 2, 1, 4, 6, 8)
-"""Numbers of blocks and of items to try for an error that depends on them: a class may be right for one of these."""
-_LONGEST = 64  # list to try
-_NUMBER = re.compile(r"\b\d+\b")
 
 
 def _place(site: Site | None) -> Place:
