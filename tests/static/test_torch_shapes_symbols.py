@@ -203,6 +203,9 @@ def test_a_slice_of_a_parameter(run: Execution) -> None:
     assert torch_shapes.index(run, x, (..., slice(None, -1))).shape == (1, c, h, w - 1)
     assert torch_shapes.index(run, x, (..., slice(4, w + 4))).shape == (1, c, h, w - 4)
     assert torch_shapes.index(run, x, (..., slice(0, w + 4))).shape == (1, c, h, w)
+    other = torch_shapes.index(run, x, (..., slice(1, h + 1)))  # of a width that may be the height
+    assert other.shape is not None
+    assert other.shape[-1] not in (h, w - 1)
 
 
 @pytest.mark.parametrize("name", ["torch.nn.functional.gelu", "torch.cat", "torch.zeros", "view"])

@@ -101,6 +101,8 @@ def _slice_length(run: Execution, size: Num, key: slice) -> Num:
     beyond = run.reduced(last - size)
     if type(beyond) is int and beyond > 0:
         last = size
+    elif type(beyond) is Dim and _has_offset(last):  # x[:, 1 : n + 1], where n may be the size
+        return run.fresh("size")
     return _range_length(first, last, step)
 
 
@@ -109,6 +111,11 @@ def _counts_from_end(bound: Num) -> bool:
     if not isinstance(bound, Dim):
         return bound < 0
     return bool(bound.terms) and all(factor < 0 for _, factor in bound.terms or ())
+
+
+def _has_offset(bound: Num) -> bool:
+    """Return whether a bound is a positive number more than something: ``n + 1``."""
+    return isinstance(bound, Dim) and any(factor > 0 for atoms, factor in bound.terms or () if not atoms)
 
 
 def _range_length(first: Num, last: Num, step: int) -> Num:
