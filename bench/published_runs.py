@@ -221,7 +221,7 @@ Without such a run, and why:
 
 
 def section(ran: Sequence[Ran], revision: str) -> str:
-    counts = Counter(each.proof.verdict for each in ran)
+    counts: Counter[str] = Counter(each.proof.verdict for each in ran)
     rows, others = [], []
     for each in ran:
         site, proof = each.finding.site, each.proof

@@ -20,7 +20,8 @@ def nearest(value: str, choices: tuple[str, ...]) -> str:
     from difflib import get_close_matches
 
     begun = [choice for choice in choices if value and choice.startswith(value)]
-    close = begun or get_close_matches(value, choices, n=1, cutoff=0.5)
+    parts = [choice for choice in choices if value in choice.split("-")]  # `relu` of `norm-relu`
+    close = begun or parts or get_close_matches(value, choices, n=1, cutoff=0.5)
     return f"; did you mean {close[0]!r}?" if close else f"; choose from {', '.join(choices)}"
 
 

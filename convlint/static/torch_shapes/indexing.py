@@ -18,30 +18,31 @@ def index(run: Execution, tensor: Tensor, key: Value) -> Value:
     keys = key if type(key) is tuple else (key,)
     if shape is None:
         return run.emit("getitem", [tensor], [None])[0]
-    gathered = _gathered(run, shape, keys)
-    if gathered is not None:
-        return run.emit("getitem", [tensor, *[key for key in keys if type(key) is Tensor]], [gathered])[0]
-    result, error = _indexed(run, shape, keys)
+    result, error = _gathered(run, shape, keys) or _indexed(run, shape, keys)
     return run.emit("getitem", [tensor, *[key for key in keys if type(key) is Tensor]], [result], {}, error)[0]
 
 
 _OF_POSITIONS = frozenset({"int64", "int32", "int16"})
 
 
-def _gathered(run: Execution, shape: Shape, keys: tuple[Value, ...]) -> Shape | None:
-    """Return the shape of ``table[positions]``: that of the positions replaces the dimension; None for other keys."""
+def _gathered(run: Execution, shape: Shape, keys: tuple[Value, ...]) -> tuple[Shape | None, str | None] | None:
+    """Return the shape of ``table[positions]``, where that of the positions replaces the dimension, and the error of
+    PyTorch; None for other keys.
+    """
     tensors = [key for key in keys if type(key) is Tensor]
     if len(tensors) != 1 or not all(key is None or key is Ellipsis or type(key) in (slice, Tensor) for key in keys):
         return None
     positions = shape_of(run, tensors[0])
-    rest, _ = _indexed(run, shape, tuple([slice(None) if type(key) is Tensor else key for key in keys]))
-    if positions is None or tensors[0].dtype not in _OF_POSITIONS or rest is None:
+    if positions is None or tensors[0].dtype not in _OF_POSITIONS:
         return None
+    rest, error = _indexed(run, shape, tuple([slice(None) if type(key) is Tensor else key for key in keys]))
+    if rest is None:
+        return None, error
     chosen = next(at for at, key in enumerate(keys) if type(key) is Tensor)
     after = sum(1 for key in keys[chosen + 1 :] if key is not Ellipsis)
     if Ellipsis in keys[:chosen]:
         chosen = len(rest) - after - 1
-    return (*rest[:chosen], *positions, *rest[chosen + 1 :])
+    return (*rest[:chosen], *positions, *rest[chosen + 1 :]), error
 
 
 def _indexed(run: Execution, shape: Shape, keys: tuple[Value, ...]) -> tuple[Shape | None, str | None]:
