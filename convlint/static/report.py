@@ -46,6 +46,8 @@ def findings(project: Project, explored: Exploration) -> Iterator[Finding]:
     paths: dict[tuple[str, Place], list[ExecutionPath]] = {}
     lengths = Lengths()
     for path in explored.paths:
+        if _leaves_no_batch(path):
+            continue
         sites = [instance.site for instance in path.interpreter.creators] + [step.site for step in path.execution.steps]
         reached.append({_place(site) for site in sites if site is not None})
         rules = candidates(path, known)
@@ -91,6 +93,14 @@ def findings(project: Project, explored: Exploration) -> Iterator[Finding]:
             everywhere = False  # what its callers pass may decide the conditions that lead there
         if _family(findings[0]) == "latent" or key in certain or everywhere:
             yield _on_branch(explored, findings[0], paths[key])
+
+
+def _leaves_no_batch(path: ExecutionPath) -> bool:
+    """Return whether a convolution takes an input for one sample because a condition chose its rank: not as meant."""
+    return path.execution.has_chosen_ranks and any(
+        step.op in ops.ALL_CONVS and len(step.inputs[0].shape or ()) == ops.spatial_dims(step.op) + 1
+        for step in path.execution.steps
+    )
 
 
 def _on_branch(explored: Exploration, finding: Finding, paths: Sequence[ExecutionPath]) -> Finding:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 
 from convlint.static import Project
-from convlint.static.exploration.explore import explored
+from convlint.static.exploration.entry_points import find_entry_points
+from convlint.static.exploration.explore import exploration, explored
+from convlint.static.report import findings
 from tests.static.test_coverage import coverage, net
-from tests.static.test_unknown_lengths import check, errors
+from tests.static.test_unknown_lengths import HEAD, check, errors
 
 HEADS = """
 class Head(nn.Module):
@@ -161,6 +163,38 @@ class Net(nn.Module):
     assert check(text.format(8)).coverage[0].is_complete
     assert errors(text.format(8)) == []
     assert errors(text.format(9)) == ["CVL102"]
+
+
+NO_BATCH = f"""{HEAD}
+class Tokens(nn.Module):
+    def forward(self, x):
+        if len(x.shape) == 5:
+            n, c, d, h, w = x.shape
+            return x.permute(0, 2, 3, 4, 1).reshape(n, d * h * w, c)
+        n, c, h, w = x.shape
+        return x.permute(0, 2, 3, 1).reshape(n, h * w, c)
+
+class Net(nn.Module):
+    def __init__(self, channels=8):
+        super().__init__()
+        self.tokens, self.conv, self.wide = Tokens(), nn.Conv3d(1, channels, 3), nn.Conv3d(1, 2 * channels, 3)
+        self.norm, self.last = nn.LayerNorm(channels), nn.LayerNorm(2 * channels)
+
+    def forward(self, x):
+        if len(x.shape) == 4:
+            n, c, h, w = x.shape
+        return self.norm(self.tokens(self.conv(x))), self.last(self.tokens(self.wide(x)))
+"""
+
+
+def test_a_rank_that_leaves_a_convolution_without_a_batch_proves_nothing() -> None:
+    """Not even where the branch for another rank takes too many steps to be followed."""
+    project = Project(".")
+    module = project.add("net.py", NO_BATCH.encode())
+    entry_point = next(each for each in find_entry_points(project, module) if each.name == "Net")
+    followed = exploration(project, entry_point)
+    followed.paths[0].interpreter.choices.choices.clear()
+    assert list(findings(project, followed)) == []
 
 
 def test_a_rank_is_no_number_to_count_with() -> None:

@@ -156,6 +156,11 @@ class Execution(Knowledge):
             self.defaults[cell.rank] = _USUAL_RANK if cell.shape is None else len(cell.shape)
         return self.reduced(symbolic.symbol(cell.rank.name, RANK))
 
+    @property
+    def has_chosen_ranks(self) -> bool:
+        """Return whether conditions of the program read the rank of an input."""
+        return bool(self._ranked)
+
     def bind(self, symbol: Symbol, value: Num) -> None:
         """Give a symbol a value."""
         super().bind(symbol, value)
