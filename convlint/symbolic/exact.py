@@ -19,7 +19,7 @@ def equal_without_remainders(left: Dim | int, right: Dim | int) -> bool:
     values = dict(zip(symbols, _VALUES, strict=False))
     try:
         return _value(one, values) == _value(other, values)
-    except ValueError:
+    except ValueError:  # a function without an exact value, or a division by 0
         return False
 
 

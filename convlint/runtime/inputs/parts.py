@@ -59,7 +59,7 @@ def _count(model: nn.Module, node: ast.AST, name: str) -> int:
 def _forward(model: nn.Module) -> ast.Module:
     try:
         return ast.parse(textwrap.dedent(inspect.getsource(type(model).forward)))
-    except (OSError, TypeError, SyntaxError):
+    except (OSError, TypeError, SyntaxError):  # it has no text to read
         return ast.Module([], [])
 
 

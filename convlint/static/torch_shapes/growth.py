@@ -43,7 +43,7 @@ def differ_by_a_factor(left: Num, right: Num) -> bool:
     for values in _draws(sorted(symbols, key=lambda symbol: symbol.name)):
         try:
             elements, wanted = one.evaluate(values), other.evaluate(values)
-        except (ValueError, KeyError, ArithmeticError):
+        except (ValueError, KeyError, ArithmeticError):  # known by name only, or no size: nothing is proved
             return False
         if elements <= 0 or wanted <= 0:
             return False
