@@ -200,6 +200,15 @@ class _Command(TyperCommand):
     options: ClassVar[Mapping[str, Option]] = {}
     lists_all = False
 
+    def parse_args(self, ctx: Any, args: list[str]) -> Any:
+        """Refuse an option with one value that is given twice: the parser would take the last without a word."""
+        _, _, order = self.make_parser(ctx).parse_args(args=[*args])
+        options = [param for param in order if param.param_type_name == "option"]
+        once = [param for param in options if not param.multiple and not getattr(param, "is_flag", False)]
+        if twice := [param for param in once if once.count(param) > 1]:
+            raise _UsageError(f"{twice[0].opts[0]} is given twice; pass it once", ctx=ctx)
+        return super().parse_args(ctx, args)
+
     def format_options(self, ctx: Any, formatter: Any) -> None:
         hides = len(self.options) > _LIST_ALL and not self.lists_all
         hidden = 0

@@ -144,9 +144,10 @@ def _sort_targets(request: CheckRequest, config: Config) -> tuple[list[str], lis
         from convlint.static.affected_models import models_of
 
         return [], models_of(request.targets, config)
-    paths, models = [], []
+    paths: list[str] = []
+    models: list[Target] = []
     for text in request.targets:
-        target = parse_model_or_path(text) if text != STDIN else None
+        target = parse_model_or_path(text, after=paths) if text != STDIN else None
         if target is not None:
             models.append(target)
         elif text != STDIN:

@@ -43,7 +43,8 @@ def parse(arguments: Sequence[str]) -> CheckRequest | None:
             text = pending.pop()
         elif not equals:
             return None
-        if text.startswith("-") or not _is_plain(option, text):
+        is_given_twice = option.name in values and not option.is_repeatable
+        if text.startswith("-") or is_given_twice or not _is_plain(option, text):
             return None
         value = option.kind(text)
         values[option.name] = (*values.get(option.name, ()), value) if option.is_repeatable else value

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from convlint.pipelines.requests import CheckRequest
 from convlint.settings import config
 from convlint.support.errors import UsageError
+from convlint.support.regular_file import read_regular_file
 
 if TYPE_CHECKING:
     from convlint.settings.targets import Target
@@ -24,14 +27,30 @@ def load_config(request: CheckRequest) -> config.Config:
     )
 
 
-def parse_model_or_path(text: str) -> Target | None:
-    """The model that a target names; None if it is a file or directory. Raises UsageError."""
+def parse_model_or_path(text: str, after: Sequence[str] = ()) -> Target | None:
+    """The model that a target names; None if it is a file or directory. Raises UsageError.
+
+    ``after`` are the files before it on the command line.
+    """
     if os.path.lexists(text):
         return None
+    if after and text.isidentifier() and _defines(after[-1], text):
+        raise UsageError(f"{text}: no such file or directory; did you mean {after[-1]}:{text}?")
     from convlint.settings.targets import parse_target
 
     target = parse_target(text)
     return target if target.name is not None else None
+
+
+def _defines(file: str, name: str) -> bool:
+    """Return whether a file has a class or function of this name."""
+    try:
+        return (
+            re.search(rf"^(class|def) {name}\b", read_regular_file(file).decode(errors="replace"), re.MULTILINE)
+            is not None
+        )
+    except OSError:
+        return False
 
 
 def parse_model(text: str, verb: str) -> Target:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from itertools import takewhile
 from typing import Any
 
+from convlint.pipelines.options import Option
 from convlint.pipelines.requests import CheckRequest
 from convlint.support.errors import nearest
 
@@ -22,6 +23,7 @@ _OPTIONS = {
     **dict.fromkeys(("-o", "--out"), "--output-file {}"),
     "--write": "--fix",
     "--unsafe": "--fix --unsafe-fixes",
+    **dict.fromkeys(("--dry-run", "--show-fixes", "--preview"), "--diff"),
 }
 """Options as other tools call them, and what to write here; braces stand for the value."""
 
@@ -31,12 +33,18 @@ _COMMANDS = {
     **dict.fromkeys(("table", "info", "count", "profile", "stats"), "summary"),
     **dict.fromkeys(("rewrite", "optimize", "compress", "slim"), "suggest"),
     **dict.fromkeys(("lsp", "language-server", "serve"), "server"),
-    **dict.fromkeys(("help", "version"), "--{}"),
+    "help": "{} --help",
+    "version": "--version",
+    **dict.fromkeys(("fix", "diff", "watch"), "check {} --{word}"),
 }
-"""Commands as other tools call them, and the command or option here; braces stand for the same word."""
+"""Commands as other tools call them, and what to write here; braces stand for the arguments after them."""
+
+_SETTINGS = ("-c", "--config", "--config-file", "--settings")
+_VERSION = ("-V", "--version")
 
 _OLD_NAMES = {option.alias for option in CheckRequest.options().values()}
 _COMMAND = re.compile(r"No such command '(?P<word>.*?)'")
+_VALUE = re.compile(r"Invalid value for '(?P<option>[^']*)'")
 _CHOICE = re.compile(
     r"Invalid value for '(?P<option>.*?)':.*?'(?P<value>[^']*)' is not one of (?P<choices>.+)", re.DOTALL
 )
@@ -44,32 +52,73 @@ _CHOICE = re.compile(
 
 def message_of(error: Any) -> str:
     message = " ".join(error.format_message().split())
+    command = error.ctx.command_path if error.ctx else "convlint"
     if match := _CHOICE.match(message):
         choices = tuple(re.findall(r"'([^']*)'", match["choices"]))
-        message = f"{match['option']} {match['value']!r} is unknown{nearest(match['value'], choices)}"
+        message = f"{match['option']} {_refused_choice(match['value'], choices)}"
     elif message.startswith("No such option"):
-        message = f"No such option: {error.option_name}{_advice(error.option_name, error.possibilities or ())}"
-    elif (match := _COMMAND.match(message)) and match["word"] in _COMMANDS:
+        message = f"No such option: {error.option_name}{_advice(error.option_name, error.possibilities or (), command)}"
+    elif (match := _VALUE.match(message)) and (option := _numeric_option(match["option"])):
+        kind = "whole number" if option.kind is int else "number"
+        message = f"{option.flag} requires a {kind} of at least {option.minimum or 0:g}"
+    elif match := _COMMAND.match(message):
         word = match["word"]
-        command = " ".join(["convlint", _COMMANDS[word].format(word), *_words_after(word)])
-        return f"convlint: no command is named {word!r}; did you mean `{command}`?"
-    elif (match := _COMMAND.match(message)) and _is_target(match["word"]):
-        word = match["word"]
-        return f"convlint: no command is named {word!r}; did you mean `convlint check {word}`?"
-    command = error.ctx.command_path if error.ctx else "convlint"
+        arguments = _words_after(word)
+        if word in _COMMANDS:
+            return f"convlint: no command is named {word!r}; did you mean `{_as_here(word, arguments)}`?"
+        if _is_target(word):
+            return f"convlint: no command is named {word!r}; did you mean `convlint check {word}`?"
     return f"{command}: {message} (see {command} --help)"
 
 
-def _advice(option: str, possible: Sequence[str]) -> str:
-    """Suggest what to write instead of an option that does not exist."""
+def _as_here(command: str, arguments: Sequence[str]) -> str:
+    """The command line with a command as other tools call it, as it is written here."""
+    pattern = _COMMANDS[command]
+    pattern = pattern if "{}" in pattern or pattern.startswith("-") else f"{pattern} {{}}"
+    return " ".join(f"convlint {pattern.format(' '.join(arguments), word=command)}".split())
+
+
+def _numeric_option(flag: str) -> Option | None:
+    """The option of this flag if its values are numbers."""
+    from convlint.cli.app import COMMANDS
+
+    options = [option for request, _ in COMMANDS.values() for option in request.options().values()]
+    return next((each for each in options if flag in each.flags and each.kind in (int, float)), None)
+
+
+def _refused_choice(value: str, choices: Sequence[str]) -> str:
+    if "," in value and set(value.split(",")) <= {*choices}:
+        return f"takes one format, not {value}; run convlint once for each"
+    return f"{value!r} is unknown{nearest(value, tuple(choices))}"
+
+
+def _advice(option: str, possible: Sequence[str], command: str) -> str:
+    """Suggest what to write instead of an option that ``command`` does not have."""
+    from convlint.cli.app import COMMANDS
+
+    if option in _VERSION:
+        return "; did you mean `convlint --version`?"
+    if option in _SETTINGS:
+        return "; settings are read from pyproject.toml or convlint.toml of the project"
     if option in _OPTIONS:
         return f"; did you mean `{_OPTIONS[option].format('...')}`?"
+    owners = {name: request.options(name) for name, (request, _) in COMMANDS.items()}
+    having = [name for name, options in owners.items() if any(option in each.flags for each in options.values())]
+    used = next((word for word in sys.argv[1:] if word in COMMANDS), "")
+    if command == "convlint" and used in having:
+        before = sys.argv[1 : sys.argv.index(used)]
+        return f"; options follow the command: `{' '.join(['convlint', used, *_words_after(used), *before])}`"
+    if having and command != "convlint":
+        return f"; `convlint {having[0]}` has it"
     current = tuple(name for name in possible if name not in _OLD_NAMES)
+    output_format = owners.get(used, {}).get("output_format")
+    if output_format and option.lstrip("-") in output_format.choices:
+        return f"; did you mean `--output-format {option.lstrip('-')}`?"
     return nearest(option, current) if current else ""
 
 
 def _words_after(command: str) -> Sequence[str]:
-    """The arguments after a command that does not exist, up to its first option."""
+    """The arguments after a command, up to its first option."""
     after = sys.argv[sys.argv.index(command) + 1 :] if command in sys.argv else []
     return [*takewhile(lambda word: not word.startswith("-"), after)]
 

@@ -18,7 +18,7 @@ from convlint.pipelines.file_linter import FileLinter, LintedFile
 from convlint.settings.config import Config, ModelEntry
 from convlint.settings.discovery import unreadable
 from convlint.source_text.texts import SourceTexts
-from convlint.support.errors import NOTEBOOK, notebook_advice
+from convlint.support.errors import NOTEBOOK, not_python, notebook_advice
 from convlint.support.regular_file import read_regular_file
 
 if TYPE_CHECKING:
@@ -39,9 +39,14 @@ def read_files(paths: Iterable[str]) -> tuple[dict[str, bytes], list[Problem]]:
             problems.append(Problem("notebook", notebook_advice(path), path=path))
             continue
         try:
-            contents[path] = read_regular_file(path)
+            data = read_regular_file(path)
         except OSError as error:
             problems.append(unreadable(path, error))
+            continue
+        if advice := not_python(path, data):
+            problems.append(Problem("not-python", advice, path=path))
+        else:
+            contents[path] = data
     return contents, problems
 
 

@@ -223,7 +223,8 @@ def _codes(value: str | list[str], where: str) -> tuple[str, ...]:
     for code in (part for text in _strings(value) for part in text.split(",")):
         prefix = "CVL" if code.strip().upper() == "ALL" else _code_named(code.strip()) or code.strip().upper()
         if not prefix.startswith("CVL") or not any(rule.startswith(prefix) for rule in known):
-            near = "" if prefix[:3] == "CVL" and len(prefix) == 4 else nearest(_code_of(prefix), known)
+            is_code = re.fullmatch(r"CVL\d{0,3}", prefix)  # of codes, none is similar to another
+            near = "" if is_code else nearest(_code_of(prefix), known)
             hint = near if near.startswith("; did") else "; `convlint rule` lists all"
             raise UsageError(f"{where}: no rule has the code {code.strip()!r}{hint}")
         found.append(prefix)

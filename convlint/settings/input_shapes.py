@@ -8,7 +8,7 @@ from typing import Any
 
 from convlint.settings.devices import INPUT_DTYPES
 from convlint.support.dataclass import dataclass
-from convlint.support.errors import UsageError, check_choice
+from convlint.support.errors import UsageError, check_choice, without_quotes
 
 Range = tuple[float, float]  # the lowest value, and one that no value reaches
 
@@ -42,6 +42,8 @@ def parse_input(text: str) -> InputSpec:
     """One ``--input``: ``3,224,224``, ``mask=1,32,32``, ``batch.image=3,64,64``, ``128:int64[0,1000)``, or
     ``t=:int64`` for one value per sample. Raises UsageError.
     """
+    if unquoted := without_quotes(text.strip()):
+        raise UsageError(f"input {text}: write it without quotes: {unquoted}")
     match = re.fullmatch(_INPUT, text.strip())
     if match is None:
         raise UsageError(f"input {text!r}: write sizes as in 3,224,224 or name=3,224,224:int64")
@@ -56,7 +58,7 @@ def _shape(text: str, sizes: str, dtype: str | None) -> tuple[int, ...]:
         if dtype is None:
             raise UsageError(f"input {text!r} has no sizes; for one value per sample write {text.strip()}:int64")
         return ()
-    if re.fullmatch(r"\s*\(.*\)\s*", sizes):
+    if re.fullmatch(r"\s*(\(.*\)|\[.*\])\s*", sizes):
         sizes = sizes.strip()[1:-1]
     separator = "x" if re.fullmatch(r"[\dx\s]*x[\dx\s]*", sizes, re.ASCII) else ","
     shape = []

@@ -13,9 +13,10 @@ from collections.abc import Callable
 from typing import Any
 
 from convlint.settings.data_files import DataError
+from convlint.settings.misread_targets import misread
 from convlint.settings.target_arguments import WAYS, is_argument, no_name, resolve, with_files
 from convlint.support.dataclass import dataclass
-from convlint.support.errors import NOTEBOOK, UsageError, nearest_file, notebook_advice
+from convlint.support.errors import NOTEBOOK, UsageError, not_python, notebook_advice, without_quotes
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,8 @@ def parse_target(text: str) -> Target:
     Target(text='net.py:Net(64, groups=8)', path='net.py', module=None, name='Net', args=('64',), \
 kwargs=(('groups', '8'),))
     """
+    if unquoted := without_quotes(text):
+        raise UsageError(f"{text}: write the target without quotes, or with double ones on Windows: {unquoted}")
     match = _TARGET.fullmatch(text)
     where, name, call = match.group("where", "name", "call") if match else (text, None, None)
     return _placed(text, where, name, call)
@@ -99,12 +102,14 @@ def _placed(text: str, where: str, name: str | None, call: str | None) -> Target
         raise UsageError("the target is empty; write path.py:Name, package.module:Name or a path")
     if where.endswith(NOTEBOOK):
         raise UsageError(f"{where}: {notebook_advice(where)}")
+    if os.path.isfile(where) and (advice := not_python(where)):
+        raise UsageError(advice)
     if _is_path(where) and not where.endswith(":"):
         place = Target(text, path=where, name=name)
     elif name and _MODULE.fullmatch(where):
         place = Target(text, module=where, name=name)
     else:
-        raise UsageError(_misread(text, where))
+        raise UsageError(misread(text, is_path=_is_path))
     if call is None:
         return place
     args, kwargs = parse_arguments(call[1:-1] if call.endswith(")") else call[1:], str(name), text)
@@ -114,27 +119,7 @@ def _placed(text: str, where: str, name: str | None, call: str | None) -> Target
 
 
 def _is_path(where: str) -> bool:
-    return where.endswith(".py") or os.sep in where or "/" in where or os.path.isdir(where)
-
-
-def _misread(text: str, where: str) -> str:
-    head, colon, rest = text.partition(":")
-    if text.isdecimal():
-        return f"{text}: not a target; the numbers of a shape are separated by commas, as in --input 3,224,224"
-    if colon and rest.lstrip(":") != rest and _MODULE.fullmatch(rest.lstrip(":")):
-        return f"{text}: a model is written with one colon, {head}:{rest.lstrip(':')}"
-    if colon and (_is_path(head) or _MODULE.fullmatch(head)):
-        if not rest.strip():
-            return f"{text!r} has no name after the colon; write {head}:Name"
-        return f"{text}: {rest!r} is neither a name nor a call of one, such as Net or Net(64)"
-    if _MODULE.fullmatch(where):
-        file, _, name = where.rpartition(".")
-        path = f"{file.replace('.', os.sep)}.py"
-        if name != "py" and os.path.isfile(path):
-            return f"{text}: no such file or directory; a model in a file is written {path}:{name}"
-        near = nearest_file(where)
-        return f"{text}: no such file or directory; a model in a module is written {where}:Name{near}"
-    return f"{text}: not a target; write path.py:Name or package.module:Name"
+    return where.endswith(".py") or os.sep in where or "/" in where or "\\" in where or os.path.isdir(where)
 
 
 def parse_arguments(text: str, callee: str, context: str) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:

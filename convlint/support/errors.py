@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 NOTEBOOK = ".ipynb"
+PYTHON = ("", ".py", ".pyi", ".pyw", ".pyt", ".gyp", ".gypi", ".tac", ".wsgi")
+CHECKPOINTS = (".pt", ".pth", ".ckpt", ".safetensors", ".bin")
 
 
 class UsageError(ValueError):
@@ -25,6 +27,12 @@ def nearest(value: str, choices: tuple[str, ...]) -> str:
     return f"; did you mean {close[0]!r}?" if close else f"; choose from {', '.join(choices)}"
 
 
+def without_quotes(text: str) -> str:
+    """The text inside of quotes that a shell has passed on, as that of Windows does; "" if it has none."""
+    quoted = len(text) > 2 and text[0] in "'\"" and text[-1] == text[0]
+    return text[1:-1] if quoted else ""
+
+
 def notebook_advice(path: str) -> str:
     """State that notebooks are not read, and how to make a file of their code."""
     import os
@@ -33,15 +41,49 @@ def notebook_advice(path: str) -> str:
     return f"notebooks are not read; write the code to {script} with `jupyter nbconvert --to script {path}`"
 
 
+def not_python(path: str, data: bytes = b"") -> str:
+    """Say why a file that exists is not checked, and what to pass instead; "" for a Python file.
+
+    A file with another extension is one if its contents begin with the path of Python. A file without an extension
+    may be a script.
+    """
+    import os
+
+    extension = os.path.splitext(path)[1].lower()
+    if extension in PYTHON or (data.startswith(b"#!") and b"python" in data.partition(b"\n")[0]):
+        return ""
+    advice = "; pass the file that defines the model, as in net.py or net.py:Net"
+    if extension in CHECKPOINTS:
+        advice += f", and convert its weights with `convlint suggest net.py:Net --weights {path}`"
+    return f"{path} is not a Python file{advice}"
+
+
 def nearest_file(path: str) -> str:
-    """Return ``; did you mean src?`` for a path that does not exist, or "" if its folder has no similar one."""
+    """Return ``; did you mean src?`` for a path that does not exist, or "" if no similar one does.
+
+    Every misspelled folder on the way is replaced with the most similar one, and backslashes are read as on Windows.
+    """
+    import os
+
+    *folders, name = path.replace("\\", "/").rstrip("/").split("/")
+    found = ""
+    for folder in folders:
+        near = folder if os.path.isdir(os.path.join(found or "/", folder)) else _similar(found, folder)
+        if near is None or not os.path.isdir(os.path.join(found, near or "/")):
+            return ""
+        found = os.path.join(found, near or "/")
+    last = name if os.path.lexists(os.path.join(found, name)) else _similar(found, name)
+    return f"; did you mean {os.path.join(found, last)}?" if last else ""
+
+
+def _similar(folder: str, name: str) -> str | None:
+    """The file or directory of a folder whose name is the most similar, extension apart; None if none is."""
     import os
     from difflib import get_close_matches
 
-    folder, name = os.path.split(path.rstrip("/"))
     try:
-        there = {os.path.splitext(other)[0]: other for other in os.listdir(folder or ".")}
+        there = {os.path.splitext(other)[0]: other for other in sorted(os.listdir(folder or "."))}
     except OSError:
-        return ""
+        return None
     close = get_close_matches(os.path.splitext(name)[0], there, n=1, cutoff=0.6)
-    return f"; did you mean {os.path.join(folder, there[close[0]])}?" if close else ""
+    return there[close[0]] if close else None

@@ -358,7 +358,7 @@ def test_diff_of_standard_input(convlint: Convlint) -> None:
         (("--max-params", "5M"), "a.py is checked statically; --max-params only applies to models"),
         (("--device", "cuda"), "--device only applies to models that are run"),
         (("--select", "CVL399"), "no rule has the code 'CVL399'"),
-        (("--jobs", "many"), "'--jobs' / '-j'"),
+        (("--jobs", "many"), "--jobs requires a whole number of at least 1"),
         (("--fix-all",), "No such option: --fix-all"),
     ],
 )

@@ -115,7 +115,6 @@ def test_the_common_options_of_check_fit_on_a_screen_with_an_example_each(
         ("a.py", "-", "-q"),
         ("-j", "2", "src"),
         ("--select", "CVL1", "--select=CVL2", "--ignore", "CVL101", "src"),
-        ("--output-format", "json", "--output-format", "text", "a.py"),
         ("net.py:Net(1, a=2)", "--fix", "--fix"),
     ],
 )

@@ -30,13 +30,23 @@ MISTAKES = {
     "check net.py --workers 4": "`-j ...`",
     "check net.py --unsafe": "`--fix --unsafe-fixes`",
     "check net.py -o report.json": "`--output-file ...`",
+    "check net.py --dry-run": "`--diff`",
+    "check net.py --config conf.toml": "settings are read from pyproject.toml or convlint.toml",
+    "summary net.py:Net --csv": "`--output-format csv`",
+    "check net.py:Net --weights w.pt": "`convlint suggest` has it",
     # commands of other tools
     "explain CVL301": "`convlint rule CVL301`",
     "rules": "`convlint rule`",
     "lint net.py": "`convlint check net.py`",
     "profile net.py:Net": "`convlint summary net.py:Net`",
     "net.py": "`convlint check net.py`",
+    "fix net.py": "`convlint check net.py --fix`",
+    "diff net.py": "`convlint check net.py --diff`",
     "help": "`convlint --help`",
+    "help check": "`convlint check --help`",
+    "-V": "`convlint --version`",
+    "check --version": "`convlint --version`",
+    "--input 3,224,224 check net.py:Net": "`convlint check net.py:Net --input 3,224,224`",
     "version": "`convlint --version`",
     # targets and inputs
     "check nb.ipynb": "`jupyter nbconvert --to script nb.ipynb`",
@@ -44,6 +54,24 @@ MISTAKES = {
     "check net.py:Net --input 3 224 224": "--input 3,224,224",
     "check net.py::Net": "written with one colon, net.py:Net",
     "check ./net.py::Net": "written with one colon, ./net.py:Net",
+    "check net.py#Net": "written with a colon, net.py:Net",
+    "check net.py Net --input 3,224,224": "did you mean net.py:Net?",
+    "check 'net.py:Net'": "without quotes, or with double ones on Windows: net.py:Net",
+    "check net.py:Net --input '3,224,224'": "without quotes: 3,224,224",
+    "check .:Net": "did you mean net.py:Net?",
+    "check pkg:Block": "did you mean pkg/block.py:Block?",
+    "check pkg.block": "did you mean pkg/block.py?",
+    "check pkg\\block.py": "did you mean pkg/block.py?",
+    "check pgk/blok.py": "did you mean pkg/block.py?",
+    "check pgk/blok.py:Block": "did you mean pkg/block.py?",
+    "check net.PY": "did you mean net.py?",
+    "check net.py:Net.conv": "did you mean net.py:Net?",
+    "check net.py:Net.forward": "did you mean net.py:Net?",
+    "check torch.nn.Conv2d": "torch.nn:Conv2d",
+    "check w.pt": "pass the file that defines the model",
+    "check w.pt:Net": "pass the file that defines the model",
+    "summary w.pt": "pass the file that defines the model",
+    "check pyproject.toml": "is not a Python file",
     "check net.Net": "net.py:Net",
     "check net.py:net": "did you mean Net?",
     "check nett.py": "did you mean net.py?",
@@ -52,7 +80,12 @@ MISTAKES = {
     "suggest net.py": "did you mean net.py:Net?",
     # values
     "check net.py --output-format xml": "did you mean",
-    "check net.py --select CVL999": "no rule has the code 'CVL999'",
+    "check net.py --output-format json,sarif": "one format",
+    "check net.py --output-format json --output-format sarif": "--output-format is given twice",
+    "check net.py:Net --batch-size four": "--batch-size requires a whole number of at least 1",
+    "check net.py -j 0": "--jobs requires a whole number of at least 1",
+    "check net.py --select CVL301 CVL302": "`--select CVL301,CVL302`",
+    "check net.py --select CVL999": "no rule has the code 'CVL999'; `convlint rule` lists all",
     "check net.py --select CVL4": "; `convlint rule` lists all",
     "check net.py --select bias": "did you mean 'CVL301'?",
     "check net.py --max-params lots": "write 1500000, 1.5M or 4G",
@@ -70,6 +103,10 @@ def convlint(folder: Path, words: str) -> Done:
 @pytest.mark.parametrize("words", MISTAKES)
 def test_the_answer_says_what_to_write(words: str, tmp_path: Path) -> None:
     (tmp_path / "net.py").write_text(NET)
+    (tmp_path / "pkg").mkdir()
+    (tmp_path / "pkg" / "block.py").write_text(NET.replace("Net", "Block"))
+    (tmp_path / "w.pt").write_bytes(b"PK\3\4")
+    (tmp_path / "pyproject.toml").write_text("[project]\nname = 'net'\n")
     (tmp_path / "nb.ipynb").write_text('{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}')
     done = convlint(tmp_path, words)
     assert done.returncode == 2

@@ -11,12 +11,14 @@ import importlib.util
 import inspect
 import os
 import pkgutil
+import re
 import sys
 import tokenize
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from difflib import get_close_matches
 from io import BytesIO
+from itertools import islice
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -25,8 +27,12 @@ from torch import nn
 
 from convlint.runtime import code_sites
 from convlint.runtime.failures import ProblemError, failure_of, one_line
+from convlint.settings.discovery import find as find_files
 from convlint.settings.targets import Target
+from convlint.support.errors import nearest_file
 from convlint.support.regular_file import read_regular_file
+
+_MOST_FILES = 1000  # that are searched for a name
 
 
 def find_object(target: Target, root: str) -> Any:
@@ -37,17 +43,22 @@ def find_object(target: Target, root: str) -> Any:
     the last one.
     """
     value: Any = import_target_module(target, root)
-    for part in (target.name or "").split("."):
+    *outer, last = (target.name or "").split(".")
+    for position, part in enumerate((*outer, last)):
+        owner = value
         try:
-            value = getattr(value, part)
+            value = getattr(owner, part)
         except AttributeError:
-            raise _unknown_name(target, value, part) from None
+            raise _unknown_name(target, owner, part) from None
+        if _is_model_class(owner) and inspect.isfunction(value):
+            of = f"{target.where}:{'.'.join(outer[:position])}"
+            raise ProblemError("not-a-module", f"{target.name} is a method of a model; did you mean {of}?")
     return value
 
 
 def import_target_module(target: Target, root: str) -> ModuleType:
     """Import the module of a target. Raises ProblemError."""
-    return _import_file(target.path) if target.path else _import_module(target.module or "", root)
+    return _import_file(target.path, target.name or "") if target.path else _import_module(target.module or "", root)
 
 
 def constructor_call(value: Any, target: Target) -> Callable[[], Any]:
@@ -107,9 +118,9 @@ def check_model(value: Any, target: Target) -> nn.Module:
     raise ProblemError("not-a-module", text)
 
 
-def _import_file(path: str) -> ModuleType:
+def _import_file(path: str, target_name: str) -> ModuleType:
     file = Path(os.path.abspath(path))
-    _check_text(file)
+    _check_text(file, path, target_name)
     folder, parts = file.parent, [] if file.stem == "__init__" else [file.stem]
     while (folder / "__init__.py").is_file():
         parts.insert(0, folder.name)
@@ -184,11 +195,12 @@ def _folder_of(module: str, file: Path) -> str:
     return ""
 
 
-def _check_text(file: Path) -> None:
+def _check_text(file: Path, path: str, name: str) -> None:
     if not file.exists():
-        raise ProblemError("missing-file", f"{code_sites.report_path(str(file))} does not exist{_near(file)}")
+        text = f"{code_sites.report_path(str(file))} does not exist{nearest_file(path)}"
+        raise ProblemError("missing-file", text)
     if file.is_dir():
-        raise ProblemError("missing-file", f"{code_sites.report_path(str(file))} is a folder, not a Python file")
+        raise ProblemError("missing-file", f"{path} is a folder, not a Python file{_defined_in(path, name)}")
     try:
         raw = read_regular_file(str(file))
         encoding, _ = tokenize.detect_encoding(BytesIO(raw).readline)
@@ -203,12 +215,14 @@ def _check_text(file: Path) -> None:
         raise ProblemError("encoding", f"the file is not UTF-8: {error.msg}", str(file), 1) from error
 
 
-def _near(file: Path) -> str:
-    if not file.parent.is_dir():
-        return ""
-    names = [entry.name for entry in file.parent.iterdir() if entry.suffix == ".py"]
-    close = get_close_matches(file.name, names, n=1)
-    return f"; did you mean {code_sites.report_path(str(file.with_name(close[0])))}?" if close else ""
+def _defined_in(folder: str, name: str) -> str:
+    """A suggestion with the first file of a folder that defines a name; empty if there is none."""
+    pattern = re.compile(rf"^(class|def) {re.escape(name)}\b|^{re.escape(name)} *=", re.MULTILINE)
+    for file in islice(find_files([folder]).files, _MOST_FILES):
+        with suppress(OSError):
+            if pattern.search(read_regular_file(file).decode(errors="replace")):
+                return f"; did you mean {file}:{name}?"
+    return ""
 
 
 def _near_module(name: str, root: str) -> str:
@@ -221,11 +235,21 @@ def _near_module(name: str, root: str) -> str:
 
 def _unknown_name(target: Target, owner: Any, part: str) -> ProblemError:
     """A problem that suggests the most similar models of the module, or lists all of them."""
+    if _is_model_class(owner):
+        outer = str(target.name).partition(f".{part}")[0]
+        text = f"{target.where} has no {target.name}; did you mean {target.where}:{outer}?"
+        return ProblemError("no-such-name", text)
     offered = [name for name, value in vars(owner).items() if not name.startswith("_") and _is_model_like(value, owner)]
-    hint = f"; it defines {', '.join(offered[:8])}{' ...' if len(offered) > 8 else ''}" if offered else ""
+    hint = (
+        f"; it defines {', '.join(offered[:8])}{' ...' if len(offered) > 8 else ''}" if offered else "; it has no model"
+    )
     if close := get_close_matches(part, offered, n=3, cutoff=0.5):
         hint = f"; did you mean {' or '.join(close)}?"
     return ProblemError("no-such-name", f"{target.where} has no {target.name}{hint}")
+
+
+def _is_model_class(value: Any) -> bool:
+    return isinstance(value, type) and issubclass(value, nn.Module)
 
 
 def _is_model_like(value: Any, owner: Any) -> bool:
