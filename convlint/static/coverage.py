@@ -16,6 +16,8 @@ from convlint.static.exploration.entry_points import EntryPoint, ExecutionPath
 from convlint.static.exploration.explore import Exploration
 from convlint.static.layer_kinds import WITH_PARAMETERS
 from convlint.static.plain_numbers import WIDTHS
+from convlint.static.program.parse import positional
+from convlint.support.dataclass import replace
 
 _NUMBERS = (*WIDTHS, "normalized_shape")
 Calls = tuple[set[Instance], set[Instance | None]]
@@ -30,6 +32,7 @@ def covered(explorations: Sequence[Exploration]) -> Iterator[Coverage]:
     What a class needs, such as a list of widths, may only be known where a function builds it.
     """
     calls = cache(_calls)
+    raised = _raised(explorations)
     built: dict[Class, list[tuple[ExecutionPath, Instance]]] | None = None
     for exploration in explorations:
         kind = exploration.entry_point.kind
@@ -41,8 +44,33 @@ def covered(explorations: Sequence[Exploration]) -> Iterator[Coverage]:
             built = _built(explorations) if built is None else built
             more = _best(exploration.entry_point, built.get(exploration.entry_point.value, ()), calls)
             best = best if more is None else max(best, more, key=_rank)
+        stops = raised.pop(exploration.entry_point.value, ()) if kind == "class" else ()
         if best is not None:
-            yield best
+            yield replace(best, stopped=(*best.stopped, *stops)) if best.is_complete else best
+    for cls, stops in raised.items():
+        yield Coverage(explorations[0].entry_point.module.path, 1, cls.qualname, None, 0, 0, stops)
+
+
+def _raised(explorations: Sequence[Exploration]) -> dict[Class, tuple[Stopped, ...]]:
+    """Return the classes for which the program raises an exception of its own, with its own numbers or the defaults."""
+    found: dict[Class, tuple[Stopped, ...]] = {}
+    for exploration in explorations:
+        entry, first, *others = exploration.entry_point, *exploration.paths
+        if entry.kind == "class" and exploration.fails_at_defaults:
+            for gap in refusals(others[:1]):
+                stops = _stopped([replace(gap, reason=f"with its default arguments {gap.reason}")])
+                found.setdefault(entry.value, tuple(stops))
+        elif entry.kind in ("file", "example") or (entry.kind in ("function", "factory") and not _parameters(entry)):
+            for gap in refusals([first, *others]):
+                if gap.owner is not None and not first.interpreter.choices.choices:
+                    found[gap.owner.cls] = tuple(_stopped([gap]))
+    return found
+
+
+def _parameters(entry: EntryPoint) -> bool:
+    """Return whether a function has parameters."""
+    arguments = entry.value.node.args
+    return bool(positional(arguments) or arguments.kwonlyargs or arguments.vararg or arguments.kwarg)
 
 
 def _built(explorations: Sequence[Exploration]) -> dict[Class, list[tuple[ExecutionPath, Instance]]]:

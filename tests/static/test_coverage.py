@@ -260,3 +260,59 @@ class Net(nn.Module):
 def test_the_sizes_after_the_channels_are_followed(forward: str) -> None:
     built = "self.embed = nn.Conv2d(3, 8, 4, 4); self.up = nn.ConvTranspose2d(8, 3, 4, 4)"
     assert net(built, forward.replace("; ", "\n        ")).is_complete
+
+
+CHECKED = """\
+class Net(nn.Module):
+    def __init__(self, width, groups=4):
+        super().__init__()
+        if width % groups != 0:
+            raise ValueError("width must be divisible by groups")
+        self.conv = nn.Conv2d(3, width, 3)
+    def forward(self, x):
+        assert x.shape[1] == 3, "an image in color"
+        return self.conv(x)
+"""
+
+
+@pytest.mark.parametrize(
+    "program",
+    ["Net(30)", "if __name__ == '__main__':\n    Net(30)", "def build():\n    return Net(32, groups=5)"],
+    ids=["a file", "a script", "a factory"],
+)
+def test_a_program_that_raises_its_own_exception_is_not_covered(program: str) -> None:
+    found = coverage(f"{CHECKED}{program}\n")["Net"]
+    assert not found.is_complete
+    assert [(stop.line, stop.reason) for stop in found.stopped] == [(9, "the program raises ValueError")]
+
+
+def test_a_forward_that_raises_for_the_input_of_the_program_is_not_covered() -> None:
+    (stop,) = coverage(f"{CHECKED}Net(32)(torch.zeros(1, 1, 8, 8))\n")["Net"].stopped
+    assert (stop.line, stop.reason) == (12, "an assertion fails")
+
+
+def test_a_class_that_raises_for_its_own_defaults_is_not_covered() -> None:
+    (stop,) = coverage(CHECKED.replace("width,", "width=30,", 1))["Net"].stopped
+    assert stop.reason == "with its default arguments the program raises ValueError"
+
+
+def test_a_class_of_another_file_that_raises_is_named_where_it_is_built() -> None:
+    texts = {"net.py": HEAD + CHECKED, "train.py": "from net import Net\nNet(30)\n"}
+    data = {path: text.encode() for path, text in texts.items()}
+    checked = check_file("train.py", data["train.py"], Project(".", (), SourceTexts(data)))
+    assert [(each.name, each.followed, each.stopped[0].path) for each in checked.coverage] == [("Net", 0, "net.py")]
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "Net(32)",
+        "def test_net():\n    with pytest.raises(ValueError):\n        Net(30)",
+        "try:\n    Net(30)\nexcept ValueError:\n    pass",
+        "if load():\n    Net(30)",
+        "def build(width):\n    return Net(width)",
+    ],
+    ids=["no exception", "an expected one", "a handled one", "an unknown condition", "a parameter"],
+)
+def test_an_exception_that_a_program_does_not_raise_or_expects_ends_nothing(program: str) -> None:
+    assert coverage(f"{CHECKED}{program}\n")["Net"].is_complete

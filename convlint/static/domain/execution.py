@@ -28,9 +28,13 @@ class Stop(Exception):  # noqa: N818 - an outcome of the program, not an error o
 
 
 class Raised(Stop):
-    """The program raises an exception; ``site`` is the statement, if it has one."""
+    """The program raises an exception; ``site`` is the statement, if it has one, and ``owner`` the outermost module
+    that is built or called there. Under an unknown condition it ``may_not_happen``.
+    """
 
     site: Site | None = None
+    owner: Instance | None = None
+    may_not_happen: bool = False
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -90,6 +94,9 @@ class Execution(Knowledge):
         self.assumptions += 1
         try:
             yield
+        except Raised as raised:
+            raised.may_not_happen = True
+            raise
         finally:
             self.assumptions -= 1
             steps = self.steps[start:]

@@ -8,6 +8,7 @@ from math import inf
 
 from convlint import symbolic
 from convlint.analysis.width_names import is_width_name
+from convlint.static.domain.conditions import value_of
 from convlint.static.domain.values import Condition, Num, Value
 from convlint.support.dataclass import dataclass, field
 from convlint.symbolic import Atom, Dim, Symbol
@@ -27,6 +28,7 @@ class Knowledge:
 
     demands: list[Pair] = field(default_factory=list)  # equalities that were assumed
     facts: list[Pair] = field(default_factory=list)  # equalities that conditions of the program state
+    guards: list[tuple[Condition | Dim, bool]] = field(default_factory=list)  # conditions on which it does not raise
     defaults: dict[Symbol, int] = field(default_factory=dict)  # of parameters
     count: int = 2  # of everything that a caller may give any number of: blocks, items of a list
     has_settled: bool = False  # whether something was given that number
@@ -237,12 +239,12 @@ class Knowledge:
 
     def holds_at_defaults(self, condition: Condition) -> bool:
         """Return whether a condition holds at the defaults; without one, flags are set and numbers differ."""
-        try:
-            left = symbolic.as_dim(condition.left).evaluate(self.defaults)
-            right = symbolic.as_dim(condition.right or 0).evaluate(self.defaults)
-        except (KeyError, ValueError, ZeroDivisionError):
-            return condition.op == "truth"
-        return {"truth": bool(left), "==": left == right, "<": left < right, "<=": left <= right}[condition.op]
+        holds = value_of(condition, self.defaults)
+        return condition.op == "truth" if holds is None else holds
+
+    def fails_at_defaults(self) -> bool:
+        """Return whether a condition on which the program raises holds if every parameter has its default."""
+        return any(value_of(condition, self.defaults) is (not wanted) for condition, wanted in self.guards)
 
 
 def is_unknown(number: Value) -> bool:

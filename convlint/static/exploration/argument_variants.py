@@ -124,7 +124,7 @@ def default_numbers(path: ExecutionPath) -> dict[str, Value]:
 
 
 def fails_at_defaults(path: ExecutionPath) -> bool:
-    """Return whether equalities that an execution assumed do not hold if every parameter has its default."""
+    """Return whether equalities or guards that an execution assumed do not hold if every parameter has its default."""
     execution = path.execution
     if path.entry_point.kind != "class" or not execution.defaults:
         return False
@@ -133,7 +133,7 @@ def fails_at_defaults(path: ExecutionPath) -> bool:
         difference = execution.reduced((symbolic.as_dim(left) - right).substitute(known))
         if difference != 0 and type(difference) is int:
             return True
-    return False
+    return execution.fails_at_defaults()
 
 
 def _tested_names(init: Function) -> dict[str, list[str]]:

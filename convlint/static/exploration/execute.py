@@ -10,7 +10,7 @@ from itertools import compress, takewhile
 
 from convlint import symbolic
 from convlint.settings.input_shapes import nested
-from convlint.static.domain.execution import Stop
+from convlint.static.domain.execution import Raised, Stop
 from convlint.static.domain.objects import Class, Function, Instance, Outside, Scope
 from convlint.static.domain.values import UNKNOWN, InputMapping, Tensor, Value
 from convlint.static.exploration import list_inputs
@@ -246,6 +246,10 @@ def _execute_file(path: ExecutionPath) -> None:
                 interpreter.execute_block(statement.body, scope)
             elif with_definitions(interpreter, module, statement, path.names):
                 interpreter.execute(statement, scope)
+        except Raised:
+            if statement not in module.tried:
+                raise
+            scope.names.update(dict.fromkeys(bound_names(statement), UNKNOWN))  # a handler may bind them
         except Stop:
             path.last = statement if interpreter.steps < 0 else None
             raise

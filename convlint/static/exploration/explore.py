@@ -90,7 +90,8 @@ class Exploration:
             path.complete = True
         except Raised as raised:  # nothing after it is executed
             if "NotImplementedError" not in str(raised):  # of a class that others are derived from
-                path.raised = Gap(raised.site or interpreter.execution.site, str(raised))
+                owner = None if raised.may_not_happen else raised.owner
+                path.raised = Gap(raised.site or interpreter.execution.site, str(raised), owner=owner)
         except Stop as stop:
             interpreter.execution.record_gap(str(stop))
         except RecursionError:

@@ -28,7 +28,7 @@ def execute_if(interpreter: Interpreter, node: ast.If, scope: Scope) -> BlockEnd
         raising = _raising_branch(node)
         if raising is not None:  # a guard: the code after it runs on the other branch
             taken = not raising
-            truth.assume(interpreter, value, taken)
+            truth.guard(interpreter, value, taken)
         elif truth.is_on_parameters(interpreter, value):
             taken = truth.decide_at(interpreter, node, value, scope)
         else:

@@ -86,8 +86,10 @@ def _construct(instance: Instance, call: Call) -> None:
             interpreter.call_function(init, call.with_args([instance, *call.args]), instance=instance)
         else:
             _default_init(instance, call)
-    except BaseException:
+    except BaseException as error:
         instance.incomplete = True
+        if isinstance(error, Raised) and instance.is_module:
+            error.owner = instance
         raise
     finally:
         interpreter.constructing.pop()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from convlint.ir import Site
-from convlint.static.domain.execution import Gap
+from convlint.static.domain.execution import Gap, Raised
 from convlint.static.domain.objects import Function, Instance, tensors_held_by
 from convlint.static.domain.origins import first_unknown
 from convlint.static.domain.values import Tensor, Unknown, Value
@@ -53,6 +53,9 @@ def call_instance(instance: Instance, call: Call) -> Value:
             result = interpreter.call_function(forward, call.with_args([instance, *call.args]))
         else:
             result = forward_layer(instance, call)
+    except Raised as raised:
+        raised.owner = instance
+        raise
     finally:
         execution.owner = owner
     if is_shared:

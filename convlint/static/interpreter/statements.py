@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 
 from convlint.static.domain.budget import ITERATIONS
 from convlint.static.domain.execution import Raised
-from convlint.static.domain.objects import Function, Instance, Scope, site_of
+from convlint.static.domain.objects import Function, Instance, Scope
 from convlint.static.domain.origins import unknown_from
 from convlint.static.domain.values import ANY_KEY, LONGEST, UNKNOWN, InputItems, Unknown, Value, has_more
 from convlint.static.interpreter import (
     conditionals,
     definitions,
+    exceptions,
     generators,
     input_mappings,
     matching,
-    parameter_lists,
     truth,
 )
 from convlint.static.interpreter.assignment import assign, unpacked_shape
@@ -111,22 +111,6 @@ def _augmented(interpreter: Interpreter, node: ast.AugAssign, scope: Scope) -> N
 
 def _return(interpreter: Interpreter, node: ast.Return, scope: Scope) -> BlockEnd | None:
     return BlockEnd(None if node.value is None else evaluate(interpreter, node.value, scope))
-
-
-def _raise(interpreter: Interpreter, node: ast.Raise, scope: Scope) -> None:
-    cls = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
-    raised = Raised(f"the program raises {getattr(cls, 'id', 'an exception')}")
-    raised.site = site_of(node, scope)
-    raise raised
-
-
-def _assert(interpreter: Interpreter, node: ast.Assert, scope: Scope) -> None:
-    if not truth.assume(interpreter, evaluate(interpreter, node.test, scope), True):
-        match node.test:
-            case ast.Call(func=ast.Name(id="isinstance"), args=[ast.expr() as owner, _]):
-                if parameter_lists.takes_any_type(interpreter, evaluate(interpreter, owner, scope)):
-                    return  # it says what a caller passes
-        raise Raised("an assertion fails")
 
 
 def _delete(interpreter: Interpreter, node: ast.Delete, scope: Scope) -> None:
@@ -256,35 +240,14 @@ class _Layers:
         return len(interpreter.creators) > self._built or any(step.layer is not None for step in steps)
 
 
-def _with(interpreter: Interpreter, node: ast.With | ast.AsyncWith, scope: Scope) -> BlockEnd | None:
-    for item in node.items:
-        value = evaluate(interpreter, item.context_expr, scope)
-        if item.optional_vars is not None:
-            assign(interpreter, item.optional_vars, value if type(value) is not Instance else UNKNOWN, scope)
-    return execute_block(interpreter, node.body, scope)
-
-
-def _try(interpreter: Interpreter, node: ast.Try, scope: Scope) -> BlockEnd | None:
-    try:
-        end = execute_block(interpreter, node.body, scope)
-    except Raised:
-        if not node.handlers:
-            raise
-        end = execute_block(interpreter, node.handlers[0].body, scope)
-    else:
-        if end is None:
-            end = execute_block(interpreter, node.orelse, scope)
-    return execute_block(interpreter, node.finalbody, scope) or end
-
-
 HANDLERS: dict[type, StatementHandler] = {
     ast.Expr: _expression,
     ast.Assign: _assign,
     ast.AnnAssign: _annotated,
     ast.AugAssign: _augmented,
     ast.Return: _return,
-    ast.Raise: _raise,
-    ast.Assert: _assert,
+    ast.Raise: exceptions.execute_raise,
+    ast.Assert: exceptions.execute_assert,
     ast.Delete: _delete,
     ast.Pass: lambda *_: None,
     ast.Global: _global,
@@ -295,9 +258,9 @@ HANDLERS: dict[type, StatementHandler] = {
     ast.For: _for,
     ast.AsyncFor: _for,
     ast.While: _while,
-    ast.With: _with,
-    ast.AsyncWith: _with,
-    ast.Try: _try,
+    ast.With: exceptions.execute_with,
+    ast.AsyncWith: exceptions.execute_with,
+    ast.Try: exceptions.execute_try,
     ast.Match: matching.execute_match,
     ast.FunctionDef: definitions.define_function,
     ast.AsyncFunctionDef: definitions.define_function,
@@ -306,6 +269,6 @@ HANDLERS: dict[type, StatementHandler] = {
     ast.ImportFrom: definitions.import_names,
 }
 if hasattr(ast, "TryStar"):
-    HANDLERS[ast.TryStar] = _try
+    HANDLERS[ast.TryStar] = exceptions.execute_try
 if hasattr(ast, "TypeAlias"):
     HANDLERS[ast.TypeAlias] = HANDLERS[ast.Pass]

@@ -158,6 +158,13 @@ def _key(number: Num) -> str:
     return number.key if isinstance(number, Dim) else str(number)
 
 
+def guard(interpreter: Interpreter, value: Value, wanted: bool) -> bool:
+    """Continue as after a statement that raises unless a value is ``wanted``; False if it is known not to be."""
+    if type(value) is Dim or type(value) is Condition:
+        interpreter.execution.guards.append((value, wanted))
+    return assume(interpreter, value, wanted)
+
+
 def assume(interpreter: Interpreter, value: Value, wanted: bool) -> bool:
     """Continue as if a value were ``wanted``; False if it is known not to be."""
     truth = known(interpreter, value)

@@ -29,6 +29,7 @@ class SourceModule:
         self.fallbacks: dict[str, ast.stmt] = {}  # what binds a name where an import fails
         self.stars: list[ast.ImportFrom] = []
         self.main: list[ast.stmt] = []  # the top level without definitions and imports
+        self.tried: set[ast.stmt] = set()  # statements of the top level after which handlers take exceptions
         self.is_library = False  # whether its text stands for a library
         self._index(text.tree.body)
 
@@ -53,6 +54,7 @@ class SourceModule:
                     self._index(statement.orelse)
                 case ast.Try():
                     # The handlers catch what it raises.
+                    self.tried.update(statement.body)
                     self._index([s for s in statement.body if not isinstance(s, ast.Raise)])
                     for handler in statement.handlers:
                         self._index_missing(handler.body)
