@@ -31,9 +31,9 @@ def check(
     model_or_target: nn.Module | str | os.PathLike[str],
     input: ModelInput = None,
     *,
-    select: Sequence[str] = (),
-    ignore: Sequence[str] = (),
-    extend_select: Sequence[str] = (),
+    select: str | Sequence[str] = (),
+    ignore: str | Sequence[str] = (),
+    extend_select: str | Sequence[str] = (),
     fail_on: Severity | None = None,
     input_file: str | None = None,
     batch_size: int | None = None,
@@ -54,7 +54,7 @@ def check(
             checked statically: only the rules can be chosen.
         input: The shape of one input without the batch dimension, ``(3, 224, 224)``, its text as for ``--input``, or,
             for a live module, a tensor. A list for several inputs, a dict for inputs by keyword.
-        select: Rule codes, prefixes or names to enable.
+        select: Rule codes, prefixes or names to enable, ``["CVL1", "bias-before-norm"]`` or ``"CVL1,CVL301"``.
         ignore: Rule codes, prefixes or names to disable.
         extend_select: Rule codes, prefixes or names to enable in addition to ``select``.
         fail_on: Lowest severity that makes ``exit_code`` 1; "warning" if the configuration does not say.

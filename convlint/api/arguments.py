@@ -78,6 +78,8 @@ def live_job(model: nn.Module, input: ModelInput, options: Options, settings: co
 
     if not model_run.is_module(model):
         kind = type(model).__name__
+        if isinstance(model, type):
+            kind = f"a class; pass an instance, {model.__name__}(...)"
         raise UsageError(f"expected a model or a target such as 'net.py:Net', not {kind}")
     for name in _ONLY_FOR_TARGETS:
         if name in given(options):

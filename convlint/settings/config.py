@@ -72,9 +72,9 @@ class Config:
     def overridden(
         self,
         *,
-        select: Iterable[str] = (),
-        ignore: Iterable[str] = (),
-        extend_select: Iterable[str] = (),
+        select: str | Iterable[str] = (),
+        ignore: str | Iterable[str] = (),
+        extend_select: str | Iterable[str] = (),
         exclude: Iterable[str] = (),
         fail_on: Severity | None = None,
     ) -> Config:
@@ -84,12 +84,12 @@ class Config:
         relative to the working directory, several of them in one string. Raises UsageError for an unknown code.
         """
         patterns = (part.strip() for text in exclude for part in text.split(",") if part.strip())
-        chosen = _codes(list(select), "--select")
+        chosen = _codes(select, "--select")
         return replace(
             self,
             select=chosen or self.select,
-            extend_select=self.extend_select + _codes(list(extend_select), "--extend-select"),
-            ignore=self.ignore + _codes(list(ignore), "--ignore"),
+            extend_select=self.extend_select + _codes(extend_select, "--extend-select"),
+            ignore=self.ignore + _codes(ignore, "--ignore"),
             exclude=(*self.exclude, *(os.path.abspath(p) if "/" in p else p for p in patterns)),
             fail_on=fail_on or self.fail_on,
         )
@@ -209,11 +209,11 @@ def _require_valid(table: dict[str, Any], keys: tuple[Key, ...], where: str) -> 
             raise UsageError(f"{where}: {key.name} must be {key.form.words}; it is missing")
 
 
-def _strings(value: str | list[str]) -> tuple[str, ...]:
+def _strings(value: str | Iterable[str]) -> tuple[str, ...]:
     return (value,) if isinstance(value, str) else tuple(value)
 
 
-def _codes(value: str | list[str], where: str) -> tuple[str, ...]:
+def _codes(value: str | Iterable[str], where: str) -> tuple[str, ...]:
     """Parse codes, prefixes of codes and names of rules, several of them in one string.
 
     Raises UsageError for unknown ones.

@@ -80,7 +80,14 @@ def test_a_live_model_names_its_findings() -> None:
 
 @pytest.mark.parametrize(
     ("options", "codes"),
-    [({"ignore": ["CVL302"]}, []), ({"select": ["CVL1"]}, []), ({"max_params": 15}, ["CVL113", "CVL302"])],
+    [
+        ({"ignore": ["CVL302"]}, []),
+        ({"ignore": "CVL302"}, []),
+        ({"select": ["CVL1"]}, []),
+        ({"select": "CVL1,padded-pointwise"}, ["CVL302"]),
+        ({"extend_select": "CVL902"}, ["CVL302"]),
+        ({"max_params": 15}, ["CVL113", "CVL302"]),
+    ],
 )
 def test_options(options: dict[str, Any], codes: list[str]) -> None:
     report = convlint.check(nn.Conv2d(3, 4, 1, padding=1), (3, 8, 8), **options)
@@ -91,7 +98,11 @@ def test_options(options: dict[str, Any], codes: list[str]) -> None:
     ("arguments", "options", "message"),
     [
         ((3,), {}, "expected a model or a target such as 'net.py:Net', not int"),
-        ((nn.Conv2d,), {}, "expected a model or a target such as 'net.py:Net', not type"),
+        (
+            (nn.Conv2d,),
+            {},
+            "expected a model or a target such as 'net.py:Net', not a class; pass an instance, Conv2d\\(...\\)",
+        ),
         ((Two(), 3.5), {}, "an input is a shape such as \\(3, 224, 224\\), its text, or a tensor, not float"),
         ((Two(), (3, 0, 8)), {}, "size 0 would make an input without values"),
         ((Two(),), {"device": "cuda"}, "device only applies to targets"),
