@@ -17,13 +17,17 @@ def check_choice(value: str, choices: tuple[str, ...], name: str) -> None:
         raise UsageError(f"{name} {value!r} is unknown{nearest(value, choices)}")
 
 
+_SYNONYMS = {"gpu": "cuda", "fp16": "float16", "half": "float16", "bf16": "bfloat16", "fp32": "float32"}
+
+
 def nearest(value: str, choices: tuple[str, ...]) -> str:
     """Return ``; did you mean 'int64'?``, or the list of all choices if none is similar."""
     from difflib import get_close_matches
 
     begun = [choice for choice in choices if value and choice.startswith(value)]
     parts = [choice for choice in choices if value in choice.split("-")]  # `relu` of `norm-relu`
-    close = begun or parts or get_close_matches(value, choices, n=1, cutoff=0.5)
+    same = [name for name in (_SYNONYMS.get(value.lower()), value.lower()) if name in choices]
+    close = same or begun or parts or get_close_matches(value, choices, n=1, cutoff=0.5)
     return f"; did you mean {close[0]!r}?" if close else f"; choose from {', '.join(choices)}"
 
 

@@ -80,6 +80,8 @@ MISTAKES = {
     "suggest net.py": "did you mean net.py:Net?",
     # values
     "check net.py --output-format xml": "did you mean",
+    "check net.py --output-format JSON": "did you mean 'json'?",
+    "check net.py:Net --dtype fp16": "did you mean 'float16'?",
     "check net.py --output-format json,sarif": "one format",
     "check net.py --output-format json --output-format sarif": "--output-format is given twice",
     "check net.py:Net --batch-size four": "--batch-size requires a whole number of at least 1",
@@ -91,7 +93,7 @@ MISTAKES = {
     "check net.py --max-params lots": "write 1500000, 1.5M or 4G",
     "suggest net.py:Net --kind depthwise": "did you mean 'depthwise-separable'?",
     "check net.py --select bias-before-nrm": "did you mean 'CVL301'?",
-    "check net.py:Net --input 3,224,224 --device gpu": "did you mean 'cpu'?",
+    "check net.py:Net --input 3,224,224 --device gpu": "did you mean 'cuda'?",
     "rule 301": "did you mean CVL301 (bias-before-norm)?",
 }
 
