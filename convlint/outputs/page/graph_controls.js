@@ -38,9 +38,9 @@ function movable(window_, zoomBy) {
 // a thousand layers would be a line.
 function minimap(center) {
   const boxes = svg("path", { class: "mapped" });
-  const bad = svg("path", { class: "mapped bad" });
+  const marked = ["info", "warning", "error"].map((severity) => [severity, svg("path", { class: `mapped ${severity}` })]);
   const part = svg("rect", { class: "part" });
-  const element = svg("svg", { class: "minimap", width: MAP.width, height: MAP.height, "aria-hidden": "true" }, boxes, bad, part);
+  const element = svg("svg", { class: "minimap", width: MAP.width, height: MAP.height, "aria-hidden": "true" }, boxes, marked.map(([, boxes]) => boxes), part);
   let scale = null;
   const go = (event) => {
     const { left, top } = element.getBoundingClientRect();
@@ -63,7 +63,7 @@ function minimap(center) {
       const path = (wanted) => drawn.boxes.filter((placed) => !placed.open && wanted(placed.box)).map(({ x, y, width, height }) =>
         `M${(x * scale.x).toFixed(1)} ${(y * scale.y).toFixed(1)}h${Math.max(width * scale.x, 1).toFixed(1)}v${Math.max(height * scale.y, 0.5).toFixed(1)}h-${Math.max(width * scale.x, 1).toFixed(1)}z`).join("");
       boxes.setAttribute("d", path((box) => !box.severity));
-      bad.setAttribute("d", path((box) => box.severity));
+      for (const [severity, found] of marked) found.setAttribute("d", path((box) => box.severity === severity));
     },
     mark: (window_, zoom) => {
       if (!scale) return;
