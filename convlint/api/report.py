@@ -64,4 +64,4 @@ class Report(ir.Report):
     def _repr_html_(self) -> str:
         from convlint.outputs.parts import notebook
 
-        return notebook.render(self)
+        return notebook.render(self, suggested=self.suggested)

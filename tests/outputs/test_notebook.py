@@ -18,6 +18,7 @@ from convlint.ir import (
     Graph,
     Model,
     Problem,
+    Refusal,
     Related,
     Repair,
     Report,
@@ -117,6 +118,17 @@ def test_a_repair_that_was_tried_is_shown_with_its_change(tmp_path: Path, monkey
     assert shown.all("b") == ["CVL103 [norm-channels]", "verified fix:"]
     assert shown.all("code") == ["norm", "net.py:2:1", "net.py:1", "conv(3, 32)", "16", "32"]
     assert shown.all("span") == ["2 - norm(16)", "2 + norm(32)"]
+
+
+def test_without_suggestions_the_reasons_are_above_the_folded_table() -> None:
+    refusals = (Refusal("CVL503", None, ("a", "b"), "not supported for Conv1d"),)
+    shown = Page(notebook.render(Report(models=(MODEL,), refusals=refusals), suggested=True))
+    assert shown.all("b")[0] == "No layer can be rewritten:"
+    assert "2 layers: not supported for Conv1d" in shown.all("div")
+    assert shown.all("summary")[0] == "Layers before"
+    nothing = Page(notebook.render(Report(models=(MODEL,)), suggested=True))
+    assert nothing.all("b")[0] == "Nothing to rewrite."
+    assert "rewrite" not in " ".join(page(Report(models=(MODEL,))).all("b"))
 
 
 def test_what_comes_from_the_user_is_escaped() -> None:

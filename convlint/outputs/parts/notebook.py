@@ -23,8 +23,11 @@ from convlint.source_text.texts import SourceTexts
 DEFAULT_TABLE = TableOptions()
 
 
-def render(report: Report, *, table: TableOptions = DEFAULT_TABLE) -> str:
-    """The report as HTML, with all text of the user's model and files escaped."""
+def render(report: Report, *, table: TableOptions = DEFAULT_TABLE, suggested: bool = False) -> str:
+    """The report as HTML, with all text of the user's model and files escaped.
+
+    ``suggested``: it is one of suggestions, also if it has none.
+    """
     infos = [finding for finding in report.findings if finding.severity == "info"]
     others = sorted(
         (finding for finding in report.findings if finding.severity != "info"),
@@ -37,8 +40,8 @@ def render(report: Report, *, table: TableOptions = DEFAULT_TABLE) -> str:
             f'<div><b class="problem">problem [{text_of(problem.kind)}]</b> {text_of(problem.message)}</div>'
             for problem in report.problems
         ),
-        notebook_suggestions.parts(report),
-        _models(report, table),
+        notebook_suggestions.parts(report, suggested=suggested),
+        _models(report, table, folds=suggested),
     )
     return f'<div class="convlint"><style>{STYLE}</style>\n' + "\n".join(parts) + "\n</div>\n"
 
@@ -87,9 +90,9 @@ def _source(texts: SourceTexts, site: Site | None, mark: str) -> Iterator[str]:
         yield block(shown)
 
 
-def _models(report: Report, table: TableOptions) -> Iterator[str]:
+def _models(report: Report, table: TableOptions, *, folds: bool) -> Iterator[str]:
     """The models; below suggestions they are folded."""
-    folds = bool(report.suggestions and report.models)
+    folds = bool((folds or report.suggestions) and report.models)
     if folds:
         yield "<details><summary>Layers before</summary>"
     yield from chain.from_iterable(_model(model, table) for model in report.models)

@@ -6,14 +6,18 @@ from collections.abc import Iterator, Sequence
 
 from convlint.ir import Report, Suggestion
 from convlint.outputs.parts.html_text import diff_block, pairs, prose, text_of
+from convlint.outputs.suggestions import front
 from convlint.outputs.suggestions.text import count_change, latency, layer_names, memory, totals, verification
 
 _TITLES = ("rewrite", "location", "layers", "params", "MACs", "memory", "verified")
 _WRAPS = dict.fromkeys((2, 5, 6), " prose")  # the columns of sentences and names
 
 
-def parts(report: Report) -> Iterator[str]:
-    """The suggestions of a report as HTML."""
+def parts(report: Report, *, suggested: bool) -> Iterator[str]:
+    """The suggestions of a report as HTML; where there are none although layers were ``suggested``, the reasons."""
+    if suggested and report.models and not report.suggestions and not report.problems:
+        yield f"<div><b>{text_of(front.without_any(report))}</b></div>"
+        yield from (f"<div>{prose(reason)}</div>" for reason in front.reasons_without_any(report))
     if not report.suggestions:
         return
     yield from _table(report.suggestions)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from convlint.ir import Costs, Report, RewrittenSet, Timing
+from convlint.outputs.parts.terminal import number_of
 
 HEAD = ("set", "layers", "parameters", "MACs", "training memory", "weight error")
 
@@ -27,6 +29,15 @@ def headline(report: Report) -> str | None:
 def without_any(report: Report) -> str:
     """The sentence of a report without suggestions: there is no layer to rewrite, or none can be."""
     return "No layer can be rewritten:" if report.refusals else "Nothing to rewrite."
+
+
+def reasons_without_any(report: Report) -> list[str]:
+    """The reasons why a report has no suggestions, each with the number of its layers."""
+    layers = {(refusal.reason, name) for refusal in report.refusals for name in refusal.instances}
+    counts = Counter(reason for reason, _ in sorted(layers))
+    if not counts:
+        return ["No dense convolution with a kernel larger than 1x1 has more than 4 input channels."]
+    return [f"{number_of(count, 'layer')}: {reason}" for reason, count in counts.most_common()]
 
 
 def rows(rewritten: RewrittenSet) -> Iterator[tuple[str, ...]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from convlint.ir import Consequence, Model, Refusal, Report, RewrittenSet, Suggestion, Timing
@@ -149,12 +148,8 @@ def _refusals(report: Report, *, explain: bool) -> Iterator[Styled]:
             yield styled(f"{number_of(len(left), 'layer')} not rewritten; --explain lists why.")
     if report.models and not report.suggestions and not report.problems:
         yield styled((front.without_any(report), "bold"))
-        layers = {(refusal.reason, name) for refusal in refusals for name in refusal.instances}
-        reasons = Counter(reason for reason, _ in sorted(layers))
-        for reason, count in reasons.most_common() if not explain else ():
-            yield styled(f"  {number_of(count, 'layer')}: {one_line(reason)}")
-        if not reasons:
-            yield styled("  No dense convolution with a kernel larger than 1x1 has more than 4 input channels.")
+        for reason in front.reasons_without_any(report) if not (explain and refusals) else ():
+            yield styled(f"  {one_line(reason)}")
 
 
 def _refusal(refusal: Refusal) -> Styled:
