@@ -111,7 +111,7 @@ def modules_table(modules: ModulesAtCall) -> str:
 def _row(module: BuiltModule) -> str:
     name = f"`{module.name}`" if module.name else "the model"
     if module.calls == 0:
-        return f"| {name} | not called | | {_count(module.params)} | |"
+        return f"| {name} | not reached | | {_count(module.params)} | |"
     times = f" ({module.calls} calls)" if module.calls > 1 else ""
     inside, out = texts(module.inputs) or "none", texts(module.outputs) or "none"
     return f"| {name}{times} | {inside} | {out} | {_count(module.params)} | {_count(module.macs)} |"
