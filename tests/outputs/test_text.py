@@ -23,6 +23,7 @@ from convlint.ir import (
     Related,
     Repair,
     Report,
+    Row,
     Severity,
     Site,
     Witness,
@@ -529,6 +530,12 @@ def test_several_models_are_a_line_each() -> None:
     ]
     assert text.render(Report((), models), layout="tables").count("Peak inference memory (MB)") == 2
     assert "Peak inference memory" not in text.render(Report((), models[:1]), layout="lines")
+
+
+def test_a_run_that_went_on_after_an_error_is_not_called_complete() -> None:
+    rows = (Row("conv", "Conv2d", 1, (1, 3, 8, 8), (1, 4, 8, 8), failed="RuntimeError: no"),)
+    out = text.render(Report((), (model(), replace(model("net.py:Other"), layers=rows))), layout="lines")
+    assert [line.split()[-1] for line in out.splitlines()[1:3]] == ["complete", "fails"]
 
 
 def test_tables_stand_between_findings_and_verdict() -> None:

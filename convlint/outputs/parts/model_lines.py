@@ -23,7 +23,7 @@ def model_lines(models: Sequence[Model], width: int | None, *, exact: bool = Fal
     heading, *lines = [_aligned(row, widths) for row in rows]
     yield styled((_GAP.join(heading), "bold"))
     for model, line in zip(models, lines, strict=True):
-        color = "green" if model.status == "complete" else "red"
+        color = "green" if line[-1] == "complete" else "red"
         yield styled(_GAP.join([*line[:-1], ""]), (line[-1], color))
         if reason := footer.stopped(model):
             yield styled((f"  {reason}", "red"))
@@ -38,8 +38,14 @@ def _cells(model: Model, *, exact: bool) -> tuple[str, ...]:
         text(model.totals.params),
         macs,
         "-" if peak is None else megabytes(peak),
-        model.status,
+        _status(model),
     )
+
+
+def _status(model: Model) -> str:
+    """``fails`` for a run that went on to the end after a call that fails as the model is written."""
+    is_repaired = model.status == "complete" and any(row.failed for row in model.layers)
+    return "fails" if is_repaired else model.status
 
 
 def _aligned(row: Sequence[str], widths: Sequence[int]) -> list[str]:
