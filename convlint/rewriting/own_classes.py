@@ -14,7 +14,16 @@ from convlint.rewriting import call_text, conv_calls
 from convlint.rewriting.base import Draft, EditedCall, Helper, is_class_call
 from convlint.rewriting.between import FORMS
 from convlint.rewriting.layer_class import DEFAULTS, WINDOW
-from convlint.rewriting.own_definitions import NAMES, OwnDefinition, argument, calls, known, parameters
+from convlint.rewriting.own_definitions import (
+    NAMES,
+    OwnDefinition,
+    argument,
+    calls,
+    in_terms_of_parameters,
+    known,
+    parameters,
+    substituted,
+)
 from convlint.source_text.call_sites import WrittenCall
 from convlint.support.dataclass import dataclass
 
@@ -25,15 +34,22 @@ _CHANNELS = 2  # parameters before these
 class OwnClass:
     """A class that a file defines or imports: its name there, and its parameters in order, named as in torch.nn.
 
-    ``fixed`` are the window of its first convolution where no parameter gives it. ``without_bias``: it has no bias
-    unless one is passed.
+    ``fixed`` are the window of its first convolution where no parameter gives it, in terms of the parameters that are
+    ``written``, which have ``defaults``. ``without_bias``: it has no bias unless one is passed.
     """
 
     name: str
     parameters: tuple[str, ...]
     written: tuple[str, ...]  # the same, named as in the class
     fixed: Mapping[str, str]
+    defaults: Mapping[str, ast.expr | None]
     without_bias: bool = False
+
+    def built_with(self, given: Mapping[str, ast.expr]) -> dict[str, str]:
+        """What ``fixed`` is in a call with these arguments, named as in torch.nn."""
+        values = {name: default for name, default in self.defaults.items() if default is not None}
+        values |= {w: given[name] for name, w in zip(self.parameters, self.written, strict=True) if name in given}
+        return {name: _text(ast.parse(text, mode="eval").body, values) for name, text in self.fixed.items()}
 
 
 def drafts(
@@ -65,7 +81,7 @@ def _drafts(edited: EditedCall, own: OwnClass, *, all_fit: bool, fits: Sequence[
     positions, count = call_text.positions_of(call), len(call.node.args)
     given = _arguments(call)
     groups = given.pop("groups", None)
-    if any((ast.unparse(given[n]) if n in given else DEFAULTS[n]) != text for n, text in own.fixed.items()):
+    if any((_text(given[n]) if n in given else DEFAULTS[n]) != text for n, text in own.built_with(given).items()):
         return
     add_bias = own.without_bias and "bias" not in given
     names = set(list(given)[count:])
@@ -96,7 +112,8 @@ def _after_block(edited: EditedCall, own: OwnClass) -> Iterator[Draft]:
         isinstance(given.get(n), ast.Name | ast.Attribute | ast.Constant) for n in ("in_channels", "bias") if n in given
     )
     rest = {n: node for n, node in given.items() if n in WINDOW or n == "padding_mode"}
-    lost = [n for n in rest if n not in own.parameters and own.fixed.get(n, "") != ast.unparse(rest[n])]
+    built = own.built_with(given)
+    lost = [n for n in rest if n not in own.parameters and built.get(n, "") != _text(rest[n])]
     if not module or len(channels) < _CHANNELS or not simple or set(lost) - {"padding"}:
         return
     names = dict(zip(own.parameters, own.written, strict=True))
@@ -117,8 +134,12 @@ def _own_class(own: OwnDefinition, conv: ast.Call | None) -> OwnClass | None:
     names = ("in_channels", "out_channels", *(NAMES.get(given, "") for given in written[_CHANNELS:]))
     bias = next((defaults[name] for name in written if NAMES.get(name) == "bias"), None)
     places = ((name, at) for at, name in enumerate(DEFAULTS) if name in WINDOW and name not in names)
-    fixed = {given: argument(conv, given, at) or DEFAULTS[given] for given, at in places}
-    return OwnClass(own.name, names, written, fixed, isinstance(bias, ast.Constant) and bias.value is False)
+    fixed = {n: in_terms_of_parameters(own.node, argument(conv, n, at) or DEFAULTS[n]) for n, at in places}
+    return OwnClass(own.name, names, written, fixed, defaults, isinstance(bias, ast.Constant) and bias.value is False)
+
+
+def _text(expression: ast.expr, values: Mapping[str, ast.expr] | None = None) -> str:
+    return ast.unparse(substituted(expression, values or {}))
 
 
 def _depthwise(own: OwnDefinition, between: IntermediateLayers) -> ast.Call | None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+import copy
+from collections.abc import Callable, Iterator, Mapping
+from operator import add, floordiv, mul, sub
 
 from convlint.rewriting import imports
 from convlint.rewriting.project import Project
@@ -22,6 +24,13 @@ _NAMES = {  # of the parameters that are not channels, as projects call them
     "groups": ("groups", "group", "g"),
 }
 NAMES = {given: ours for ours, names in _NAMES.items() for given in names}
+
+_OPERATORS: dict[type[ast.operator], Callable[[int, int], int]] = {
+    ast.Add: add,
+    ast.Sub: sub,
+    ast.Mult: mul,
+    ast.FloorDiv: floordiv,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +93,41 @@ def parameters(node: Definition) -> dict[str, ast.expr | None] | None:
     written = [argument.arg for argument in (*init.args.args, *init.args.kwonlyargs)][init is not node :]
     defaults = [*init.args.defaults, *init.args.kw_defaults]
     return dict.fromkeys(written) | dict(zip(reversed(written), reversed(defaults), strict=False))
+
+
+def in_terms_of_parameters(node: Definition, text: str) -> str:
+    """An expression of a constructor with the local variables that it assigns once replaced by what they are."""
+    init = constructor(node)
+    assigned = [each for each in ast.walk(init) if isinstance(each, ast.Assign)] if init else []
+    stored = [n.id for n in ast.walk(init) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)] if init else []
+    values: dict[str, ast.expr] = {}
+    for each in assigned:  # in their order, so that each is written in terms of those before it
+        match each.targets:
+            case [ast.Name(id=name)] if stored.count(name) == 1 and name not in (parameters(node) or ()):
+                values[name] = substituted(each.value, values)
+    return ast.unparse(substituted(ast.parse(text, mode="eval").body, values))
+
+
+def substituted(expression: ast.expr, values: Mapping[str, ast.expr]) -> ast.expr:
+    """A copy of an expression with other expressions in place of some names, and whole numbers computed."""
+    changed: ast.expr = _Substitution(values).visit(copy.deepcopy(expression))
+    return changed
+
+
+class _Substitution(ast.NodeTransformer):
+    def __init__(self, values: Mapping[str, ast.expr]) -> None:
+        self.values = values
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        return self.values.get(node.id, node)
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
+        self.generic_visit(node)
+        match node.left, _OPERATORS.get(type(node.op)), node.right:
+            case ast.Constant(value=int(first)), operator, ast.Constant(value=int(second)) if operator:
+                if second or operator is not floordiv:
+                    return ast.Constant(operator(first, second))
+        return node
 
 
 def calls(node: Definition) -> list[ast.Call]:

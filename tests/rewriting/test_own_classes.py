@@ -31,6 +31,7 @@ class DSConv(nn.Module):
         {more}
 """
 PLAIN = {"parameters": "kernel_size=3, stride=1, padding=1", "size": "kernel_size, stride, padding", "bias": ""}
+COMPUTED = {"parameters": "kernel=3, stride=1, bias=False", "bias": ", bias=bias"}
 FIXED = {"parameters": "s=1, bias=False", "size": "kernel_size=3, stride=s, padding=1", "bias": ", bias=bias"}
 
 
@@ -74,6 +75,25 @@ def first_draft(
     ],
 )
 def test_a_class_that_the_file_imports_is_called(tmp_path: Path, own: dict[str, str], call: str, expected: str) -> None:
+    assert first_draft(tmp_path, own, call) == expected
+
+
+@pytest.mark.parametrize(
+    ("padding", "call", "expected"),
+    [
+        ("kernel // 2", "nn.Conv2d(32, 64, 5, 2, 2)", "DSConv(32, 64, kernel=5, stride=2, bias=True)"),
+        ("(kernel - 1) // 2", "nn.Conv2d(32, 64, 3, padding=1)", "DSConv(32, 64, kernel=3, bias=True)"),
+        ("kernel // 2", "nn.Conv2d(32, 64, size, padding=size // 2)", "DSConv(32, 64, kernel=size, bias=True)"),
+        ("pad", "nn.Conv2d(32, 64, 3, 1, 1)", "DSConv(32, 64, kernel=3, stride=1, bias=True)"),
+        ("kernel // 2", "nn.Conv2d(32, 64, 3)", "DepthwiseSeparableConv2d(32, 64, 3)"),
+        ("kernel // 2", "nn.Conv2d(32, 64, size, padding=1)", "DepthwiseSeparableConv2d(32, 64, size, padding=1)"),
+    ],
+)
+def test_a_class_may_compute_the_padding_of_its_own_parameters(
+    tmp_path: Path, padding: str, call: str, expected: str
+) -> None:
+    own = OWN.format(**{**COMPUTED, "size": f"kernel, stride, {padding}", "more": ""})
+    own = own.replace("super().__init__()", "super().__init__()\n        pad = kernel // 2")
     assert first_draft(tmp_path, own, call) == expected
 
 
