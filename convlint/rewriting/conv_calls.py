@@ -9,7 +9,7 @@ from itertools import combinations
 from convlint.ir import Edit, Site
 from convlint.rewriting import call_text, layer_reads, partial_calls
 from convlint.rewriting.base import Draft, EditedCall, Helper, NamedEdit, callee_edit, is_class_call, wrapping_edits
-from convlint.rewriting.layer_class import LINE, OUTPUT_PADDING, PAIRS, TUPLES, attribute
+from convlint.rewriting.layer_class import LINE, OUTPUT_PADDING, PAIRS, REQUIRED, TUPLES, attribute
 from convlint.rewriting.layer_use import STEM_CHANNELS, LayerArguments
 from convlint.source_text import call_sites
 from convlint.source_text.call_sites import WrittenCall
@@ -196,6 +196,18 @@ def _tests(call: WrittenCall) -> Iterator[tuple[str, Callable[[LayerArguments], 
         node = call.argument(name, position)
         if node is not None and _is_number(node):
             yield f"{call_text.source(call, node)} {comparison}", holds
+        elif node is None and (options := _unpacked(call)):
+            # A required argument that is not written is among those that are unpacked.
+            item = f'["{name}"]' if name in REQUIRED else f'.get("{name}", 1)'
+            yield f"{options}{item} {comparison}", holds
+
+
+def _unpacked(call: WrittenCall) -> str:
+    """The dictionary from which a call has the arguments that are not written; empty if that cannot be known."""
+    given = [keyword.value for keyword in call.node.keywords if keyword.arg is None]
+    known = len(given) == 1 and isinstance(given[0], ast.Name | ast.Attribute)
+    starred = any(isinstance(argument, ast.Starred) for argument in call.node.args)
+    return call_text.source(call, given[0]) if known and not starred else ""
 
 
 def _is_number(node: ast.expr) -> bool:

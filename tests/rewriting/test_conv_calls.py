@@ -78,6 +78,28 @@ def test_a_condition_in_the_helper_chooses_the_class(others: list[LayerArguments
     assert added(text, after) == [CLASS.format(condition), "return conv(i, o, k, padding=1, bias=False)"]
 
 
+@pytest.mark.parametrize(
+    ("written", "others", "condition"),
+    [
+        ("i, o, bias=False, **kwargs", [POINTWISE], 'kwargs["kernel_size"] != 1'),
+        ("i, o, bias=False, **kwargs", [POINTWISE, STEM], 'kwargs["kernel_size"] != 1 and i > 4'),
+        ("i, o, 3, **kwargs", [DEPTHWISE], 'kwargs.get("groups", 1) == 1'),
+        ("**kwargs", [STEM], 'kwargs["in_channels"] > 4'),
+    ],
+)
+def test_the_condition_may_be_on_arguments_that_the_call_unpacks(
+    written: str, others: list[LayerArguments], condition: str
+) -> None:
+    text = f"{HEAD}def block(i, o, **kwargs):\n    return nn.Conv2d({written})\n"
+    after = rewritten(text, *others)
+    assert added(text, after) == [CLASS.format(condition), f"return conv({written})"]
+
+
+def test_no_condition_is_on_the_default_of_an_option_that_the_call_makes() -> None:
+    text = f"{HEAD}def block(i, o, **kwargs):\n    return nn.Conv2d(i, o, 3, **dict(kwargs))\n"
+    assert "separable(nn.Conv2d(i, o, 3, **dict(kwargs)))" in rewritten(text, DEPTHWISE)
+
+
 def test_groups_that_vary_are_part_of_the_condition_and_not_of_the_new_call() -> None:
     text = HELPER.format(", groups=g")
     after = rewritten(text, DEPTHWISE)
