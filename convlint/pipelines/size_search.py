@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from convlint.ir import Costs, DataEvidence, Graph, ModelVersion
 from convlint.pipelines.model_versions import VersionRunner
-from convlint.rewriting.alternatives import Sized, sized, smallest_error, studied_calls, within_error
+from convlint.rewriting.alternatives import Sized, beyond_error, sized, smallest_error, studied_calls, within_error
 from convlint.rewriting.candidates import Candidate
 from convlint.rewriting.options import SuggestOptions
 from convlint.support.dataclass import replace
@@ -15,10 +15,16 @@ _KINDS = ("tucker", "low-rank", "depthwise-separable")  # sets of one kind that 
 
 
 def search(
-    versions: VersionRunner, found: Sequence[Candidate], options: SuggestOptions, graph: Graph, totals: Costs
+    versions: VersionRunner,
+    found: Sequence[Candidate],
+    options: SuggestOptions,
+    graph: Graph,
+    totals: Costs,
+    refuse: Callable[[Candidate, str], None],
 ) -> list[Candidate] | None:
     """At most one candidate for each call, together of the size or within the error; None if nothing was judged.
 
+    ``refuse`` is told the calls of which no form is within the error, and why.
     With data the set of all kinds is compared with sets of one kind, by the output error of the whole model.
     """
     calls = studied_calls(found, options.kind_options, graph)
@@ -38,6 +44,8 @@ def search(
     if not judged:
         return None
     if options.max_error is not None:
+        for each in beyond_error(judged, options.max_error):
+            refuse(each.candidate, f"the error would be {each.largest:.0%} or more, and --max-error is lower")
         return [each.candidate for each in within_error(judged, options.max_error, totals)]
     best = smallest_error(judged, totals, options.goal)
     if options.data is not None:

@@ -83,7 +83,7 @@ class _Search:
         totals = totals_of(model)
         found = self._candidates(graph, totals)
         if self.options.weights and not self.live and (self.options.goal or self.options.max_error is not None):
-            searched = size_search.search(self.versions, found, self.options, graph, totals)
+            searched = size_search.search(self.versions, found, self.options, graph, totals, self._refuse)
             if searched is not None:
                 found, self.searched = searched, True
         proposals = self._estimated(found)

@@ -74,6 +74,12 @@ def within_error(options: Sequence[Sized], limit: float, totals: Costs) -> list[
     return chosen
 
 
+def beyond_error(options: Sequence[Sized], limit: float) -> list[Sized]:
+    """The form with the smallest error of each call of which no form has at most this error."""
+    best = [min(forms, key=lambda each: each.largest) for forms in _by_call(options)]
+    return [each for each in best if each.largest > limit]
+
+
 def smallest_error(options: Sequence[Sized], totals: Costs, goal: Goal) -> list[Sized]:
     """The forms with the smallest sum of errors that reach a goal, at most one for each call.
 

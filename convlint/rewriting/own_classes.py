@@ -46,7 +46,7 @@ class OwnClass:
     without_bias: bool = False
 
     def built_with(self, given: Mapping[str, ast.expr]) -> dict[str, str]:
-        """What ``fixed`` is in a call with these arguments, named as in torch.nn."""
+        """The text of ``fixed`` in a call with these arguments, named as in torch.nn."""
         values = {name: default for name, default in self.defaults.items() if default is not None}
         values |= {w: given[name] for name, w in zip(self.parameters, self.written, strict=True) if name in given}
         return {name: _text(ast.parse(text, mode="eval").body, values) for name, text in self.fixed.items()}

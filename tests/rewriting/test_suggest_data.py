@@ -173,6 +173,14 @@ def test_a_size_is_reached_and_the_recalibrated_checkpoint_is_saved(folder: Path
     assert not torch.equal(model.norm2.running_mean, old["norm2.running_mean"])
 
 
+def test_a_layer_whose_error_would_be_too_large_says_so(folder: Path) -> None:
+    report = suggest(folder, "--max-error", "1%")
+    assert report["suggestions"] == []
+    reasons = {name: each["reason"] for each in report["refusals"] for name in each["instances"]}
+    assert "or more, and --max-error is lower" in reasons["conv"]
+    assert "or more, and --max-error is lower" in reasons["last"]
+
+
 BAD = {
     "raises": (
         "def loader():\n    yield torch.randn(2, 3, 8, 8)\n    raise ValueError('no file')",
