@@ -24,7 +24,7 @@ def search(
 ) -> list[Candidate] | None:
     """At most one candidate for each call, together of the size or within the error; None if nothing was judged.
 
-    ``refuse`` is told the calls of which no form is within the error, and why.
+    ``refuse`` gets a candidate of each call of which no form is within the error, and the reason.
     With data the set of all kinds is compared with sets of one kind, by the output error of the whole model.
     """
     calls = studied_calls(found, options.kind_options, graph)

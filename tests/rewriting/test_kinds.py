@@ -22,7 +22,7 @@ from convlint.runtime.measure.memory import with_memory
 from convlint.runtime.record import layers
 from convlint.runtime.record.record import record
 from convlint.runtime.weights.checkpoint import convert_layer
-from convlint.runtime.weights.decompose import dense_of_grouped
+from convlint.runtime.weights.decompose import dense_of_factorised, dense_of_grouped
 from convlint.runtime.weights.replace_layers import replacement_for
 from convlint.support.dataclass import replace
 
@@ -209,6 +209,30 @@ def test_groups_of_a_block_diagonal_kernel_compute_what_the_layer_did(base: str)
     made.load_state_dict(state, strict=True)
     layer.load_state_dict({"weight": dense, "bias": layer.bias})
     assert error == 0
+    torch.testing.assert_close(made(x), layer(x))
+
+
+VOLUME = Replacement("CVL503", base="Conv3d")
+
+
+@pytest.mark.parametrize("options", [{}, {"padding": (2, 1, 0), "stride": (1, 2, 2)}, {"padding": "same"}])
+def test_a_convolution_of_volumes_in_planes_and_along_the_depth_takes_what_pytorch_counts(options: Any) -> None:
+    layer = nn.Conv3d(12, 9, 3, **options)
+    x = torch.rand(2, 12, 6, 5, 7)
+    made = replacement_for(layer, VOLUME)
+    _, one = used(layer, "", x)
+    assert [m.kernel_size for m in made.children()] == [(1, 3, 3), (3, 1, 1)]
+    assert of_code("CVL503").costs(one, VOLUME) == amounts(made, x)
+    assert made(x).shape == layer(x).shape
+
+
+def test_a_kernel_of_planes_and_depth_is_found_again() -> None:
+    layer, x = any_convolution("Conv3d")
+    made = replacement_for(layer, VOLUME)
+    layer.weight.data = dense_of_factorised(made.planes.weight, made.depth.weight)  # type: ignore[union-attr, arg-type]
+    state, error = convert_layer(layer.weight, layer.bias, VOLUME)
+    made.load_state_dict(state, strict=True)
+    assert error < 1e-6
     torch.testing.assert_close(made(x), layer(x))
 
 

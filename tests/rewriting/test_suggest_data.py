@@ -23,6 +23,7 @@ from convlint.runtime.data.measure import metric_of, outputs_of, relative_error
 from convlint.runtime.data.moments import Moments
 from convlint.runtime.failures import ProblemError
 from convlint.runtime.inputs.make_inputs import Inputs
+from convlint.runtime.weights.decompose import dense_of_factorised
 from convlint.runtime.weights.replace_layers import replacement_for, rewritten
 from tests.support.commands import command
 
@@ -107,6 +108,19 @@ def test_a_kernel_of_full_rank_is_fitted_exactly(layer: Any, x: Tensor) -> None:
     moments.add(x, layer(x))
     form = Replacement("CVL506", groups=layer.groups, ranks=(8, 12), base=type(layer).__name__)
     assert fit(layer, form, moments).error < 0.02  # a ridge keeps it from zero
+
+
+def test_a_kernel_of_planes_and_depth_is_fitted_exactly() -> None:
+    layer, x = nn.Conv3d(8, 6, 3, padding=1), torch.randn(6, 8, 6, 6, 6)
+    form = Replacement("CVL503", base="Conv3d")
+    made: Any = replacement_for(layer, form)
+    layer.weight.data = dense_of_factorised(made.planes.weight, made.depth.weight)
+    moments = Moments(layer)
+    moments.add(x, layer(x))
+    fitted = fit(layer, form, moments)
+    made.load_state_dict(fitted.state, strict=True)
+    assert fitted.error < 0.02
+    torch.testing.assert_close(made(x), layer(x), atol=0.02, rtol=0.02)
 
 
 def test_a_model_is_converted_layer_after_layer_and_recalibrated() -> None:

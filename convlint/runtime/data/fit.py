@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from convlint.ir import Replacement
+from convlint.rewriting.kinds.cvl503_factorised import children
 from convlint.rewriting.kinds.cvl507_low_rank import FIRST
 from convlint.runtime.data.moments import Moments
 from convlint.runtime.weights import ranks as decomposition
@@ -150,8 +151,10 @@ def _low_rank(weight: Tensor, xx: Tensor, yx: Tensor, _: Tensor, form: Replaceme
 
 
 def _factorised(weight: Tensor, xx: Tensor, yx: Tensor, _: Tensor, __: Replacement) -> tuple[State, Tensor]:
-    first, second, dense = _spatial(weight, xx, yx, (1,), len(weight), 1)
-    return {"horizontal.weight": first, "vertical.weight": second}, dense
+    count = weight.dim() - 2
+    first, second, dense = _spatial(weight, xx, yx, tuple(range(1, count)), len(weight), 1)
+    names = children(count)
+    return {f"{names[0]}.weight": first, f"{names[1]}.weight": second}, dense
 
 
 def _spatial(

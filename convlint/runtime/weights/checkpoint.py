@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from convlint.ir import ChannelOrder, ModelVersion, ReorderedState, Replacement
 from convlint.rewriting.kinds import of_code
+from convlint.rewriting.kinds.cvl503_factorised import children
 from convlint.rewriting.layer_use import LayerArguments
 from convlint.rewriting.rank_kind import RankKind
 from convlint.runtime.failures import ProblemError, one_line
@@ -205,7 +206,9 @@ def _separable(weight: Tensor, form: Replacement) -> tuple[State, Tensor]:
 
 def _factorised(weight: Tensor, _: Replacement) -> tuple[State, Tensor]:
     first, second = decompose.factorised(weight)
-    return {"horizontal.weight": first, "vertical.weight": second}, decompose.dense_of_factorised(first, second)
+    names = children(weight.dim() - 2)
+    dense = decompose.dense_of_factorised(first, second)
+    return {f"{names[0]}.weight": first, f"{names[1]}.weight": second}, dense
 
 
 def _global(weight: Tensor, form: Replacement) -> tuple[State, Tensor]:

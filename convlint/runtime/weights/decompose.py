@@ -46,22 +46,20 @@ def dense_of_separable(depthwise: Tensor, pointwise: Tensor, pairs: int = 1) -> 
 def factorised(weight: Tensor) -> tuple[Tensor, Tensor]:
     """Approximate a dense kernel (D, C, kh, kw) by a horizontal (D, C, 1, kw) followed by a vertical (D, D, kh, 1) one.
 
-    This is the best approximation of rank D of the matrix ((d, y), (c, x)): scheme 2 of Jaderberg et al. 2014,
-    arXiv:1405.3866. Filters beyond the rank are zero.
+    Of three dimensions the first is that of the second kernel. This is the best approximation of rank D of the matrix
+    ((d, y), (c, x)): scheme 2 of Jaderberg et al. 2014, arXiv:1405.3866. Filters beyond the rank are zero.
     """
-    out, into, height, width = weight.shape
-    matrix = weight.detach().transpose(1, 2).reshape(out * height, into * width)
+    out, into, height, *others = weight.shape
+    matrix = weight.detach().transpose(1, 2).reshape(out * height, -1)
     left, right = _low_rank(matrix, out)
-    return (
-        right.view(out, into, 1, width).to(weight),
-        left.view(out, height, out, 1).transpose(1, 2).contiguous().to(weight),
-    )
+    second = left.view(out, height, out).transpose(1, 2).contiguous()
+    return right.view(out, into, 1, *others).to(weight), second.view(out, out, height, *(1 for _ in others)).to(weight)
 
 
 def dense_of_factorised(first: Tensor, second: Tensor) -> Tensor:
     """The dense kernel (D, C, kh, kw) that is equivalent to the two of ``factorised``."""
-    rows, columns = _exact(first).squeeze(2), _exact(second).squeeze(3)
-    return torch.einsum("dry,rcx->dcyx", columns, rows).to(first)
+    rows, columns = _exact(first).squeeze(2), _exact(second).flatten(2)
+    return torch.einsum("dry,rc...->dcy...", columns, rows).to(first)
 
 
 def global_depthwise(weight: Tensor, map_size: tuple[int, int]) -> tuple[Tensor, Tensor]:
