@@ -41,8 +41,7 @@ def test_latex_is_a_tabular_with_its_totals() -> None:
     lines = latex.render(REPORT, TableOptions()).splitlines()
     assert lines[1:4] == ["\\begin{tabular}{llrrr}", "\\toprule", "layer & kind & output & params & MACs \\\\"]
     assert "head\\_1 & =SUM(A1) & 1x4 & 300,000 & ? \\\\" in lines[7]
-    assert "total &  &  & 301 k & 71.7 k \\\\" in lines
-    assert "301,120" in latex.render(REPORT, TableOptions(exact=True))
+    assert "total &  &  & 301,120 & " in lines[-3]  # as exact as the layers above
     chosen = latex.render(REPORT, TableOptions(columns=("params_share",)))
     assert "layer & params \\% \\\\" in chosen
 

@@ -36,7 +36,7 @@ def _tabular(model: Model, options: TableOptions) -> Iterator[str]:
     for line in rows:
         yield _row([_cell(model, name, line) for name in names])
     yield "\\midrule"
-    text = number_text(exact=options.exact)
+    text = number_text(exact=True)  # as the numbers above are
     totals = {"name": "total", "params": text(model.totals.params), "macs": text(model.totals.macs)}
     yield _row([_escaped(totals.get(name, "")) for name in names])
     yield "\\bottomrule"
