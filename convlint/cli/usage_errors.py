@@ -55,12 +55,14 @@ def message_of(error: Any) -> str:
     command = error.ctx.command_path if error.ctx else "convlint"
     if match := _CHOICE.match(message):
         choices = tuple(re.findall(r"'([^']*)'", match["choices"]))
-        message = f"{match['option']} {_refused_choice(match['value'], choices)}"
+        message = f"{match['option']} {_refused_choice(match['option'], match['value'], choices)}"
     elif message.startswith("No such option"):
         message = f"No such option: {error.option_name}{_advice(error.option_name, error.possibilities or (), command)}"
     elif (match := _VALUE.match(message)) and (option := _numeric_option(match["option"])):
         kind = "whole number" if option.kind is int else "number"
         message = f"{option.flag} requires a {kind} of at least {option.minimum or 0:g}"
+    elif message.startswith("Missing argument 'TARGET'"):
+        message = f"pass a model: `{command} net.py:Net`"
     elif match := _COMMAND.match(message):
         word = match["word"]
         arguments = _words_after(word)
@@ -86,9 +88,14 @@ def _numeric_option(flag: str) -> Option | None:
     return next((each for each in options if flag in each.flags and each.kind in (int, float)), None)
 
 
-def _refused_choice(value: str, choices: Sequence[str]) -> str:
+def _refused_choice(option: str, value: str, choices: Sequence[str]) -> str:
+    from convlint.cli.app import COMMANDS
+
     if "," in value and set(value.split(",")) <= {*choices}:
         return f"takes one format, not {value}; run convlint once for each"
+    for name, (request, _) in COMMANDS.items():
+        if any(option in each.flags and value in each.choices for each in request.options(name).values()):
+            return f"{value} is a value of `convlint {name}`, not of this command"
     return f"{value!r} is unknown{nearest(value, tuple(choices))}"
 
 

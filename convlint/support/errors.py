@@ -14,6 +14,11 @@ class UsageError(ValueError):
 def check_choice(value: str, choices: tuple[str, ...], name: str) -> None:
     """Raise UsageError, which names the nearest valid value, unless ``value`` is one of ``choices``."""
     if value not in choices:
+        parts = value.split(",")
+        if set(parts) <= {*choices}:
+            raise UsageError(
+                f"{name} takes one value at a time; write `{' '.join(f'{name} {part}' for part in parts)}`"
+            )
         raise UsageError(f"{name} {value!r} is unknown{nearest(value, choices)}")
 
 

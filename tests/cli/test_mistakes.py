@@ -34,6 +34,10 @@ MISTAKES = {
     "check net.py --config conf.toml": "settings are read from pyproject.toml or convlint.toml",
     "summary net.py:Net --csv": "`--output-format csv`",
     "check net.py:Net --weights w.pt": "`convlint suggest` has it",
+    "summary net.py:Net --columns name,flops": "did you mean macs?",
+    "summary": "`convlint summary net.py:Net`",
+    "check net.py:Net --output-format csv": "csv is a value of `convlint summary`",
+    "suggest net.py:Net --kind grouped,tucker": "`--kind grouped --kind tucker`",
     # commands of other tools
     "explain CVL301": "`convlint rule CVL301`",
     "rules": "`convlint rule`",

@@ -97,7 +97,7 @@ def test_misuse_is_one_clear_line(here: Project, case: str) -> None:
 @pytest.mark.parametrize(
     ("target", "expected"),
     [
-        ((), "Missing argument 'TARGET'"),
+        ((), "pass a model: `convlint suggest net.py:Net`"),
         (("net.py",), "net.py does not name a model; did you mean net.py:Net?"),
         (("nett.py:Net",), "nett.py does not exist; did you mean net.py?"),
         (("net.py:Nett",), "net.py has no Nett; did you mean Net?"),

@@ -119,6 +119,15 @@ KEPT_FIRST = (*_LAYER_FIRST, "params_share", "input", "saved", "output_bytes", "
 
 SHARE = ("params_share", "macs_share")  # the columns that "share" selects
 
+_OTHER_NAMES = {
+    **{name: ["macs"] for name in ("flops", "mult_adds", "madds", "ops")},
+    **{name: ["params"] for name in ("num_params", "parameters", "weights")},
+    **{name: ["input"] for name in ("input_size", "input_shape")},
+    **{name: ["output"] for name in ("output_size", "output_shape")},
+    **{name: ["saved", "output_bytes"] for name in ("memory", "mem")},
+}
+"""Columns as other tools call them, and those here."""
+
 
 @dataclass(frozen=True, slots=True)
 class TableOptions:
@@ -145,8 +154,8 @@ class TableOptions:
             if name not in COLUMNS and name != "share":
                 from difflib import get_close_matches
 
-                near = get_close_matches(name, [*COLUMNS, "share"], n=1)
-                hint = f"did you mean {near[0]}?" if near else f"choose from {', '.join(COLUMNS)}"
+                near = _OTHER_NAMES.get(name, []) or get_close_matches(name, [*COLUMNS, "share"], n=1)
+                hint = f"did you mean {' or '.join(near)}?" if near else f"choose from {', '.join(COLUMNS)}"
                 raise ValueError(f"unknown column {name!r}: {hint}")
 
     @property
