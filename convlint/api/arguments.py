@@ -109,10 +109,22 @@ def input_specs(input: ModelInput) -> tuple[InputSpec, ...]:
     if input is None:
         return ()
     if isinstance(input, Mapping):
-        return tuple(replace(_input_spec(shape), name=str(name)) for name, shape in input.items())
+        return tuple(_named(input))
     if isinstance(input, Sequence) and not isinstance(input, str) and not _is_shape(input):
         return tuple(_input_spec(shape) for shape in input)
     return (_input_spec(input),)
+
+
+def _named(values: Mapping[str, object], outer: str = "") -> Iterator[InputSpec]:
+    """The inputs in a dict, and those in dicts and lists in it: ``{"batch": {"image": (3, 64, 64)}}``."""
+    for key, value in values.items():
+        name = f"{outer}{key}"
+        if isinstance(value, Mapping):
+            yield from _named(value, f"{name}.")
+        elif isinstance(value, Sequence) and not isinstance(value, str) and not _is_shape(value):
+            yield from _named({str(position): item for position, item in enumerate(value)}, f"{name}.")
+        else:
+            yield replace(_input_spec(value), name=name)
 
 
 def _is_shape(value: object) -> TypeGuard[Sequence[int]]:

@@ -73,6 +73,20 @@ def test_a_target_is_run_as_on_the_command_line(tmp_path: Path) -> None:
     assert report.exit_code == 1
 
 
+@pytest.mark.parametrize("image", [(3, 8, 8), "3,8,8", torch.zeros(1, 3, 8, 8)], ids=["shape", "text", "tensor"])
+def test_inputs_are_nested_as_forward_takes_them(image: Any) -> None:
+    class Nested(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv = nn.Conv2d(3, 4, 3)
+
+        def forward(self, batch: dict[str, Any]) -> torch.Tensor:
+            return self.conv(batch["image"]) + self.conv(batch["others"][0])
+
+    report = convlint.check(Nested(), input={"batch": {"image": image, "others": [image]}})
+    assert (report.problems, report.models[0].status) == ((), "complete")
+
+
 def test_a_live_model_names_its_findings() -> None:
     report = convlint.check(nn.Sequential(nn.Conv2d(3, 4, 1, padding=1)), (3, 8, 8))
     assert [(finding.code, finding.module) for finding in report.findings] == [("CVL302", "0")]
