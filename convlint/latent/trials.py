@@ -11,7 +11,7 @@ from convlint.analysis import ops
 from convlint.latent.arguments import DESCENDING, DIFFERENT, EQUAL, Arguments, ArgumentSpace
 from convlint.latent.contracts import is_input
 from convlint.latent.following import Followed, Ranks, follow, ranks_of_inputs
-from convlint.latent.substitution import TreeIndex
+from convlint.latent.substitution import Substitution
 from convlint.static.domain.objects import Function
 from convlint.static.exploration.entry_points import ExecutionPath
 from convlint.static.exploration.execute import optional_tensors
@@ -39,7 +39,7 @@ class ClassTrials:
         self.entry_point = explored.entry_point
         self.space = space
         self._project = project
-        self._trees: dict[str, TreeIndex] = {}
+        self._trees: dict[str, Substitution] = {}
         self._edits = 0  # that are in effect
         self._known: dict[tuple[str, Ranks, bool], Followed] = {}  # executions without an edit
         self._ranks, self.first = self._ranks_of_inputs(explored)
@@ -96,7 +96,7 @@ class ClassTrials:
             if module is None:
                 yield False
                 return
-            self._trees[path] = TreeIndex(module.text.tree)
+            self._trees[path] = Substitution(module.text.tree)
         with self._trees[path].replaced(repair.written.node, repair.text) as is_possible:
             self._edits += 1
             try:

@@ -132,12 +132,41 @@ def positional(arguments: ast.arguments) -> list[ast.arg]:
 
 
 def walk(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield a node and its descendants, in no particular order; several times as fast as ``ast.walk``."""
+    """Return an iterator over a node and its descendants, in no particular order; much faster than ``ast.walk``.
+
+    Those of a function are kept at it, because many questions are asked about each.
+    """
+    if type(node) in _FUNCTIONS:
+        return iter(node.__dict__.get(_KEPT) or _kept(node))
+    return _walk(node)
+
+
+def _walk(node: ast.AST) -> Iterator[ast.AST]:
     pending = [node]
     while pending:
         current = pending.pop()
-        yield current
-        pending += children(current)
+        if type(current) in _FUNCTIONS:
+            yield from current.__dict__.get(_KEPT) or _kept(current)
+        else:
+            yield current
+            pending += children(current)
+
+
+def _kept(function: ast.AST) -> list[ast.AST]:
+    """Return a function and its descendants, from now on without walking to them."""
+    nodes = function.__dict__[_KEPT] = [function]
+    for child in children(function):
+        nodes.extend(_walk(child))
+    return nodes
+
+
+def changed(function: ast.AST) -> None:
+    """Forget the descendants of a function: one of them was replaced."""
+    function.__dict__.pop(_KEPT, None)
+
+
+_FUNCTIONS = frozenset({ast.FunctionDef, ast.AsyncFunctionDef})
+_KEPT = "descendants"
 
 
 def own_nodes(function: ast.AST) -> Iterator[ast.AST]:
