@@ -38,7 +38,23 @@ def test_of_equal_blocks_the_first_stays() -> None:
     assert kept(Block(4, 6), Block(6, 6), Block(6, 6)) == ["Block", "Block", "Identity"]
 
 
-def test_blocks_that_differ_in_anything_but_values_stay() -> None:
+def test_blocks_of_other_sizes_repeat_the_first_if_they_run_the_same_operators() -> None:
+    assert kept(Block(), Block(4, 6), Block(6, 6)) == ["Block", "Block", "Identity"]
+
+    class Steps(Block):
+        def __init__(self, steps: int) -> None:
+            super().__init__()
+            self.steps = steps
+
+        def forward(self, x: Tensor) -> Any:
+            for _ in range(self.steps):
+                x = super().forward(x)
+            return x
+
+    assert kept(Steps(1), Steps(2), Steps(2)) == ["Steps", "Steps", "Identity"]
+
+
+def test_blocks_that_differ_in_anything_but_sizes_and_values_stay() -> None:
     frozen = Block().requires_grad_(False)
     assert kept(Block(), Block(scale=2.0), frozen) == ["Block"] * 3
     hooked = Block()
