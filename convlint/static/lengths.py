@@ -60,11 +60,14 @@ def _independent(
 
 def _may_follow_from_lengths(finding: Finding) -> bool:
     """Return whether a finding may follow from the equal lengths of lists that callers pass: tensors of several lists
-    meet, a layer whose place in its list is not known, and an item of a list in a list.
+    meet, a layer whose place in its list is not known, and an item of a list in a list. An exception that names no
+    number is none of sizes.
     """
     family = rule(finding.code).family
     if family == "latent":
         return bool(_INNER_ITEM.search(finding.message))
+    if finding.code == "CVL190" and not _NUMBER.search(finding.message):
+        return False
     return family == "invalid" and (finding.code in ("CVL110", "CVL190") or "?" in (finding.module or ""))
 
 

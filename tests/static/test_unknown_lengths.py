@@ -290,3 +290,22 @@ class Net(nn.Module):
 """
     assert errors(text.format(1)) == []
     assert errors(text.format(2)) == ["CVL102"]
+
+
+RESIZED = """
+def resize(image, size=None, scale=None):
+    return nn.functional.interpolate(image, size, scale)
+class Net(nn.Module):
+    def __init__(self, count, scale=2):
+        super().__init__()
+        self.pool = nn.MaxPool2d(scale) if scale > 1 else None
+        self.blocks = nn.Sequential(*[nn.Conv2d(8, 8, 1) for _ in range(count)])
+    def forward(self, x, skip):
+        x = self.blocks(x)
+        return x if self.pool is None else resize(ARGUMENTS)
+"""
+
+
+def test_arguments_that_no_input_fits_are_an_error_also_where_the_shape_of_the_input_is_not_known() -> None:
+    assert errors(RESIZED.replace("ARGUMENTS", "skip")) == ["CVL190"]
+    assert errors(RESIZED.replace("ARGUMENTS", "skip, 2 * x.shape[2:]")) == []

@@ -10,6 +10,7 @@ from convlint.static.torch_shapes.registry import functional_layer, operation
 from convlint.static.torch_shapes.sizes import any_below, divided, plain, shape_of, shape_of_rank, show
 
 _RANKS = {"linear": 3, "bilinear": 4, "bicubic": 4, "trilinear": 5}
+_USUAL_RANK = 4  # of images
 _LARGEST_DENOMINATOR = 64  # of a scale factor that was meant as a fraction
 
 # --- interpolation
@@ -29,9 +30,12 @@ def _interpolate(
     attrs |= {"size": size} if size is not None else {"scale_factor": scale_factor}
     rank = _implied_rank(size, scale_factor, mode)
     shape = shape_of(run, input) if rank is None else shape_of_rank(run, input, rank)
+    error = _of_arguments(size, scale_factor, mode, align_corners)
+    if shape is None and error is not None:
+        shape = run.guess_rank(input, _USUAL_RANK)  # it fails for an input of any shape
     if shape is None:
         return run.emit("interpolate", [input], [None], attrs)[0]
-    error = _error(shape, size, scale_factor, mode, align_corners)
+    error = error or _of_shape(shape, size, scale_factor, mode)
     spatial = len(shape) - 2
     if spatial < 1:
         return run.emit("interpolate", [input], [None], attrs, error)[0]
@@ -58,8 +62,8 @@ def _implied_rank(size: Value, scale_factor: Value, mode: Value) -> int | None:
     return None
 
 
-def _error(shape: Shape, size: Value, scale_factor: Value, mode: Value, align_corners: Value) -> str | None:
-    rank, spatial = len(shape), len(shape) - 2
+def _of_arguments(size: Value, scale_factor: Value, mode: Value, align_corners: Value) -> str | None:
+    """Return the error of arguments that fail for every input."""
     if mode in ("nearest", "area", "nearest-exact") and type(align_corners) is bool:
         return (
             "align_corners option can only be set with the interpolating modes: linear | bilinear | bicubic | trilinear"
@@ -69,6 +73,14 @@ def _error(shape: Shape, size: Value, scale_factor: Value, mode: Value, align_co
         return "only one of size or scale_factor should be defined" if both_known else None
     if size is None and scale_factor is None:
         return "either size or scale_factor should be defined"
+    return None
+
+
+def _of_shape(shape: Shape, size: Value, scale_factor: Value, mode: Value) -> str | None:
+    """Return the error of arguments that fail for an input of this shape."""
+    rank, spatial = len(shape), len(shape) - 2
+    if size is not None and scale_factor is not None:
+        return None  # not both are known
     for name, value in (("output", size), ("scale_factor", scale_factor)):
         if is_sequence(value) and len(value) != spatial:
             return (
