@@ -111,8 +111,8 @@ class StaticTrials:
     def _is_known(self, checked: CheckedFile, edits: Sequence[Edit], settled: Conflict | None = None) -> bool:
         """Return whether as much is known as before edits, and a conflict does not depend on parameters now.
 
-        A width may become unknown in an execution that did not show the conflict, such as that of a class whose block
-        is chosen by a name, without one. Images stay images, or become those of three channels.
+        A width may become unknown in an execution other than that with the conflict, such as that of a class whose
+        block is chosen by a name, without one. Images stay images, or become those of three channels.
         """
         if checked.problems or any(finding.code == "CVL901" for finding in checked.findings):
             return False
@@ -127,7 +127,7 @@ class StaticTrials:
                 continue
             if what.startswith(INPUT_OF) and execution not in of_images:
                 continue
-            is_elsewhere = own is not None and what in WIDTHS and execution != own
+            is_elsewhere = own in checked.ran and what in WIDTHS and execution != own
             if (what != EQUALITY or place in places) and not is_elsewhere:
                 return False
         return True

@@ -21,12 +21,17 @@ def is_bound_at(scope: Function, node: ast.expr, text: str) -> bool:
     """Return whether a function has bound the names and attributes in an expression before ``node``.
 
     What the statement of ``node`` binds may get its value from there, and what it never binds, or reads before it
-    binds it, comes from elsewhere.
+    binds it, comes from elsewhere. The names of a comprehension are bound in it alone.
     """
     uses = _uses(scope)
     line = node.lineno
     for inner in ast.walk(ast.parse(text, mode="eval")):
         if isinstance(inner, ast.Name | ast.Attribute):
+            places = _comprehensions(scope).get(ast.unparse(inner), ())
+            if any(node in nodes for nodes in places):
+                continue
+            if places and ast.unparse(inner) not in parameters(scope):
+                return False
             stores, first_read = uses.get(ast.unparse(inner), ((), 0))
             is_later = all(start >= line or first <= line <= last for start, first, last in stores)
             if stores and is_later and first_read > line and ast.unparse(inner) not in parameters(scope):
@@ -57,6 +62,26 @@ def _uses(scope: Function) -> dict[str, tuple[list[Store], float]]:
             else:
                 uses[name] = stores, min(first_read, inner.lineno)
     return uses
+
+
+@lru_cache(maxsize=64)
+def _comprehensions(scope: Function) -> dict[str, list[set[ast.AST]]]:
+    """The nodes of each comprehension that binds a name, by the names that nothing else in a function binds."""
+    found: dict[str, list[set[ast.AST]]] = {}
+    within: set[ast.AST] = set()
+    for part in ast.walk(scope):
+        if isinstance(part, ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp):
+            nodes = set(ast.walk(part))
+            targets = {each for generator in part.generators for each in ast.walk(generator.target)}
+            within |= targets
+            for name in {each.id for each in targets if isinstance(each, ast.Name)}:
+                found.setdefault(name, []).append(nodes)
+    if found:
+        stores = (n for n in ast.walk(scope) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store))
+        for each in stores:
+            if each not in within:
+                found.pop(each.id, None)
+    return found
 
 
 def argument_for(call: WrittenCall, function: Function, name: str) -> ast.expr | None:

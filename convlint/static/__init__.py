@@ -51,8 +51,8 @@ class CheckedFile:
     that were tried before. Findings depend on all files that are reached from the checked one. It has the files for
     which that changed since the last check in the project.
 
-    ``executions`` are those in which the graphs of the findings were recorded, by the ids of these. ``coverage`` says
-    how far the classes and configured models of the file were followed.
+    ``executions`` are those in which the graphs of the findings were recorded, by the ids of these; ``ran`` are all of
+    them. ``coverage`` says how far the classes and configured models of the file were followed.
     """
 
     findings: tuple[Finding, ...] = ()
@@ -62,6 +62,7 @@ class CheckedFile:
     unknown: frozenset[Unknown] = frozenset()
     executions: Mapping[int, Execution] = field(default_factory=dict)
     coverage: tuple[Coverage, ...] = ()
+    ran: frozenset[Execution] = frozenset()
 
 
 Search = Callable[[Project, Sequence[Exploration], Sequence[Finding]], Sequence[Finding]]
@@ -111,16 +112,19 @@ def _check(
         explore.close(project, exploration)
     reached: frozenset[Place] = frozenset()
     unknown: frozenset[Unknown] = frozenset()
+    ran: frozenset[Execution] = frozenset()
     if any(finding.graph for finding in findings) or with_reached:
         reached = frozenset(_reached(explorations))
         unknown = frozenset(_unknown(explorations))
+        numbered = ((each.entry_point, number) for each in explorations for number in range(len(each.paths)))
+        ran = frozenset((entry_point.kind, entry_point.name, number) for entry_point, number in numbered)
     executions = {
         id(execution.graph): (each.entry_point.kind, each.entry_point.name, number)
         for each in explorations
         for number, execution in enumerate(each.paths)
         if execution.graph is not None
     }
-    return CheckedFile(findings, project.imports.new_uses(), problems, reached, unknown, executions, covered)
+    return CheckedFile(findings, project.imports.new_uses(), problems, reached, unknown, executions, covered, ran)
 
 
 def _reached(explorations: Sequence[Exploration]) -> Iterator[Place]:

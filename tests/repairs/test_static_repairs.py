@@ -8,7 +8,7 @@ import pytest
 
 import convlint
 from convlint.source_text.edits import apply
-from tests.repairs.small_programs import HEAD, errors, folder, run
+from tests.repairs.small_programs import HEAD, assert_mended, errors, folder, run
 
 __all__ = ["folder"]
 
@@ -421,3 +421,28 @@ def test_a_run_goes_on_after_attention_of_another_width() -> None:
     source = ATTENTION.replace("LAYER", "nn.MultiheadAttention(32, 4)").replace("CALL", "self.attention(x, x, x)[0]")
     (found,) = errors(source.replace("(24, 4)", "(32, 4)"), "net.py:Net", input=(3, 32, 32))
     assert "was expecting embedding dimension of 32, but got 24" in found.message or found.repairs
+
+
+COMPUTED = f"""{HEAD}
+import numpy as np
+class Net(nn.Module):
+    def __init__(self, ratio=1.4, base=24):
+        super().__init__()
+        widths = [int(round(width)) for width in np.linspace(base, base * 4, 4)]
+        self.stem = nn.Conv2d(3, widths[0], 3)
+        self.blocks = nn.ModuleList(nn.Conv2d(a, b, 3) for a, b in zip(widths, widths[1:]))
+        hidden = int(np.ceil(widths[-1] * ratio / 8) * 8)
+        self.middle = nn.Conv2d(96, hidden, 1)
+        self.norm = nn.BatchNorm2d(128)  # <- hidden
+        self.head = nn.Linear(hidden, int(np.floor(np.sqrt(hidden))))
+
+    def forward(self, x):
+        x = self.stem(x)
+        for block in self.blocks:
+            x = block(x)
+        return self.head(self.norm(self.middle(x)).mean((2, 3)))
+"""
+
+
+def test_names_of_a_comprehension_repair_nothing_outside_of_it() -> None:
+    assert_mended(COMPUTED, "# <- hidden", "hidden")

@@ -12,18 +12,19 @@ FUNCTION = """
 def __init__(self, width, depth=None):
     hidden = 2 * width
     self.early = hidden
-    depth = depth or HERE
+    pairs = [(a, b) for a, b in zip(WIDTHS, WIDTHS)]
+    depth = depth or [HERE for item in WIDTHS]
     self.late = depth
     after = 3
 """
 
 
-@pytest.mark.parametrize("text", ["width", "hidden", "self.early // 2", "depth", "self.inherited", "WIDTHS[0]"])
+@pytest.mark.parametrize("text", ["width", "hidden", "self.early // 2", "depth", "self.inherited", "WIDTHS[0]", "item"])
 def test_what_is_bound_before_or_comes_from_elsewhere(text: str) -> None:
     assert is_bound_at(*function_and_place(), text)
 
 
-@pytest.mark.parametrize("text", ["after", "2 * self.late", "hidden + after"])
+@pytest.mark.parametrize("text", ["after", "2 * self.late", "hidden + after", "a"])
 def test_what_is_bound_later(text: str) -> None:
     assert not is_bound_at(*function_and_place(), text)
 
