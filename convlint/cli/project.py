@@ -34,8 +34,9 @@ def parse_model_or_path(text: str, after: Sequence[str] = ()) -> Target | None:
     """
     if os.path.lexists(text):
         return None
-    if after and text.isidentifier() and _defines(after[-1], text):
-        raise UsageError(f"{text}: no such file or directory; did you mean {after[-1]}:{text}?")
+    name = text.removeprefix(":")
+    if after and name.isidentifier() and _defines(after[-1], name):
+        raise UsageError(f"{text}: no such file or directory; did you mean {after[-1]}:{name}?")
     from convlint.settings.targets import parse_target
 
     target = parse_target(text)

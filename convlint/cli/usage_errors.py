@@ -23,6 +23,7 @@ _OPTIONS = {
     **dict.fromkeys(("-o", "--out"), "--output-file {}"),
     "--write": "--fix",
     "--unsafe": "--fix --unsafe-fixes",
+    **dict.fromkeys(("--list-rules", "--show-rules"), "convlint rule"),
     **dict.fromkeys(("--dry-run", "--show-fixes", "--preview"), "--diff"),
 }
 """Options as other tools call them, and what to write here; braces stand for the value."""

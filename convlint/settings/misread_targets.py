@@ -11,12 +11,15 @@ from convlint.support.errors import nearest_file
 _NAME = r"[^\W\d]\w*"
 _MODULE = re.compile(rf"{_NAME}(\.{_NAME})*")
 _OTHER_SEPARATOR = re.compile(rf"(?P<file>.+\.py)\W{{1,2}}(?P<name>{_NAME})")
+_SHAPE = re.compile(r"\(?\d+(,\s*\d+)+\)?|\d+(x\d+)+")
 _CODE = re.compile(r"[A-Za-z]{3}\d{1,3}")
 
 
 def misread(text: str, is_path: Callable[[str], bool]) -> str:
     """The message about a target that names neither a file or directory that exists nor a model."""
     head, colon, rest = text.partition(":")
+    if _SHAPE.fullmatch(text):
+        return f"{text}: not a target; a shape is passed as --input {text}"
     if text.isdecimal():
         return f"{text}: not a target; the numbers of a shape are separated by commas, as in --input 3,224,224"
     if _CODE.fullmatch(text):
@@ -28,6 +31,8 @@ def misread(text: str, is_path: Callable[[str], bool]) -> str:
     if colon and (is_path(head) or _MODULE.fullmatch(head)):
         if not rest.strip():
             return f"{text!r} has no name after the colon; write {head}:Name"
+        if set(rest) & set("*?["):
+            return f"{text}: a pattern of models is for `convlint sweep '{text}'`"
         return f"{text}: {rest!r} is neither a name nor a call of one, such as Net or Net(64)"
     if _MODULE.fullmatch(text):
         return f"{text}: no such file or directory; {_of_dotted(text)}"

@@ -74,6 +74,9 @@ def nearest_file(path: str) -> str:
     """
     import os
 
+    several = [part for part in path.replace(",", " ").split() if part]
+    if len(several) > 1 and all(os.path.lexists(part) for part in several):
+        return f"; pass each as an argument of its own: {' '.join(several)}"
     *folders, name = path.replace("\\", "/").rstrip("/").split("/")
     found = ""
     for folder in folders:
