@@ -123,7 +123,7 @@ def _message(defect: LatentDefect) -> str:
     failing = f"fails unless {' == '.join(sides)}" if _is_condition(defect) else _failing(defect)
     verified = ""
     if shown := _listed([arguments_text(defect.space, each) for each in _examples(defect)]):
-        verified = f" (verified: works for {shown})"
+        verified = f" (verified: works {shown})"
     return f"`{cls}` {failing}: {_mismatch(defect, old, new)}; {_advice(repair, new)}{verified}"
 
 
@@ -132,7 +132,7 @@ def _failing(defect: LatentDefect) -> str:
         return "fails for all arguments"
     if defect.fails_by_default:
         return "fails for its default arguments"
-    return f"fails for {arguments_text(defect.space, defect.fails[0])}"
+    return f"fails {arguments_text(defect.space, defect.fails[0])}"
 
 
 def _is_condition(defect: LatentDefect) -> bool:
@@ -229,17 +229,19 @@ def _name(failed: Followed, layer: Instance) -> str:
 
 
 def arguments_text(space: ArgumentSpace, followed: Followed) -> str:
-    """The arguments that were varied: ``(2, 4)`` for two widths, else with their names."""
+    """The arguments that were varied: ``for (2, 4)`` for two widths, else with their names."""
     widths = [(p.name, followed.arguments[p.name]) for p in (*space.widths, *space.width_lists)]
     others = [f"{name}={MODULE if type(value) is Library else repr(value)}" for name, value in followed.options]
     if len(widths) == 1:
         texts = [f"{name}={value!r}" for name, value in widths] + others
-        return texts[0] if len(texts) == 1 else f"({', '.join(texts)})"
-    return f"({', '.join([*(repr(value) for _, value in widths), *others])})"
+        return f"for {texts[0]}" if len(texts) == 1 else f"for ({', '.join(texts)})"
+    texts = [*(repr(value) for _, value in widths), *others]
+    return f"for ({', '.join(texts)})" if texts else "without arguments"
 
 
 def _listed(texts: Sequence[str]) -> str:
     unique = list(dict.fromkeys(texts))[:3]
+    unique = [*unique[:1], *(text.removeprefix("for ") for text in unique[1:])]
     return " and ".join([", ".join(unique[:-1]), unique[-1]] if len(unique) > 1 else unique)
 
 

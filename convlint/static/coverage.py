@@ -56,7 +56,7 @@ def _raised(explorations: Sequence[Exploration]) -> dict[Class, tuple[Stopped, .
     found: dict[Class, tuple[Stopped, ...]] = {}
     for exploration in explorations:
         entry, first, *others = exploration.entry_point, *exploration.paths
-        if entry.kind == "class" and exploration.fails_at_defaults:
+        if entry.kind == "class" and exploration.fails_at_defaults and not first.execution.has_settled:
             for gap in refusals(others[:1]):
                 stops = _stopped([replace(gap, reason=f"with its default arguments {gap.reason}")])
                 found.setdefault(entry.value, tuple(stops))

@@ -11,11 +11,13 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from convlint.ir import Finding
+from convlint.latent.findings import arguments_text
 from convlint.pipelines.file_linter import lint_text
 from convlint.source_text import edits
 from convlint.source_text.texts import SourceTexts
@@ -586,3 +588,14 @@ def test_a_witness_has_no_layer_without_features(tmp_path: Path) -> None:
     (finding,) = findings(tmp_path, HEAD + ATTENTION)
     assert finding.witness is not None
     assert "dim=2)" not in finding.witness.call
+
+
+def test_arguments_are_named_unless_there_are_none() -> None:
+    def text(widths: dict[str, int], **options: object) -> str:
+        space = SimpleNamespace(widths=[SimpleNamespace(name=name) for name in widths], width_lists=[])
+        return arguments_text(cast(Any, space), cast(Any, SimpleNamespace(arguments=widths, options=options.items())))
+
+    assert text({"width": 4, "out": 8}) == "for (4, 8)"
+    assert text({"width": 4}) == "for width=4"
+    assert text({"width": 4}, norm=True) == "for (width=4, norm=True)"
+    assert text({}) == "without arguments"

@@ -316,3 +316,13 @@ def test_a_class_of_another_file_that_raises_is_named_where_it_is_built() -> Non
 )
 def test_an_exception_that_a_program_does_not_raise_or_expects_ends_nothing(program: str) -> None:
     assert coverage(f"{CHECKED}{program}\n")["Net"].is_complete
+
+
+def test_a_list_of_another_length_than_the_default_of_a_count_raises_for_no_default() -> None:
+    built = "class Net(nn.Module):\n    def __init__(self, widths, count=5):\n        super().__init__()\n"
+    checked = "        if count != len(widths):\n            raise ValueError\n"
+    layers = "        self.layers = nn.Sequential(*[nn.Conv2d(w, w, 1) for w in widths])\n"
+    assert (
+        coverage(f"{built}{checked}{layers}    def forward(self, x):\n        return self.layers(x)\n")["Net"].stopped
+        == ()
+    )

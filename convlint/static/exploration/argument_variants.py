@@ -133,7 +133,7 @@ def fails_at_defaults(path: ExecutionPath) -> bool:
         difference = execution.reduced((symbolic.as_dim(left) - right).substitute(known))
         if difference != 0 and type(difference) is int:
             return True
-    return execution.fails_at_defaults()
+    return not execution.has_settled and execution.fails_at_defaults()
 
 
 def _tested_names(init: Function) -> dict[str, list[str]]:
