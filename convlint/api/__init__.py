@@ -120,12 +120,18 @@ def summary(
     dtype: str | None = None,
     timeout: float | None = None,
     max_memory: int | str | None = None,
+    columns: str | Sequence[str] = (),
+    depth: int | None = None,
+    sort: str | None = None,
 ) -> Report:
-    """Return the layer table of a model, without linting it; the arguments are those of ``check``.
+    """Return the layer table of a model, without linting it; the first arguments are those of ``check``.
 
-    Findings are only those that explain why the model does not run. ``report.layers`` are the rows,
-    ``report.models[0].totals`` the totals.
+    The others are about the table that the report prints: ``columns`` such as ``"name,params,macs"``, ``depth``, below
+    which modules are collapsed into their parent, and ``sort``, a column by which layers are listed. Findings are only
+    those that explain why the model does not run. ``report.layers`` are the rows, ``report.models[0].totals`` the
+    totals.
     """
+    table = arguments.table_options(columns, depth, sort)
     settings = config.discover()
     options = {
         "input_file": input_file,
@@ -138,7 +144,7 @@ def summary(
     }
     with arguments.prepared(model_or_target, input, options, settings) as (job, run, worker):
         report = run_models.summarize_models([job], run, settings, worker.run if worker else None)
-    return Report(**vars(arguments.reworded(report)), linted=False)
+    return Report(**vars(arguments.reworded(report)), linted=False, table=table)
 
 
 @pythonic

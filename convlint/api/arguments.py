@@ -24,6 +24,8 @@ from convlint.support.quantities import parse_count
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from convlint.outputs.parts.columns import TableOptions
+
     ModelInput: TypeAlias = Tensor | str | Sequence[object] | Mapping[str, object] | None
 
 _ONLY_FOR_TARGETS = ("device", "dtype", "timeout", "max_memory")
@@ -102,6 +104,19 @@ def request(options: Options, inputs: tuple[InputSpec, ...]) -> CheckRequest:
         parse = parse_count if name == "batch_size" else option.parse
         values[name] = value if parse is None else parse(value, name)  # type: ignore[arg-type]
     return CheckRequest(**values)
+
+
+def table_options(columns: str | Sequence[str], depth: int | None, sort: str | None) -> TableOptions | None:
+    """The options of the layer table; None for the default ones. Raises UsageError."""
+    if not (columns or depth is not None or sort):
+        return None
+    from convlint.outputs.parts.columns import TableOptions
+
+    names = columns.split(",") if isinstance(columns, str) else columns
+    try:
+        return TableOptions(columns=tuple(name.strip() for name in names if name.strip()), depth=depth, sort=sort)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
 
 
 def input_specs(input: ModelInput) -> tuple[InputSpec, ...]:

@@ -18,6 +18,7 @@ _OTHER_NAMES = {
     **dict.fromkeys(("batch", "bs", "batchsize", "batch_dim"), "batch_size"),
     **dict.fromkeys(("training", "mode"), "train"),
     **dict.fromkeys(("rules", "enable"), "select"),
+    **dict.fromkeys(("col_names", "column_names", "cols"), "columns"),
     **dict.fromkeys(("disable", "skip", "exclude"), "ignore"),
     **dict.fromkeys(("memory", "memory_limit"), "max_memory"),
 }

@@ -10,19 +10,22 @@ from convlint.support.dataclass import dataclass
 if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped]
 
+    from convlint.outputs.parts.columns import TableOptions
+
 
 @dataclass(frozen=True, repr=False)
 class Report(ir.Report):
     """A report of ``check`` (``linted``) or ``suggest`` (``suggested``) that prints as text, and as HTML in a notebook.
 
     ``for finding in report`` iterates over its findings. ``files`` were checked statically; None if a model was run.
-    ``fail_on`` is the lowest severity that makes ``exit_code`` 1.
+    ``fail_on`` is the lowest severity that makes ``exit_code`` 1. ``table`` are the options of the printed layer table.
     """
 
     linted: bool = True
     suggested: bool = False
     files: tuple[str, ...] | None = None
     fail_on: ir.Severity = "warning"
+    table: TableOptions | None = None
 
     @property
     def exit_code(self) -> int:
@@ -59,9 +62,17 @@ class Report(ir.Report):
 
         files = None if self.files is None else len(self.files)
         infos = ("CVL",) if self.fail_on == "info" else ()
-        return text.render(self, verdict=self.linted, files=files, infos=infos, in_python=True).rstrip("\n")
+        return text.render(
+            self,
+            table=self.table or "usual",
+            verdict=self.linted,
+            files=files,
+            infos=infos,
+            layout="tables" if self.table else "auto",
+            in_python=True,
+        ).rstrip("\n")
 
     def _repr_html_(self) -> str:
         from convlint.outputs.parts import notebook
 
-        return notebook.render(self, suggested=self.suggested)
+        return notebook.render(self, table=self.table or notebook.DEFAULT_TABLE, suggested=self.suggested)

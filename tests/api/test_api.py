@@ -87,6 +87,28 @@ def test_inputs_are_nested_as_forward_takes_them(image: Any) -> None:
     assert (report.problems, report.models[0].status) == ((), "complete")
 
 
+def test_the_table_of_a_summary_is_printed_as_requested() -> None:
+    net = nn.Sequential(nn.Sequential(nn.Conv2d(3, 4, 1), nn.ReLU()), nn.Conv2d(4, 8, 1))
+    shown = convlint.summary(net, (3, 8, 8), columns="name,params", depth=1)
+    table = str(shown).split("\n\n")[1].splitlines()
+    assert [line.split() for line in table[:1] + table[2:]] == [
+        ["layer", "params"],
+        ["(model)", str(16 + 40)],
+        ["├─0", "16"],
+        ["└─1", "40"],
+    ]
+    assert "ReLU" not in shown._repr_html_()
+    assert [layer.name for layer in shown.layers] == ["0.0", "0.1", "1"]
+    assert "1" in str(convlint.summary(net, (3, 8, 8), columns=["params"], sort="params")).split("\n\n")[1]
+
+
+def test_columns_of_other_tools_are_named_as_here() -> None:
+    with pytest.raises(TypeError, match="use columns="):
+        convlint.summary(Two(), (3, 8, 8), col_names=["mult_adds"])  # type: ignore[call-arg]
+    with pytest.raises(ValueError, match=r"unknown column 'mult_adds': did you mean macs\?"):
+        convlint.summary(Two(), (3, 8, 8), columns=["mult_adds"])
+
+
 def test_a_live_model_names_its_findings() -> None:
     report = convlint.check(nn.Sequential(nn.Conv2d(3, 4, 1, padding=1)), (3, 8, 8))
     assert [(finding.code, finding.module) for finding in report.findings] == [("CVL302", "0")]
