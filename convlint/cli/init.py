@@ -18,7 +18,9 @@ from convlint.settings import config, discovery
 from convlint.settings.schema import KEYS, MODEL_KEYS
 from convlint.source_text import edits
 from convlint.static.project_models import Detected, detect
+from convlint.support import links
 from convlint.support.errors import UsageError
+from convlint.support.regular_file import read_regular_file
 
 SHARED, OWN = "pyproject.toml", "convlint.toml"
 _TEST_FILES = ("test_*.py", "*_test.py", "tests.py", "conftest.py")
@@ -67,12 +69,13 @@ def _current_text(name: str) -> str:
 
 def _read(path: str) -> tuple[dict[str, Any], str]:
     try:
-        with open(path, encoding="utf-8", newline="") as file:
-            text = file.read()
+        text = read_regular_file(path).decode()
         return tomllib.loads(text.replace("\r\n", "\n")), text
     except RecursionError:
         raise UsageError(f"{path}: nested too deeply") from None
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}") from None
+    except ValueError as error:
         raise UsageError(f"{path}: {error}") from None
 
 
@@ -168,6 +171,8 @@ def _appended(before: str, text: str, name: str) -> str:
 
 
 def _write(name: str, text: str) -> None:
+    if links.leads_out(name):
+        raise UsageError(links.refusal(name))
     try:
         edits.write_atomically(name, text.encode())
     except OSError as error:

@@ -8,15 +8,16 @@ from typing import Any
 from convlint.ir import EarlierReport, Totals
 from convlint.support.dataclass import fields
 from convlint.support.errors import UsageError
+from convlint.support.regular_file import read_regular_file
 
+_MOST_BYTES = 1 << 29  # reports of thousands of models have their layers in them
 _OPTIONAL_TOTALS = {"peak_inference_bytes", "saved_bytes", "training_bytes"}  # None if not measured
 
 
 def read(path: str) -> EarlierReport:
     """Read the models and findings of a JSON report. Raises UsageError if the file is missing or not a report."""
     try:
-        with open(path, encoding="utf-8") as file:
-            return _report(path, json.load(file))
+        return _report(path, json.loads(read_regular_file(path, _MOST_BYTES).decode()))
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from None
     except (ValueError, RecursionError) as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
@@ -15,6 +14,7 @@ from convlint.pipelines.requests import CheckRequest
 from convlint.settings import discovery
 from convlint.settings.config import Config
 from convlint.source_text.texts import SourceTexts
+from convlint.support import links
 from convlint.support.dataclass import dataclass, replace
 
 if TYPE_CHECKING:
@@ -196,21 +196,14 @@ class _Check:
                 files[path] = self.texts.data(path)
         return files
 
-    def _leads_out(self, path: str) -> bool:
-        """Return whether a file that was found, not named, is a link out of the working directory."""
-        here = os.path.join(os.path.realpath(os.getcwd()), "")
-        is_named = path in self.request.targets
-        return os.path.islink(path) and not is_named and not os.path.realpath(path).startswith(here)
-
     def _write(self, changes: Sequence[Change]) -> tuple[list[Change], list[Problem]]:
         """Write changed files and return the changes that succeeded; the caller writes standard input."""
         from convlint.source_text import edits
 
         written, problems = [], []
         for change in changes:
-            if self._leads_out(change.path):
-                text = f"{change.path} cannot be written: it is a link to {os.path.realpath(change.path)}"
-                problems.append(Problem("unwritable-file", text, path=change.path))
+            if change.path not in self.request.targets and links.leads_out(change.path):
+                problems.append(Problem("unwritable-file", links.refusal(change.path), path=change.path))
                 continue
             try:
                 if change.path != _stdin_path(self.request):

@@ -25,6 +25,8 @@ OUTPUT = "Output"
 EXECUTION = "Cache and cluster"
 REWRITES = "Rewrites"
 
+SWEEP_RESULTS = "convlint-sweep.jsonl"
+
 PANELS = (ARGUMENTS, REWRITES, RULES, FILES, MODELS, FIXES, OUTPUT, EXECUTION)
 """The panels of the help, in their order."""
 
@@ -273,7 +275,7 @@ class SweepRequest(CheckRequest):
     targets: tuple[str, ...] = option((), ARGUMENTS, "TARGET",
         "Models as for check, or patterns of models: 'timm:resnet*', 'nets.py:*', 'package.module:*(groups=8)'.",
         note="the models configured in [tool.convlint]")
-    results: str = option("convlint-sweep.jsonl", EXECUTION, "FILE", "File of results, one line of JSON per model.")
+    results: str = option(SWEEP_RESULTS, EXECUTION, "FILE", "File of results, one line of JSON per model.")
     retry: bool = switch(EXECUTION, "Run models again that could not be checked before.")
 
 

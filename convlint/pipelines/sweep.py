@@ -11,6 +11,7 @@ import fcntl
 import hashlib
 import json
 import os
+import stat
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -24,11 +25,14 @@ from convlint.outputs import json_
 from convlint.pipelines import run_models
 from convlint.pipelines.lint_files import Linter
 from convlint.pipelines.model_repairs import RunVersions
+from convlint.pipelines.requests import SWEEP_RESULTS
 from convlint.runtime.worker.client import JobResult
 from convlint.settings.config import Config
 from convlint.settings.jobs import Job
+from convlint.support import links
 from convlint.support.dataclass import dataclass, field, replace
 from convlint.support.errors import UsageError
+from convlint.support.regular_file import MOST_BYTES
 
 Row = dict[str, Any]
 STATUSES = get_args(Status)
@@ -135,11 +139,15 @@ def _report(report: Report) -> Row:
 @contextmanager
 def _opened(path: str) -> Iterator[BinaryIO]:
     """Open and lock the file for appending. Raises UsageError."""
+    if path == SWEEP_RESULTS and links.leads_out(path):
+        raise UsageError(links.refusal(path))
     try:
         file = open(path, "a+b")  # noqa: SIM115 - closed below
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror or error}") from None
     with file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise UsageError(f"{path} cannot be continued: it is a pipe or a device")
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -153,14 +161,14 @@ def _rows(file: BinaryIO, path: str) -> Iterator[Row]:
     """The lines of a file. An incomplete last line, of a sweep that was killed, is removed."""
     file.seek(0)
     end = 0
-    for number, line in enumerate(file, start=1):
-        if not line.endswith(b"\n"):
+    for number, line in enumerate(iter(lambda: file.readline(MOST_BYTES), b""), start=1):
+        if not line.endswith(b"\n") and line[: len(_BEGINNING)] == _BEGINNING[: len(line)] and len(line) < MOST_BYTES:
             file.truncate(end)
             break
         end += len(line)
         try:
             row = json.loads(line)
-            is_valid = _fits(row, _ROW)
+            is_valid = line.endswith(b"\n") and _fits(row, _ROW)
         except (ValueError, RecursionError):
             is_valid = False
         if not is_valid:
@@ -169,6 +177,8 @@ def _rows(file: BinaryIO, path: str) -> Iterator[Row]:
     file.seek(0, os.SEEK_END)
 
 
+_BEGINNING = b'{"target": '
+"""How a line begins, complete or not; no other file is cut."""
 _ROW = {
     **dict.fromkeys(("target", "asked", "device"), str),
     "seconds": float | int,

@@ -357,6 +357,33 @@ def test_settings_that_are_there_are_not_touched(name: str, text: str, message: 
     assert done.stdout == ""
 
 
+@pytest.mark.parametrize("name", ["pyproject.toml", "convlint.toml"])
+def test_a_link_out_of_the_folder_is_not_written_through(name: str, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    other = outside / "other.toml"
+    if name == "pyproject.toml":
+        other.write_text(PYPROJECT)
+    (tmp_path / "project").mkdir()
+    os.chdir(tmp_path / "project")
+    write({"net.py": NET})
+    os.symlink(other, name)
+    done = convlint("init")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"convlint: {name} cannot be written: it is a link to {other}\n"
+    assert [each.read_text() for each in outside.iterdir()] == ([PYPROJECT] if name == "pyproject.toml" else [])
+
+
+def test_settings_of_absurd_size_are_not_read() -> None:
+    write({"net.py": NET, "pyproject.toml": ""})
+    os.truncate("pyproject.toml", 1 << 40)  # a file with a hole takes no space
+    done = convlint("init")
+    assert (done.returncode, done.stderr) == (
+        2,
+        "convlint: pyproject.toml cannot be read: it has more than 67,108,864 bytes\n",
+    )
+
+
 @pytest.mark.parametrize("end", ["\n", "\r\n"], ids=["unix", "windows"])
 def test_line_ends_and_a_missing_last_one(end: str) -> None:
     write({"net.py": NET})

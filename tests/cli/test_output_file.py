@@ -246,3 +246,18 @@ def test_an_own_report_can_be_compared_with_itself(convlint: Convlint) -> None:
     convlint("a.py", "--output-format", "json", "--output-file", "main.json")
     assert len(json.loads(Path("main.json").read_text())["findings"]) == 2
     assert "Findings: unchanged since main" in convlint("a.py", "--compare-to", "main.json").out
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "hole"])
+def test_a_report_that_does_not_end_is_not_read(convlint: Convlint, kind: str) -> None:
+    write(a="good\n")
+    if kind == "pipe":
+        os.mkfifo("main.json")
+    elif kind == "device":
+        os.symlink("/dev/zero", "main.json")
+    else:
+        Path("main.json").touch()
+        os.truncate("main.json", 1 << 40)
+    result = convlint("a.py", "--compare-to", "main.json")
+    reason = "it has more than 536,870,912 bytes" if kind == "hole" else "it is a pipe or a device"
+    assert (result.code, result.out, result.err) == (2, "", f"convlint: main.json cannot be read: {reason}\n")

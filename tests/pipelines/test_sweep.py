@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import itertools
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -393,3 +394,50 @@ def test_a_file_that_cannot_be_written_is_one_clear_line(folder: Path) -> None:
     done = sweep(folder, "nets.py:Small", "--results", "none/results.jsonl")
     assert done.returncode == 2
     assert done.stderr.strip() == ("convlint: none/results.jsonl cannot be written: No such file or directory")
+
+
+def swept(path: str) -> list[object]:
+    return list(Sweep(Config()).run(path, [], lambda _: iter(())))
+
+
+@pytest.mark.parametrize("text", ["a note", '{"width": 8}', '{"target', "\x00" * 100])
+def test_only_a_line_of_a_sweep_is_cut_off(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "results.jsonl"
+    path.write_text(text)
+    if text == '{"target':
+        assert swept(str(path)) == []
+        assert path.read_text() == ""
+    else:
+        with pytest.raises(UsageError, match="line 1: not the result of a model"):
+            swept(str(path))
+        assert path.read_text() == text
+
+
+def test_a_file_of_absurd_size_is_refused_and_left(tmp_path: Path) -> None:
+    path = tmp_path / "results.jsonl"
+    path.touch()
+    os.truncate(path, 1 << 40)
+    with pytest.raises(UsageError, match="line 1: not the result of a model"):
+        swept(str(path))
+    assert path.stat().st_size == 1 << 40
+
+
+@pytest.mark.parametrize("device", ["/dev/zero", "/dev/null"])
+def test_a_device_cannot_be_continued(device: str) -> None:
+    with pytest.raises(UsageError, match=f"{device} cannot be continued: it is a pipe or a device"):
+        swept(device)
+
+
+def test_the_file_that_no_one_named_is_not_a_link_out_of_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project, other = tmp_path / "project", tmp_path / "other"
+    project.mkdir()
+    monkeypatch.chdir(project)
+    for name in ("convlint-sweep.jsonl", "mine.jsonl"):
+        os.symlink(other, name)
+    with pytest.raises(UsageError, match=f"convlint-sweep.jsonl cannot be written: it is a link to {other}"):
+        swept("convlint-sweep.jsonl")
+    assert not other.exists()
+    swept("mine.jsonl")  # the user's own
+    assert other.exists()
