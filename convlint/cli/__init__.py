@@ -28,16 +28,22 @@ def main(worker: Worker | None = None) -> None:
         if not sys.stdout.closed:  # the language server closes it
             sys.stdout.flush()
     except UsageError as error:
-        print(f"convlint: {error}", file=sys.stderr)
+        _complain(str(error))
         code = 2
     except BrokenPipeError:  # `convlint ... | head`
         _discard_stdout()
         code = 141
     except OSError as error:  # usually a full disk
-        print(f"convlint: {error.filename or 'standard output'}: {error.strerror or error}", file=sys.stderr)
+        _complain(f"{error.filename or 'standard output'}: {error.strerror or error}")
         _discard_stdout()
         code = 2
     raise SystemExit(code)
+
+
+def _complain(text: str) -> None:
+    from convlint.outputs.parts.terminal import message
+
+    print(message(f"convlint: {text}"), file=sys.stderr)
 
 
 def _discard_stdout() -> None:

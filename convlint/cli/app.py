@@ -92,9 +92,10 @@ def _run(worker: Worker | None) -> int:
         code: int = _app(worker)(prog_name="convlint", standalone_mode=False) or 0
     except _UsageError as error:
         from convlint.cli.usage_errors import message_of
+        from convlint.outputs.parts.terminal import message
 
         # Without any arguments the message is the help.
-        text = message_of(error) if sys.argv[1:] else error.format_message()
+        text = message(message_of(error)) if sys.argv[1:] else error.format_message()
         print(text, file=sys.stderr)
         return 2
     except typer.Abort:

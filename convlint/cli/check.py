@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from convlint.cli.project import load_config, parse_model_or_path
 from convlint.cli.render import Printer
 from convlint.ir import Report
+from convlint.outputs.parts.terminal import message
 from convlint.pipelines.check import Outcome, check_files, model_linter
 from convlint.pipelines.requests import CheckRequest
 from convlint.settings import discovery
@@ -58,7 +59,7 @@ def run(request: CheckRequest, worker: Worker | None = None) -> int:
         try:
             return _check(request, printer, workers.pop() if workers else None)
         except UsageError as error:  # in a configuration file that is being edited
-            print(f"convlint: {error}", file=sys.stderr)
+            print(message(f"convlint: {error}"), file=sys.stderr)
             return 2
 
     return watch(check_again, [*paths, *([config.root] if models else [])], config)
@@ -160,9 +161,9 @@ def _sort_targets(request: CheckRequest, config: Config) -> tuple[list[str], lis
 def _show_files(paths: Sequence[str], config: Config, request: CheckRequest) -> int:
     found = discovery.find(paths, exclude=config.exclude, root=config.root, force=request.force_exclude)
     for path in found.files:
-        print(path)
+        print(message(path))
     for problem in found.problems:
-        print(f"convlint: {problem.message}", file=sys.stderr)
+        print(message(f"convlint: {problem.message}"), file=sys.stderr)
     return 2 if found.problems else 0
 
 

@@ -12,7 +12,7 @@ from fnmatch import fnmatch
 from typing import Any
 
 from convlint.cli.progress import Progress
-from convlint.outputs.parts.terminal import number_of
+from convlint.outputs.parts.terminal import message, number_of
 from convlint.pipelines.requests import InitRequest
 from convlint.settings import config, discovery
 from convlint.settings.schema import KEYS, MODEL_KEYS
@@ -45,7 +45,7 @@ def run(request: InitRequest, _: object = None) -> int:
         _print_error(f"Would write this to {name}.")
     else:
         if not request.yes and sys.stdin.isatty() and sys.stderr.isatty():
-            _print_error(text)
+            print(text, file=sys.stderr)
             if not _confirm(f"Write this to {name}? [Y/n] "):
                 _print_error("Nothing was written.")
                 return 0
@@ -136,7 +136,7 @@ def _toml(proposed: Sequence[Detected], *, shared: bool) -> str:
     blocks = ["\n".join(head)]
     for model in proposed:
         lines = [table, f"target = {_quoted(model.target)}"]
-        why = model.why or "the input is determined by a run"
+        why = message(model.why) or "the input is determined by a run"
         if model.inputs:
             value = ", ".join(map(_quoted, model.inputs))
             lines.append(f"input = {value if len(model.inputs) == 1 else f'[{value}]'}  # {why}")
@@ -151,7 +151,8 @@ def _toml(proposed: Sequence[Detected], *, shared: bool) -> str:
 
 
 def _quoted(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+    quoted = json.dumps(text, ensure_ascii=False).replace("##", "#\\u0023")  # which runners of CI systems execute
+    return "".join(char if char.isprintable() else f"\\U{ord(char):08x}" for char in quoted)
 
 
 # --- writing
@@ -205,4 +206,4 @@ def _explain(proposed: Sequence[Detected], others: Sequence[Detected], name: str
 
 
 def _print_error(text: str) -> None:
-    print(text, file=sys.stderr)
+    print(message(text), file=sys.stderr)

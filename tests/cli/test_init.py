@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import subprocess
 import sys
 import tomllib
@@ -433,6 +434,15 @@ def test_tests_are_not_looked_at_unless_they_are_named() -> None:
 def test_a_path_that_is_not_there() -> None:
     done = convlint("init", "nets")
     assert (done.returncode, done.stderr) == (2, "convlint: nets does not exist\n")
+
+
+def test_a_dry_run_prints_no_command_and_no_escape() -> None:
+    names = ["\x9b2J\n::error::.py", "##vso[task].py", "\u202e\U000e0001.py"]
+    write(dict.fromkeys(names, NET))
+    out = convlint("init", "--dry-run").stdout
+    assert out.replace("\n", "").isprintable()
+    assert not re.search(r"(?m)^::|##[\w.]*\[", out)
+    assert sorted(m["target"] for m in tomllib.loads(out)["models"]) == sorted(f"{name}:Net" for name in names)
 
 
 def test_names_that_toml_has_to_quote() -> None:

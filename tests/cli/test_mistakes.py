@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -136,3 +137,44 @@ def test_a_rule_is_selected_by_its_code_or_name(selector: str, tmp_path: Path) -
         done = convlint(tmp_path, f"check net.py --no-cache {option} {selector}")
         assert ("CVL301" in done.stdout) == bool(code)
         assert done.returncode == 0
+
+
+HOSTILE = "x\n::error::y\x1b[31m\x9b2J\u202e##vso[task.complete]z"
+"""A name that a pull request could have, as ``convlint check $(git diff --name-only)`` passes it."""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("check", HOSTILE),
+        ("check", f"{HOSTILE}.py"),
+        ("check", f"{HOSTILE}.py:Net"),
+        ("check", f"net.py:Net({HOSTILE})"),
+        ("check", "net.py", "--baseline", HOSTILE),
+        ("check", "net.py", "--compare-to", HOSTILE),
+        ("check", "net.py", "--output-file", f"none/{HOSTILE}"),
+        ("check", "net.py", "--select", HOSTILE),
+        ("check", "net.py", f"--{HOSTILE}"),
+        ("check", HOSTILE, "--show-files"),
+        ("summary", HOSTILE),
+        ("rule", HOSTILE),
+        (HOSTILE,),
+    ],
+    ids=ascii,
+)
+def test_no_answer_has_a_command_or_an_escape(words: tuple[str, ...], tmp_path: Path) -> None:
+    (tmp_path / "net.py").write_text(NET)
+    done = command(tmp_path, *words)
+    assert done.returncode == 2
+    for line in (done.stdout + done.stderr).splitlines():
+        assert line.isprintable()
+        assert not line.lstrip().startswith("::")
+        assert not re.search(r"##[\w.-]*\[", line)
+
+
+def test_files_that_are_shown_are_no_commands(tmp_path: Path) -> None:
+    for name in ("::error::x.py", "a\n::error::.py"):
+        (tmp_path / name).write_text(NET)
+    shown = command(tmp_path, "check", ".", "--show-files").stdout
+    assert len(shown.splitlines()) == 2
+    assert not re.search(r"(?m)^\s*::", shown)

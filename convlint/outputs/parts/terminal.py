@@ -122,6 +122,11 @@ def one_line(text: str) -> str:
     return visible(" ".join(text.split()))
 
 
+def message(text: str) -> str:
+    """A message on one line, with nothing in it that a terminal or a CI system would execute."""
+    return without_commands(visible(text))
+
+
 def number_of(count: int, thing: str) -> str:
     """``1 file``, ``2 files``, ``1,000 classes``."""
     plural = f"{thing}es" if thing.endswith("s") else f"{thing}s"
