@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import random
+import signal
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
@@ -23,13 +26,14 @@ def process_as_found() -> Iterator[None]:
     """Context that restores the state of the process on exit.
 
     This covers the random generators; torch's global modes and hooks, and its default device; ``sys.path``, the
-    recursion limit, the working directory, ``os.environ``, the standard streams, filters of warnings, and how numpy
-    treats errors. It is restored for all threads: if another thread draws random numbers or changes ``os.environ``
-    meanwhile, that is undone as well.
+    recursion limit, tracing and garbage collection of the interpreter, handlers of signals, the working directory,
+    ``os.environ``, the standard streams, filters of warnings, and how numpy treats errors.
+    It is restored for all threads: if another thread draws random numbers or changes ``os.environ`` meanwhile, that is
+    undone as well.
     """
     with ExitStack() as stack:
         stack.enter_context(warnings.catch_warnings())
-        for save in (_process, _generators, _modes, _default_device, _autocast, _global_hooks):
+        for save in (_process, _signals, _generators, _modes, _default_device, _autocast, _global_hooks):
             stack.callback(save())
         stack.callback(_streams(stack.enter_context(streams_of_others())))
         yield
@@ -61,6 +65,8 @@ def _modes() -> Callable[[], None]:
     threads = torch.get_num_threads()
     anomaly = torch.is_anomaly_enabled(), torch.is_anomaly_check_nan_enabled()
     precision = torch.get_float32_matmul_precision()
+    printing = vars(torch._tensor_str.PRINT_OPTS)
+    shown = dict(printing)
     cudnn = {name: getattr(torch.backends.cudnn, name) for name in ("enabled", "benchmark", "deterministic")}
 
     def restore() -> None:
@@ -73,6 +79,7 @@ def _modes() -> Callable[[], None]:
             torch.autograd.set_detect_anomaly(*anomaly)
         if torch.get_float32_matmul_precision() != precision:
             torch.set_float32_matmul_precision(precision)
+        printing.update(shown)
         for name, value in cudnn.items():
             if getattr(torch.backends.cudnn, name) != value:
                 setattr(torch.backends.cudnn, name, value)
@@ -130,6 +137,7 @@ def _process() -> Callable[[], None]:
     """Save the state of the interpreter; return a function that restores it."""
     path, folder, environment = list(sys.path), os.getcwd(), dict(os.environ)
     limit = sys.getrecursionlimit()
+    profile, trace, collects = sys.getprofile(), sys.gettrace(), gc.isenabled()
     numpy = sys.modules.get("numpy")
     errors = numpy.geterr() if numpy is not None else {}
 
@@ -137,6 +145,12 @@ def _process() -> Callable[[], None]:
         sys.path[:] = path
         if sys.getrecursionlimit() != limit:
             sys.setrecursionlimit(limit)
+        if sys.getprofile() is not profile:
+            sys.setprofile(profile)
+        if sys.gettrace() is not trace:
+            sys.settrace(trace)
+        if gc.isenabled() is not collects:
+            gc.enable() if collects else gc.disable()
         if numpy is not None:
             numpy.seterr(**errors)
         if not os.path.exists(".") or os.getcwd() != folder:
@@ -144,6 +158,20 @@ def _process() -> Callable[[], None]:
         if dict(os.environ) != environment:
             os.environ.clear()
             os.environ.update(environment)
+
+    return restore
+
+
+def _signals() -> Callable[[], None]:
+    """Save the handlers of signals; return a function that restores them. Only the main thread may set them."""
+    if threading.current_thread() is not threading.main_thread():
+        return lambda: None
+    handlers = {number: signal.getsignal(number) for number in signal.valid_signals()}
+
+    def restore() -> None:
+        for number, handler in handlers.items():
+            if handler is not None and signal.getsignal(number) is not handler:
+                signal.signal(number, handler)
 
     return restore
 

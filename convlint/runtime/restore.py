@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import random
 import sys
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from itertools import chain
 from types import MemberDescriptorType
 from typing import Any
@@ -16,7 +18,7 @@ from torch import Tensor, nn
 from convlint.runtime.process_state import process_as_found
 from convlint.runtime.saved_tensors import saved, versions_kept
 
-_CONTAINERS = (dict, OrderedDict, list, set, deque)
+_CONTAINERS = (dict, OrderedDict, defaultdict, Counter, list, set, deque)
 _MOST_ITEMS = 1_000_000  # in the containers of a module that are looked into
 
 
@@ -24,10 +26,11 @@ _MOST_ITEMS = 1_000_000  # in the containers of a module that are looked into
 def as_found(model: nn.Module) -> Iterator[None]:
     """Context that undoes on exit what a forward may change, also if it raises.
 
-    This covers the attributes of every module and the contents of lists and dicts in them, also nested ones (including
-    hooks, submodules and training flags); values, memory layout, gradients and ``requires_grad`` of parameters, buffers
-    and other tensors in attributes; generators in attributes; and what ``process_as_found`` restores. Version counters
-    of tensors do not change, so a pending backward still works. A copy of all tensors is kept in main memory meanwhile.
+    This covers the class and the attributes of every module and the contents of lists and dicts in them, also nested
+    ones (including hooks, submodules and training flags); values, memory layout, gradients and ``requires_grad`` of
+    parameters, buffers and other tensors in attributes; arrays and random generators in attributes; and what
+    ``process_as_found`` restores. Version counters of tensors do not change, so a pending backward still works. A copy
+    of all tensors is kept in main memory meanwhile.
     """
     with ExitStack() as stack:
         stack.enter_context(process_as_found())
@@ -42,19 +45,22 @@ def as_found(model: nn.Module) -> Iterator[None]:
 
 def _attributes(modules: list[nn.Module]) -> Callable[[], None]:
     """Save the attributes of modules and the items of containers in them; return a function that restores them."""
-    kept = [(module, dict(vars(module))) for module in modules]
+    kept = [(module, type(module), dict(vars(module))) for module in modules]
     slots = [
         (slot, module, slot.__get__(module) if _is_set(slot, module) else _UNSET)
         for module in modules
         for slot in _slots(type(module))
     ]
-    values = (value for _, attributes in kept for value in attributes.values())
+    values = (value for _, _, attributes in kept for value in attributes.values())
     inside = list(_reached(chain(values, (value for _, _, value in slots))))
     contents = [(value, value.copy()) for value in inside if type(value) in _CONTAINERS]
-    generators = [(value, value.get_state()) for value in inside if isinstance(value, torch.Generator)]
+    kinds = _kinds_with_state()
+    states = [kinds[type(value)](value) for value in inside if type(value) in kinds]
 
     def restore() -> None:
-        for module, attributes in kept:
+        for module, kind, attributes in kept:
+            if type(module) is not kind:
+                object.__setattr__(module, "__class__", kind)
             vars(module).clear()
             vars(module).update(attributes)
         for container, items in contents:
@@ -63,8 +69,8 @@ def _attributes(modules: list[nn.Module]) -> Callable[[], None]:
             else:
                 container.clear()
                 container.extend(items) if type(container) is deque else container.update(items)
-        for generator, state in generators:
-            generator.set_state(state)
+        for restore_state in states:
+            restore_state()
         for slot, module, value in slots:
             if value is not _UNSET:
                 slot.__set__(module, value)
@@ -75,6 +81,34 @@ def _attributes(modules: list[nn.Module]) -> Callable[[], None]:
 
 
 _UNSET = object()
+Restore = Callable[[], object]
+
+
+def _kinds_with_state() -> dict[type, Callable[[Any], Restore]]:
+    """Functions that save the state of values of these types; what they return restores it."""
+    kinds: dict[type, Callable[[Any], Restore]] = {
+        torch.Generator: lambda value: partial(value.set_state, value.get_state()),
+        random.Random: lambda value: partial(value.setstate, value.getstate()),
+    }
+    if numpy := sys.modules.get("numpy"):
+        kinds |= {
+            numpy.ndarray: _array,
+            numpy.random.RandomState: lambda value: partial(value.set_state, value.get_state()),
+            numpy.random.Generator: lambda value: partial(
+                setattr, value.bit_generator, "state", value.bit_generator.state
+            ),
+        }
+    return kinds
+
+
+def _array(value: Any) -> Restore:
+    copy = value.copy() if value.flags.writeable else value
+
+    def restore() -> None:
+        if copy is not value and value.flags.writeable and value.shape == copy.shape:
+            value[...] = copy
+
+    return restore
 
 
 def _slots(kind: type) -> Iterator[MemberDescriptorType]:

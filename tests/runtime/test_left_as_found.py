@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import copy
+import gc
 import inspect
 import io
 import os
 import random
+import signal
 import sys
 import threading
 import warnings
+from collections import Counter
 from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
@@ -102,6 +105,25 @@ def _leaks_modes(model: nn.Module) -> None:
     np.seterr(all="raise")
 
 
+def _writes_other_values(model: nn.Module) -> None:
+    model.memory["array"][0] += 1
+    model.memory["counts"]["calls"] += 1
+    for generator in model.memory["generators"]:
+        generator.random()
+
+
+def _changes_class(model: nn.Module) -> None:
+    model.conv.__class__ = nn.ReLU
+
+
+def _sets_the_interpreter(model: nn.Module) -> None:
+    del model
+    gc.disable()
+    sys.setprofile(lambda *_: None)
+    torch.set_printoptions(precision=2)
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+
+
 def _raises(model: nn.Module) -> None:
     del model
     raise RuntimeError("from the forward")
@@ -119,6 +141,9 @@ DEEDS: dict[str, Callable[[nn.Module], None]] = {
     "writes into containers": _writes_into_containers,
     "changes layout": _changes_layout,
     "leaks modes": _leaks_modes,
+    "writes other values": _writes_other_values,
+    "changes a class": _changes_class,
+    "sets the interpreter": _sets_the_interpreter,
     "raises": _raises,
 }
 
@@ -134,7 +159,13 @@ class Net(nn.Module):
         self.drop = nn.Dropout(0.5)
         self.plain = torch.zeros(2)
         self.handles = {"list": [1, 2]}
-        self.memory = {"states": [torch.zeros(2)], "steps": [[0], 1]}
+        self.memory = {
+            "states": [torch.zeros(2)],
+            "steps": [[0], 1],
+            "array": np.zeros(2),
+            "counts": Counter(),
+            "generators": [random.Random(0), np.random.default_rng(0), np.random.RandomState(0)],
+        }
         self.generator = torch.Generator()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -173,6 +204,7 @@ def _state(model: nn.Module) -> dict[str, Any]:
     modules = {
         name: {
             "identity": id(module),
+            "class": type(module),
             "attributes": {
                 key: dict(value) if isinstance(value, dict) else id(value)
                 for key, value in vars(module).items()
@@ -188,6 +220,8 @@ def _state(model: nn.Module) -> dict[str, Any]:
         "buffers": {name: of_tensor(b) for name, b in model.named_buffers()},
         "plain": of_tensor(model.plain),
         "memory": ([of_tensor(state) for state in model.memory["states"]], copy.deepcopy(model.memory["steps"])),
+        "other values": (model.memory["array"].tolist(), dict(model.memory["counts"])),
+        "generators": str([copy.deepcopy(each).random() for each in model.memory["generators"]]),
         "generator": model.generator.get_state().tolist(),
         "python": random.getstate(),
         "torch": torch.get_rng_state().tolist(),
@@ -206,6 +240,7 @@ def _state(model: nn.Module) -> dict[str, Any]:
         "limit": sys.getrecursionlimit(),
         "warnings": list(warnings.filters),
         "errors": np.geterr(),
+        "interpreter": (gc.isenabled(), signal.getsignal(signal.SIGUSR1), vars(torch._tensor_str.PRINT_OPTS).copy()),
         "patched": [id(inspect.getattr_static(owner, name)) for owner, name in PATCHED],
         "hooks": [dict(getattr(nn.modules.module, name)) for name in GLOBAL_HOOKS],
         "modes": torch.overrides._get_current_function_mode_stack(),
@@ -253,6 +288,16 @@ def test_everything_is_as_it_was(
         assert after[key] == value, key
     if before_input is not None:
         assert torch.equal(given_input, before_input)
+
+
+@pytest.mark.parametrize("deed", sorted(DEEDS))
+def test_each_deed_is_undone(deed: str) -> None:
+    model = Net((deed,), width=2)
+    before = _state(model)
+    convlint.check(model, input=(3, 8, 8))
+    after = _state(model)
+    for key, value in before.items():
+        assert after[key] == value, key
 
 
 def test_a_backward_that_is_still_to_come_works() -> None:
