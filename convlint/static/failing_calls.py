@@ -25,8 +25,8 @@ def failing_calls(path: ExecutionPath, graph: Graph, finding: Finding) -> tuple[
     The first is that of the class with the line of the finding: a layer inside it may rightly refuse its input.
     """
     sites = {graph.nodes[id].site for id in finding.nodes}
-    steps = path.execution.steps
-    step = next((step for step in steps if step.error and step.site in sites), None)
+    failed = next(path.execution.failing_at(sites), None)
+    step = None if failed is None else failed[1]
     layer = next((built for built in path.interpreter.creators if built.error), None) if step is None else None
     innermost = layer if step is None else step.layer or step.owner
     scopes = [scope for scope in graph.scopes if scope.id == PARAMETERS]
@@ -37,7 +37,7 @@ def failing_calls(path: ExecutionPath, graph: Graph, finding: Finding) -> tuple[
     around = list(_around(path, innermost))
     first = next((place for place, each in enumerate(around) if _contains(each, finding)), len(around) - 1)
     for instance in around[max(first, 0) :]:
-        claim = _claim(path, instance, step, values)
+        claim = _claim(path, instance, failed, values)
         if claim is not None:
             found.append(claim)
     return (*found[: _MOST_CALLS - 1], *found[_MOST_CALLS - 1 :][-1:])
@@ -58,7 +58,9 @@ def _contains(instance: Instance, finding: Finding) -> bool:
     return node.lineno <= site.line <= (node.end_lineno or node.lineno)
 
 
-def _claim(path: ExecutionPath, instance: Instance, step: Step | None, values: Mapping[Atom, Dim]) -> Claim | None:
+def _claim(
+    path: ExecutionPath, instance: Instance, failed: tuple[int, Step] | None, values: Mapping[Atom, Dim]
+) -> Claim | None:
     """The call that built a module; None if it cannot be written, or is one of a library."""
     cls = instance.cls
     if cls.module is None or cls.module.is_library or not cls.is_module or "<locals>" in cls.qualname:
@@ -66,7 +68,9 @@ def _claim(path: ExecutionPath, instance: Instance, step: Step | None, values: M
     arguments = _arguments(path, instance, values)
     if arguments is None:
         return None
-    failing = Instantiation((), arguments=arguments, shapes=_shapes(path, instance, step, values) if step else ())
+    step = None if failed is None else failed[1]
+    shapes = () if failed is None else _shapes(path, instance, failed[0], values)
+    failing = Instantiation((), arguments=arguments, shapes=shapes)
     built = [step.site, step.layer.site if step.layer else None] if step else []
     built += [] if step else [each.site for each in path.interpreter.creators if each.error]
     sites = tuple(dict.fromkeys(site for site in built if site is not None))
@@ -138,9 +142,8 @@ def _number(path: ExecutionPath, value: Num, values: Mapping[Atom, Dim]) -> Num:
     return reduced if known is None else known
 
 
-def _shapes(path: ExecutionPath, instance: Instance, step: Step, values: Mapping[Atom, Dim]) -> tuple[Shape, ...]:
-    """The shapes of the inputs of the call of a module in which a step failed: 0 for any size; empty if unknown."""
-    place = next(number for number, each in enumerate(path.execution.steps) if each is step)
+def _shapes(path: ExecutionPath, instance: Instance, place: int, values: Mapping[Atom, Dim]) -> tuple[Shape, ...]:
+    """The shapes of the inputs of the call of a module in which a step fails: 0 for any size; empty if unknown."""
     call = next((c for c in path.interpreter.calls if c.instance is instance and c.start <= place < c.stop), None)
     forward = instance.cls.lookup("forward")
     if call is None or type(forward) is not Function:

@@ -209,10 +209,10 @@ def _is_assumed(path: ExecutionPath, graph: Graph, finding: Finding) -> bool:
     """Return whether only calls without a layer fail, under conditions that may depend on these shapes."""
     nodes = [graph.nodes[id] for id in finding.nodes]
     sites = {node.site for node in nodes}
-    failing = [step for step in path.execution.steps if step.error and step.site in sites]
-    if not nodes or not all(node.layer is None or _is_of_no_layer(failing) for node in nodes):
+    if not nodes or not all(step.hypothetical for _, step in path.execution.failing_at(sites)):
         return False
-    return all(step.hypothetical for step in failing)
+    failing = [step for _, step in path.execution.failing_at(sites)]
+    return all(node.layer is None or _is_of_no_layer(failing) for node in nodes)
 
 
 def _is_of_no_layer(failing: Sequence[Step]) -> bool:
@@ -256,7 +256,7 @@ def _at_the_call(project: Project, path: ExecutionPath, graph: Graph, finding: F
         site = graph.nodes[id].site
         if site is None or merges.block_of(graph, graph.nodes[id]) is not None:
             continue  # the finding is where the block's contract is broken
-        step = next((s for s in path.execution.steps if s.site == site and s.error), None)
+        step = next((s for _, s in path.execution.failing_at((site,))), None)
         owner = None if step is None else step.owner
         blamed: Instance | None = None
         while owner is not None and owner is not path.instance and owner.cls.node is not None:

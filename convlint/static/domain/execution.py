@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from heapq import merge
+from operator import itemgetter
 
 from convlint import symbolic
 from convlint.ir import Site
@@ -86,6 +88,21 @@ class Execution(Knowledge):
     _tensors: int = 0
     _ranked: dict[Symbol, Tensor] = field(default_factory=dict)  # inputs whose rank the program reads
     _earlier_shapes: list[tuple[Cell, Shape | None, bool]] = field(default_factory=list)
+    _failing: dict[Site | None, list[tuple[int, Step]]] = field(default_factory=dict)
+    _indexed: int = 0  # the number of steps when _failing was made
+
+    def failing_at(self, sites: Iterable[Site | None]) -> Iterator[tuple[int, Step]]:
+        """The steps at these places that fail, in order, each with its position in ``steps``.
+
+        Only for an execution that is over; each of many findings asks for them.
+        """
+        if self._indexed != len(self.steps):
+            self._failing.clear()
+            for place, step in enumerate(self.steps):
+                if step.error:
+                    self._failing.setdefault(step.site, []).append((place, step))
+            self._indexed = len(self.steps)
+        return merge(*(self._failing.get(site, ()) for site in sites), key=itemgetter(0))
 
     @contextmanager
     def hypothetical(self) -> Iterator[None]:
