@@ -160,6 +160,7 @@ def test_suggestions_with_their_savings_and_the_diff() -> None:
     shown = page(Report(models=(MODEL,), suggestions=(suggestion(),), rewritten=changed))
     assert shown.all("th")[:4] == ["rewrite", "location", "layers", "params"]
     assert "448 -> 78 (-82.6 %)" in shown.all("td")
+    assert any(text.startswith("verified: built, run") for text in shown.all("div"))
     assert shown.all("summary")[:2] == ["Diff", "Layers before"]
     assert "+        self.stem = separable(3, 16)" in shown.all("span")
 

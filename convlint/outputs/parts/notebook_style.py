@@ -19,6 +19,7 @@ STYLE = f"""
 .convlint th {{ border-bottom: 1px solid #8888 !important; font-weight: 600 !important }}
 .convlint th.l, .convlint td.l {{ text-align: left !important }}
 .convlint td.prose {{ white-space: normal !important; min-width: 10em; max-width: 20em !important }}
+.convlint td.note {{ max-width: none !important; padding-bottom: .6em !important }}
 .convlint .group td {{ font-weight: 600 }}
 .convlint .failed td {{ background: #d3222222 !important }}
 .convlint pre, .convlint code {{ font-family: {MONOSPACE} !important; font-variant-ligatures: none !important;

@@ -9,8 +9,8 @@ from convlint.outputs.parts.html_text import diff_block, pairs, prose, text_of
 from convlint.outputs.suggestions import front
 from convlint.outputs.suggestions.text import count_change, latency, layer_names, memory, totals, verification
 
-_TITLES = ("rewrite", "location", "layers", "params", "MACs", "memory", "verified")
-_WRAPS = dict.fromkeys((2, 5, 6), " prose")  # the columns of sentences and names
+_TITLES = ("rewrite", "location", "layers", "params", "MACs")
+_WRAPS = {2: " prose"}  # the column of names
 
 
 def parts(report: Report, *, suggested: bool) -> Iterator[str]:
@@ -42,9 +42,10 @@ def _table(suggestions: Sequence[Suggestion]) -> Iterator[str]:
             text_of(layer_names(suggestion.instances)),
             text_of(count_change(before.params, after.params)),
             text_of(count_change(before.macs, after.macs)),
-            text_of(memory(suggestion)),
-            text_of(verification(suggestion)),
         )
         row = "".join(f'<td class="l{_WRAPS.get(n, "")}" style="text-align:left">{c}</td>' for n, c in enumerate(cells))
         yield f"<tr>{row}</tr>"
+        about = (("memory", memory(suggestion)), ("verified", verification(suggestion)))
+        sentences = "".join(f"<div>{name}: {text_of(text)}</div>" for name, text in about)
+        yield f'<tr><td class="l note prose" colspan="{len(_TITLES)}" style="text-align:left">{sentences}</td></tr>'
     yield "</tbody></table></div>"
