@@ -20,7 +20,7 @@ from convlint.repairs.changes import Change
 from convlint.repairs.slicer import Slicer
 from convlint.repairs.written_number import WrittenNumber
 from convlint.source_text.call_sites import Function
-from convlint.static.domain.objects import Class
+from convlint.static.domain.objects import Class, Outside, Scope, site_of
 from convlint.static.domain.values import Value
 from convlint.support.dataclass import dataclass, replace
 
@@ -189,6 +189,47 @@ def _is_in_another_class(written: WrittenNumber, frames: Sequence[Site], failed:
         if around:
             return around not in own
     return False
+
+
+def numbers_given(repair: ClassRepair, state: Sequence[Followed]) -> tuple[tuple[int, ...], ...] | None:
+    """The values of the new expression of a repair wherever executions come to it, as far as they built layers there.
+
+    None if one is unknown, or if not all are seen: in a loop, a block that was built before stands for an equal one.
+    """
+    written = repair.written
+    if not written.is_in_the_call or _is_repeated(written):
+        return None
+    new = ast.parse(repair.text, mode="eval").body
+    given: list[tuple[int, ...]] = []
+    for followed in state:
+        values = [value_of(followed, new, scope) for scope in _scopes_at(followed, written.frame)]
+        numbers = tuple([value for value in values if type(value) is int])
+        if not numbers or len(numbers) < len(values):
+            return None
+        given.append(numbers)
+    return tuple(given)
+
+
+def _is_repeated(written: WrittenNumber) -> bool:
+    """Return whether a loop or comprehension of its function is around an expression."""
+    around: ast.AST | None = written.node
+    while around is not None and around is not written.place.scope:
+        around, _ = written.place.file.parents.get(around, (None, ""))
+        if isinstance(around, ast.For | ast.While | ast.comprehension | ast.ListComp | ast.GeneratorExp):
+            return True
+    return False
+
+
+def _scopes_at(followed: Followed, call: Site) -> Iterator[Scope]:
+    """Yield the names at a call each time that it built layers."""
+    interpreter = followed.path.interpreter
+    for layer in interpreter.creators:
+        if layer.site == call:
+            yield interpreter.built_at[layer][1]
+        else:
+            yield from (
+                f.scope for f in layer.frames if type(f.node) is not Outside and site_of(f.node, f.scope) == call
+            )
 
 
 def evaluated(followed: Followed, repair: ClassRepair) -> tuple[Value, Value]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from convlint.analysis import ops
 from convlint.latent.arguments import DIFFERENT, LAST_PATTERNS, ArgumentSpace
 from convlint.latent.contracts import breaks_contract, is_indivisible
 from convlint.latent.following import Followed, Operation, layer_of
+from convlint.latent.substitution import position
 from convlint.latent.trials import ClassTrials
 from convlint.support.dataclass import dataclass, replace
 
@@ -24,6 +25,30 @@ class Accepted:
 
     repair: ClassRepair
     after: tuple[Followed, ...]
+
+
+class RepairTrials:
+    """Trials of repairs of a class in one state. Repairs that give a call equal numbers are one trial."""
+
+    def __init__(self, trials: ClassTrials, state: Sequence[Followed]) -> None:
+        self._trials = trials
+        self._state = state
+        self._known: dict[Hashable, tuple[tuple[Followed, ...] | None, int]] = {}
+
+    def after(self, repair: ClassRepair) -> tuple[Followed, ...] | None:
+        """The executions after a repair, as ``tried_with`` returns them. Each repair counts with all its steps."""
+        from convlint.latent.candidates import numbers_given
+
+        numbers = numbers_given(repair, self._state)
+        key = repair.written.place.path, position(repair.written.node), numbers
+        if numbers is not None and key in self._known:
+            executions, steps = self._known[key]
+            self._trials.steps += steps
+            return executions
+        before = self._trials.steps
+        executions = tried_with(self._trials, repair, self._state)
+        self._known[key] = executions, self._trials.steps - before
+        return executions
 
 
 def tried_with(trials: ClassTrials, repair: ClassRepair, state: Sequence[Followed]) -> tuple[Followed, ...] | None:

@@ -22,12 +22,12 @@ from convlint.latent.contracts import (
 from convlint.latent.following import Followed
 from convlint.latent.repair_trials import (
     Accepted,
+    RepairTrials,
     failing,
     in_order,
     refused_after,
     representatives,
     same_values,
-    tried_with,
 )
 from convlint.latent.suspicion import OpenClass, Suspicion
 from convlint.latent.trials import ClassTrials
@@ -202,6 +202,7 @@ class Search:
         slicer = Slicer(self._project.texts, self._project.root, own)
         accepted: list[Accepted] = []
         seen: set[object] = set()
+        repair_trials = RepairTrials(trials, state)
         works = [each for each in state if each.outcome == "works"]
         for failed in representatives(state):
             guesses = 0
@@ -216,7 +217,7 @@ class Search:
                     continue  # a multiple that groups divide
                 seen.add(repair.key)
                 guesses += not repair.fits
-                after = tried_with(trials, repair, state)
+                after = repair_trials.after(repair)
                 if after is not None and pointless and repair.number.role == "reader":
                     return []  # either end may be meant: the error of the program shows with which one others agree
                 if after is not None and not pointless:
