@@ -126,3 +126,59 @@ def packages_that_export_each_other(size: int) -> Files:
         for n in range(size)
     }  # fmt: skip
     return {**files, "net.py": f"{HEAD}import p0\np0.make()\n"}
+
+
+@shape
+def calls_in_calls(size: int) -> str:
+    line = f"c = {'wide(' * 50}c{')' * 50}\n"
+    layers = line * (size // 50 + 1) + "self.c = nn.Conv2d(3, c, 1)"
+    return HEAD + "def wide(c): return max(c, 8)\n" + class_text("Net", layers, "return self.c(x)", "c=8")
+
+
+@shape
+def chained_comparisons(size: int) -> str:
+    chain = " < ".join(map(str, range(1, min(size, 500))))
+    return net(f"assert 0 < {chain} < c\n" * (size // 500 + 1) + "self.c = nn.Conv2d(3, c, 1)", parameters="c=1000")
+
+
+@shape
+def lists_of_modules_in_lists(size: int) -> str:
+    init = "self.c = nn.ModuleList([nn.Conv2d(3, 3, 1)])\n" + "self.c = nn.ModuleList([self.c])\n" * size
+    return net(init, f"c = self.c\nfor _ in range({size}): c = c[0]\nreturn c[0](x)")
+
+
+@shape
+def widths_of_a_class(size: int) -> str:
+    widths = f"class Net(nn.Module):\n    widths = [{', '.join(str(n % 7 + 1) for n in range(size))}]\n"
+    init = "        layers = [nn.Conv2d(a, b, 1) for a, b in zip(self.widths, self.widths[1:])]\n"
+    forward = "        for layer in self.layers: x = layer(x)\n        return x\n"
+    return (
+        f"{HEAD}{widths}    def __init__(self):\n        super().__init__()\n{init}"
+        f"        self.layers = nn.ModuleList(layers)\n    def forward(self, x):\n{forward}"
+    )
+
+
+@shape
+def keys_of_a_configuration(size: int) -> str:
+    config = "CONFIG = {" + ", ".join(f"'width{n}': {n + 1}" for n in range(size)) + "}\n"
+    return HEAD + config + class_text("Net", lines(size, "self.c{n} = nn.Conv2d(3, CONFIG['width{n}'], 1)"))
+
+
+@shape
+def helpers_that_call_helpers(size: int) -> str:
+    helpers = "".join(f"    def make{n}(self, c): return self.make{n + 1}(c + 1)\n" for n in range(size))
+    last = f"    def make{size}(self, c): return nn.Conv2d(3, c, 1)\n"
+    return net("self.c = self.make0(8)", "return self.c(x)") + helpers + last
+
+
+@shape
+def calls_with_keywords(size: int) -> str:
+    names = ", ".join(f"k{n}=8" for n in range(50))
+    calls = lines(size, "layer{n} = make(" + names.replace("=8", "={m}") + ")")
+    return f"{HEAD}def make({names}): return nn.Conv2d(k0, k49, 1)\n{calls}\n"
+
+
+@shape
+def statements_around_statements(size: int) -> str:
+    one = "with torch.no_grad():\n    try:\n        while x.shape[1] > 99: x = self.c(x)\n    finally: x = x + 0\n"
+    return net("self.c = nn.Conv2d(3, 3, 1)", one * size + "return x")
