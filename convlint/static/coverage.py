@@ -147,7 +147,7 @@ def ends(path: ExecutionPath) -> Iterator[Gap]:
     """Yield the places where an execution could not be followed."""
     yield from [gap for gap in path.execution.gaps if not gap.is_value]
     yield from path.execution.unfollowed
-    if path.execution.lost:
+    if path.execution.lost or path.execution.partial:
         yield from _lost(path)
 
 
@@ -160,9 +160,14 @@ def refusals(paths: Sequence[ExecutionPath]) -> Iterator[Gap]:
 def _lost(path: ExecutionPath) -> Iterator[Gap]:
     """Yield the calls from which tensors of unknown shape reach a layer."""
     lost = path.execution.lost
+    sources = dict(path.execution.partial)
     for step in path.execution.steps:
+        source = next((sources[tensor.id] for tensor in step.inputs if tensor.id in sources), None)
         if step.layer is not None and step.layer.kind in WITH_PARAMETERS:
-            yield from [lost[tensor.id] for tensor in step.inputs if tensor.id in lost][:1]
+            gap = next((lost[tensor.id] for tensor in step.inputs if tensor.id in lost), source)
+            yield from [] if gap is None else [gap]
+        elif source is not None:
+            sources.update((tensor.id, source) for tensor in step.outputs if tensor.id is not None)
 
 
 def message(gap: Gap) -> str:

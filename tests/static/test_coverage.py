@@ -326,3 +326,20 @@ def test_a_list_of_another_length_than_the_default_of_a_count_raises_for_no_defa
         coverage(f"{built}{checked}{layers}    def forward(self, x):\n        return self.layers(x)\n")["Net"].stopped
         == ()
     )
+
+
+OPERANDS = {
+    "a sum": "self.conv(x) + self.scale",
+    "a concatenation": "torch.cat([self.conv(x), self.scale], 1).relu()",
+    "a choice": "torch.where(self.scale, self.conv(x), 0)",
+}
+
+
+@pytest.mark.parametrize("name", OPERANDS)
+def test_an_operand_that_is_not_known_is_named_with_its_cause_where_a_layer_reads_the_result(name: str) -> None:
+    built = "self.conv = nn.Conv2d(3, 8, 3); self.scale = load('net.pt'); self.head = nn.Conv2d(8, 2, 1)"
+    found = net(built, f"y = {OPERANDS[name]}\n        return self.head(y)")
+    (stop,) = found.stopped
+    assert (found.followed, stop.line, stop.value) == (1, 12, "load('net.pt')")
+    assert stop.reason == "an operand is not known, unknown since line 9: `load('net.pt')` is not followed"
+    assert net(built, f"self.head(self.conv(x))\n        return {OPERANDS[name]}").stopped == ()

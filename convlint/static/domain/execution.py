@@ -12,6 +12,7 @@ from convlint import symbolic
 from convlint.ir import Site
 from convlint.static.domain.facts import RANK, Knowledge, Pair
 from convlint.static.domain.objects import Instance
+from convlint.static.domain.origins import first_unknown
 from convlint.static.domain.values import UNKNOWN, Cell, Num, Shape, Tensor, Unknown, Value
 from convlint.support.dataclass import dataclass, field
 from convlint.symbolic import Symbol
@@ -81,6 +82,7 @@ class Execution(Knowledge):
     gaps: list[Gap] = field(default_factory=list)
     unfollowed: list[Gap] = field(default_factory=list)  # calls and layers of which nothing is known
     lost: dict[int, Gap] = field(default_factory=dict)  # tensors whose shape a known call leaves open, by their ids
+    partial: dict[int, Gap] = field(default_factory=dict)  # results of known calls with an operand that is not known
     layer: Instance | None = None  # the layer of torch whose forward runs
     owner: Instance | None = None  # the module of the program whose forward runs
     site: Site | None = None  # of the call that is executed
@@ -237,6 +239,13 @@ class Execution(Knowledge):
         recorded, demands = dict(attrs or {}), self.take_pending()
         self.steps.append(Step(op, tuple(inputs), outputs, recorded, self.layer, self.owner, self.site, error, demands))
         return outputs
+
+    def note_operand(self, result: Tensor, operands: Iterable[Value]) -> Tensor:
+        """Note a result of a call with an operand that is not known."""
+        if result.id is not None:
+            cause = first_unknown([*operands])
+            self.partial[result.id] = Gap(self.site, "an operand is not known", cause=cause, owner=self.owner)
+        return result
 
     def _note_lost(self, op: str, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> None:
         """Note outputs of unknown shape that a known call makes of known or of such inputs."""

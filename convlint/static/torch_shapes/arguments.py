@@ -178,4 +178,4 @@ def tensors(values: Iterable[Value]) -> list[Tensor]:
 def unknown_result(run: Execution, *values: Value) -> Value:
     """Return the result of a call that cannot be analyzed: a tensor of unknown shape if it gets one."""
     inputs = tensors(values)
-    return run.emit("unseen", inputs, [None])[0] if inputs else UNKNOWN
+    return run.note_operand(run.emit("unseen", inputs, [None])[0], values) if inputs else UNKNOWN

@@ -82,7 +82,8 @@ def _with_unknown(run: Execution, values: Value, dim: Value, *, is_new: bool = F
         return unknown_result(run, values)
     first, size = shapes[0], run.fresh("size")
     shape = (*first[:position], size, *first[position:]) if is_new else replaced(first, position, size)
-    return run.emit("unseen", parts, [shape], {"known": True} if is_new else {})[0]
+    result = run.emit("unseen", parts, [shape], {"known": True} if is_new else {})[0]
+    return result if is_new else run.note_operand(result, values)
 
 
 @operation("stack", signature="tensors, dim=0, *, axis=None, out=None")

@@ -113,13 +113,14 @@ def elementwise(run: Execution, op: str, operands: tuple[Value, ...], attrs: Att
         recorded = "unseen" if unknown else op
         if is_inplace and operands[0] is inputs[0] and inputs[0].shape is not None:
             return run.emit(recorded, inputs, [], attrs, like=inputs[0])[0]
-        return run.emit(recorded, inputs, [_with_unknown(run, known)], attrs)[0]
-    result, error = broadcast(run, known)
+        result = run.emit(recorded, inputs, [_with_unknown(run, known)], attrs)[0]
+        return run.note_operand(result, operands) if unknown else result
+    shape, error = broadcast(run, known)
     if is_inplace and error is None:
-        error = _inplace_error(known[0], result)
-    if result == shapes[0]:
+        error = _inplace_error(known[0], shape)
+    if shape == shapes[0]:
         return run.emit(op, inputs, [], attrs, error, like=inputs[0])[0]
-    return run.emit(op, inputs, [result], attrs, error)[0]
+    return run.emit(op, inputs, [shape], attrs, error)[0]
 
 
 def _with_unknown(run: Execution, known: list[Shape]) -> Shape | None:
