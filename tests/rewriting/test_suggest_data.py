@@ -13,7 +13,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from convlint.ir import Replacement
+from convlint.ir import DataEvidence, Replacement
+from convlint.outputs.suggestions.data import lines as data_lines
 from convlint.runtime.data import loader
 from convlint.runtime.data.calibrate import recalibrate
 from convlint.runtime.data.convert import convert_on_data
@@ -255,6 +256,13 @@ def test_targets_of_another_number_of_samples_are_a_problem() -> None:
     model = nn.Sequential(nn.Flatten(), nn.Linear(4, 3))
     with pytest.raises(ProblemError, match="targets of 3 for outputs of 2"):
         metric_of(model, [Batch(Inputs((torch.rand(2, 4),), {}, ""), torch.arange(3))])
+
+
+def test_the_report_says_that_targets_give_no_metric() -> None:
+    printed = dict(data_lines(DataEvidence("data.py:loader", 8, complete=True, output_errors=(0.1,))))
+    assert printed["metric"].startswith("none: the loader yields no targets")
+    known = DataEvidence("data.py:loader", 8, complete=True, metric="accuracy", metrics=(0.9, 0.8))
+    assert "metric" not in dict(data_lines(known))
 
 
 def test_suggestions_are_printed_without_evidence_if_the_loader_fails(folder: Path) -> None:

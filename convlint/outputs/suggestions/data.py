@@ -20,6 +20,8 @@ def lines(found: DataEvidence) -> Iterator[tuple[str, str]]:
     if found.metrics:
         values = [f"{100 * v:.1f} %" if found.metric == "accuracy" else f"{v:.4g}" for v in found.metrics]
         yield found.metric, _then(values, ("original", "converted", "recalibrated")) + " (on the samples of the fit)"
+    else:
+        yield "metric", "none: the loader yields no targets that are classes of the outputs or have their shape"
     if found.layer_errors:
         yield "error of layers", _layers(found.layer_errors)
     if found.sensitivity:
