@@ -34,6 +34,7 @@ def rank(works: Sequence[Followed], accepted: Sequence[tuple[ClassRepair, Sequen
                 -_fits_names(after),
                 _drops_from_layers(repair),
                 -_computed_widths(repair, after),
+                _renames(repair),
                 not _is_local_width(repair),
                 repair.is_composed,
                 not repair.fits,
@@ -61,6 +62,11 @@ def _changes_factor(repair: ClassRepair) -> bool:
     around, _ = repair.written.place.file.parents.get(repair.written.node, (None, ""))
     is_factor = isinstance(around, ast.BinOp) and isinstance(around.op, ast.Mult)
     return is_factor and repair.written.literal is not None and repair.text.isdecimal()
+
+
+def _renames(repair: ClassRepair) -> bool:
+    """Return whether a repair makes a computed variable another name for one that there is."""
+    return repair.written.role == "assignment" and repair.text.isidentifier()
 
 
 def _drops_from_layers(repair: ClassRepair) -> bool:

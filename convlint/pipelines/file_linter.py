@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -23,6 +22,8 @@ _OF_NUMBERS = {"CVL102": "CVL203", "CVL103": "CVL201", "CVL105": "CVL201", "CVL1
 """Rules about numbers that do not fit, and the rules about numbers that fit for some arguments only."""
 _OF_ARGUMENTS = frozenset({"CVL101", "CVL109"})
 """Rules about arguments that the constructor of a layer rejects."""
+_IGNORED = "CVL205"
+"""The rule about widths that a constructor never reads."""
 
 Program = tuple[str, tuple[ModelEntry, ...], SourceTexts]
 """The root directory of a project, its configured models, and the texts of its files."""
@@ -75,17 +76,24 @@ class FileLinter:
 
 def _without_echoes(findings: Sequence[Finding]) -> list[Finding]:
     """Leave out what an error at the same call says: that numbers may differ where they do, or that those of a layer
-    differ whose arguments PyTorch rejects.
+    differ whose arguments PyTorch rejects. A number that is wrong in a constructor may be the one that it never reads.
     """
     errors = [finding for finding in findings if finding.severity == "error"]
     differing = {finding.site for finding in errors if finding.code in _OF_NUMBERS}
     rejected = {finding.site for finding in errors if finding.code in _OF_ARGUMENTS}
+    wrong = {_function(finding) for finding in findings if finding.severity != "info" and finding.code < _IGNORED}
     return [
         finding
         for finding in findings
         if not (finding.code in _OF_NUMBERS.values() and finding.site in differing)
         and not (finding.code in _OF_NUMBERS and finding.site in rejected)
+        and not (finding.code == _IGNORED and _function(finding) in wrong)
     ]
+
+
+def _function(finding: Finding) -> tuple[str, str] | None:
+    """The file and function in which a finding is."""
+    return None if finding.site is None else (finding.site.path, finding.site.function)
 
 
 def _with_condition(finding: Finding) -> Finding:
@@ -121,7 +129,6 @@ def lint_text(path: str, data: bytes, project: Project) -> LintedFile:
 
     findings: Sequence[Finding] = ()
     try:
-        start = time.process_time()
         checked = static.check_file(path, data, project, search=_with_latent_defects)
         findings = [f.with_(graph=None) if f.graph else f for f in checked.findings]
         broken = [f for f in checked.findings if f.severity == "error" and f.witness is not None]  # classes
@@ -129,7 +136,7 @@ def lint_text(path: str, data: bytes, project: Project) -> LintedFile:
             from convlint.repairs.static_trials import explained  # most files have no error
 
             same = project.with_texts(project.texts.with_overlays({path: data}))
-            findings = explained(path, checked, same, time.process_time() - start, _with_latent_defects)
+            findings = explained(path, checked, same, _with_latent_defects)
         findings = [_with_condition(finding) for finding in _without_echoes(findings)]
         if any(finding.severity == "error" for finding in findings) and (files := project.imports.read_files()):
             from convlint.repairs.data_lines import with_data_lines

@@ -1,26 +1,26 @@
-"""The time that the search for repairs may take."""
+"""How long the search for repairs may take."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
+from time import monotonic
 
 from convlint.support.dataclass import dataclass
 
 
 @dataclass
 class Budget:
-    """The time that the search may take, in seconds of a clock: that of the process counts no other program.
+    """The time that the search may take, in units of a clock: seconds, or steps of static analysis.
 
     It begins again for the causes that appear or are left after a repair, at most ``renewals`` times.
     """
 
-    seconds: float
-    clock: Callable[[], float] = time.monotonic
+    time: float
+    clock: Callable[[], float] = monotonic
     renewals: int = 2
 
     def __post_init__(self) -> None:
-        self._end = self.clock() + self.seconds
+        self._end = self.clock() + self.time
 
     @property
     def half(self) -> Budget:
@@ -35,4 +35,4 @@ class Budget:
         """Begin again, if that is still allowed."""
         if self.renewals:
             self.renewals -= 1
-            self._end = self.clock() + self.seconds
+            self._end = self.clock() + self.time

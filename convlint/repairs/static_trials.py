@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -26,8 +25,8 @@ from convlint.static.overruled_defaults import is_overruled
 from convlint.static.plain_numbers import WIDTHS
 from convlint.support.dataclass import dataclass
 
-_SHARE = 4.0  # the time for trials, as a multiple of that of the check
-_LEAST = 3.0  # seconds for trials, however short the check was
+_SHARE = 5  # the steps for trials, as a multiple of those of the check
+_LEAST = 130_000  # steps for trials, however short the check was: about three seconds
 
 
 _IMAGES = tuple([f"{INPUT_OF} {channels} channels" for channels in (1, 2, 3, 4)])
@@ -91,7 +90,9 @@ class StaticTrials:
             )
         except (EditError, OSError):
             return None
-        return texts.data(self._path), before.with_texts(texts)
+        data = texts.data(self._path)
+        before.work.steps += data.count(b"\n")  # it takes about as long to parse a line
+        return data, before.with_texts(texts)
 
     def _known_before(self, edits: Sequence[Edit]) -> tuple[CheckedFile, Outcome]:
         """The result for the most of these edits, from the first on: one repair may consist of several."""
@@ -151,7 +152,7 @@ def _is_blamed(conflict: Conflict) -> bool:
     return node is not None and conflict.graph.where(node) == conflict.finding.site
 
 
-def explained(path: str, checked: CheckedFile, project: Project, seconds: float, search: Search) -> list[Finding]:
+def explained(path: str, checked: CheckedFile, project: Project, search: Search) -> list[Finding]:
     """The findings of a checked file, its conflicts explained by repairs: one finding for each cause.
 
     What a class that fails for all arguments needs is tried in the class first. Where the program then fails elsewhere,
@@ -161,15 +162,14 @@ def explained(path: str, checked: CheckedFile, project: Project, seconds: float,
         path: the file.
         checked: its check.
         project: the project that it is in.
-        seconds: the time of the processor that the check took.
         search: completes the findings of a check by those in classes.
     """
     with _garbage_collected():
-        found = _explained(path, checked, project, seconds, search)
+        found = _explained(path, checked, project, search)
         if not found.is_open:
             return found.findings
         plain = check_file(path, project.texts.data(path), project, with_reached=True)
-        instead = _explained(path, plain, project, seconds, search)
+        instead = _explained(path, plain, project, search)
         if not all(each.repairs for each in instead.errors) or len(instead.errors) > len(found.errors):
             return found.findings
         if len(instead.errors) == len(found.errors) and found.edits:
@@ -197,7 +197,7 @@ class _Explained:
         return [finding for finding in self.findings if finding.severity == "error"]
 
 
-def _explained(path: str, checked: CheckedFile, project: Project, seconds: float, search: Search) -> _Explained:
+def _explained(path: str, checked: CheckedFile, project: Project, search: Search) -> _Explained:
     start = outcome(checked)
     rest = [finding for finding in checked.findings if finding.graph is None]
     broken = broken_classes(rest)
@@ -211,10 +211,11 @@ def _explained(path: str, checked: CheckedFile, project: Project, seconds: float
     def propose(conflict: Conflict, edits: Sequence[Edit]) -> list[Candidate]:
         if is_overruled(conflict.finding):
             return []
-        own = [each for each in latent if _class_of(each.site) == _class_of(conflict.place)]
+        classes = {_class_of(site) for site in (conflict.place, *conflict.frames)}
+        own = [each for each in latent if _class_of(each.site) in classes]
         return followed_first(conflict, proposed(conflict, slicer.after(edits), suspected), own)
 
-    budget = Budget(max(_SHARE * seconds, _LEAST), time.process_time)
+    budget = Budget(max(_SHARE * checked.steps, _LEAST), lambda: project.work.steps)
     repaired_classes = RepairedClasses((), (), start)
     is_refused = any(conflict.node is None for conflict in start.conflicts)  # by the constructor of a layer
     if not is_refused:

@@ -19,12 +19,13 @@ def left_unread(scope: ast.AST, node: ast.expr, text: str, *, optional: bool = T
     """
     if not isinstance(scope, Function):
         return 0
-    counts, own = _reads(scope)
+    values, own = _reads(scope)
     if not optional:
         own = frozenset(name for name in own if name not in parameters(scope) or default_of(scope, name) is None)
-    removed = Counter(n.id for n in ast.walk(node) if isinstance(n, ast.Name))
+    counts = Counter(values.values())
+    removed = Counter(values[id(n)] for n in ast.walk(node) if id(n) in values)
     added = {n.id for n in ast.walk(ast.parse(text, mode="eval")) if isinstance(n, ast.Name)} if text else set()
-    return sum(name in own and counts[name] == removed[name] and name not in added for name in removed)
+    return sum(value[0] in own and counts[value] == count and value[0] not in added for value, count in removed.items())
 
 
 def leaves_attribute_unread(nodes: Iterable[ast.AST], node: ast.expr, text: str, *, is_defined: bool) -> bool:
@@ -58,21 +59,28 @@ def _is_of_self(node: ast.AST) -> TypeGuard[ast.Attribute]:
     return isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in ("self", "cls")
 
 
+_Value = tuple[str, int]
+"""A name, and how often the function has bound it again: after ``width = width or 64`` it is another value."""
+
+
 @lru_cache(maxsize=64)
-def _reads(scope: Function) -> tuple[Counter[str], frozenset[str]]:
-    """The number of times that a function reads each name, and the names that it binds; those that only count the
+def _reads(scope: Function) -> tuple[dict[int, _Value], frozenset[str]]:
+    """The values that a function reads, by the ids of the nodes, and the names that it binds; those that only count the
     passes of a loop need no reader. To add to a list is not to read it.
     """
     filled = {id(name) for name in filled_lists(scope)}
-    body = [s for s in scope.body if not _only_stores(s)] if isinstance(scope.body, list) else [scope.body]
-    counts = Counter(
-        node.id
-        for statement in body
-        for node in ast.walk(statement)
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and id(node) not in filled
-    )
+    values: dict[int, _Value] = {}
+    again: Counter[str] = Counter()
+    for statement in scope.body if isinstance(scope.body, list) else [scope.body]:
+        if isinstance(statement, ast.stmt) and _only_stores(statement):
+            continue
+        for node in ast.walk(statement):
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and id(node) not in filled:
+                values[id(node)] = node.id, again[node.id]
+        if isinstance(statement, ast.Assign):
+            again.update(target.id for target in statement.targets if isinstance(target, ast.Name))
     stored = (n.id for n in ast.walk(scope) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store))
-    return counts, frozenset([*parameters(scope), *stored]) - {*_counting(scope)}
+    return values, frozenset([*parameters(scope), *stored]) - {*_counting(scope)}
 
 
 def _counting(scope: Function) -> Iterator[str]:

@@ -52,7 +52,8 @@ class CheckedFile:
     which that changed since the last check in the project.
 
     ``executions`` are those in which the graphs of the findings were recorded, by the ids of these; ``ran`` are all of
-    them. ``coverage`` says how far the classes and configured models of the file were followed.
+    them. ``coverage`` says how far the classes and configured models of the file were followed. ``steps`` are those of
+    its executions.
     """
 
     findings: tuple[Finding, ...] = ()
@@ -63,6 +64,7 @@ class CheckedFile:
     executions: Mapping[int, Execution] = field(default_factory=dict)
     coverage: tuple[Coverage, ...] = ()
     ran: frozenset[Execution] = frozenset()
+    steps: int = 0
 
 
 Search = Callable[[Project, Sequence[Exploration], Sequence[Finding]], Sequence[Finding]]
@@ -124,7 +126,8 @@ def _check(
         for number, execution in enumerate(each.paths)
         if execution.graph is not None
     }
-    return CheckedFile(findings, project.imports.new_uses(), problems, reached, unknown, executions, covered, ran)
+    steps = sum(path.steps for each in explorations for path in each.paths)
+    return CheckedFile(findings, project.imports.new_uses(), problems, reached, unknown, executions, covered, ran, steps)
 
 
 def _reached(explorations: Sequence[Exploration]) -> Iterator[Place]:

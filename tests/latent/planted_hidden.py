@@ -208,4 +208,52 @@ class Mlp(nn.Module):
         ("Mlp(8)", (2, 5, 8)),
         ("Mlp(4, 2)", (2, 5, 4)),
     ),
+    Planted(
+        "a parameter that is computed where it is None, and one layer that does not read it",
+        """
+class Mixed(nn.Module):
+    def __init__(self, in_channels: int, out_channels: int, mid_channels=None, expand_ratio: float = 2):
+        super().__init__()
+        mid_channels = mid_channels or round(in_channels * expand_ratio)
+        self.conv1 = nn.Conv2d(in_channels, mid_channels, 3, padding=1)
+        self.conv2 = nn.Conv2d({{mid_channels|out_channels}}, out_channels, 1)
+
+    def forward(self, x):
+        return self.conv2(torch.relu(self.conv1(x)))
+""",
+        ("Mixed(4, 8)", (2, 4, 6, 6)),
+        ("Mixed(4, 6, 10)", (2, 4, 6, 6)),
+    ),
+    Planted(
+        "a head whose inner width one layer does not read",
+        """
+class Head(nn.Sequential):
+    def __init__(self, in_channels: int, channels: int):
+        inter = in_channels // 4
+        super().__init__(
+            nn.Conv2d(in_channels, inter, 3, padding=1, bias=False),
+            nn.BatchNorm2d(inter),
+            nn.ReLU(),
+            nn.Conv2d({{inter|channels}}, channels, 1),
+        )
+""",
+        ("Head(16, 4)", (2, 16, 4, 4)),
+        ("Head(16, 6)", (2, 16, 4, 4)),
+    ),
+    Planted(
+        "a block whose first layer does not read the width of its input",
+        """
+class Bottleneck(nn.Module):
+    def __init__(self, in_chs: int, out_chs: int):
+        super().__init__()
+        mid_chs = out_chs // 2
+        self.conv1 = nn.Conv2d({{in_chs|mid_chs}}, mid_chs, 1)
+        self.conv2 = nn.Conv2d(mid_chs, out_chs, 3, padding=1)
+
+    def forward(self, x):
+        return x + self.conv2(torch.relu(self.conv1(x)))
+""",
+        ("Bottleneck(8, 8)", (2, 8, 4, 4)),
+        ("Bottleneck(4, 4)", (2, 4, 4, 4)),
+    ),
 )

@@ -114,3 +114,49 @@ def test_the_mistake_is_one_error_at_its_line_with_its_repair(right: str) -> Non
 def test_an_optional_input_that_the_forward_does_not_replace_may_be_always_passed() -> None:
     source = MODEL.replace("nn.Linear(base, 48)", "nn.Linear(in_channels, 48)")
     assert errors(source.replace("if t is None:", "if t is None and x.dim() == 4:")) == []
+
+
+IN_HELPERS = f"""{HEAD}
+class ConvNorm(nn.Module):
+    def __init__(self, inp, oup, kernel=1):
+        super().__init__()
+        self.conv = nn.Conv2d(inp, oup, kernel, padding=kernel // 2, bias=False)
+        self.norm = nn.BatchNorm2d(oup)
+
+    def forward(self, x):
+        return self.norm(self.conv(x))
+
+
+class Fused(nn.Module):
+    def __init__(self, inp, oup, mid=None, ratio=4):
+        super().__init__()
+        mid = mid or round(inp * ratio)
+        self.spatial = ConvNorm(inp, mid, 3)
+        self.point = ConvNorm(mid, oup)
+
+    def forward(self, x):
+        return self.point(torch.relu(self.spatial(x)))
+
+
+class Net(nn.Module):
+    def __init__(self, widths=(16, 32, 64)):
+        super().__init__()
+        self.stem = ConvNorm(3, widths[0])
+        self.blocks = nn.Sequential(*[Fused(a, b) for a, b in zip(widths, widths[1:])])
+
+    def forward(self, x):
+        return self.blocks(self.stem(x))
+
+
+model = Net()
+model(torch.rand(2, 3, 16, 16))
+"""
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "repair"),
+    [("ConvNorm(inp, mid, 3)", "ConvNorm(inp, oup, 3)", "mid"), ("ConvNorm(mid, oup)", "ConvNorm(inp, oup)", "mid")],
+)
+def test_a_class_whose_layers_a_helper_builds_is_repaired_in_the_class(right: str, wrong: str, repair: str) -> None:
+    assert errors(IN_HELPERS) == []
+    assert_mended(IN_HELPERS.replace(right, wrong), wrong, repair)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from types import SimpleNamespace
 
 import pytest
 
@@ -252,16 +251,13 @@ def test_a_width_that_nothing_is_known_about_settles_nothing_on_a_branch(text: s
     assert (after is not None and not after.conflicts) == settles
 
 
-def test_the_time_for_trials_begins_again_after_a_repair(monkeypatch: pytest.MonkeyPatch) -> None:
-    seconds = [0.0]
-
+def test_the_steps_for_trials_begin_again_after_a_repair(monkeypatch: pytest.MonkeyPatch) -> None:
     def trial(trials: StaticTrials, edits: Sequence[Edit], settles: Conflict | None = None) -> Outcome | None:
-        seconds[0] += static_trials._LEAST  # all of the time of a short check
+        trials._project.work.steps += static_trials._LEAST  # all steps that a short check has for trials
         return original(trials, edits, settles)
 
     original = StaticTrials.__call__
     monkeypatch.setattr(StaticTrials, "__call__", trial)
-    monkeypatch.setattr(static_trials, "time", SimpleNamespace(process_time=lambda: seconds[0]))
     found = said(f"""{HEAD}
 class Net(nn.Module):
     def __init__(self):

@@ -26,6 +26,13 @@ _FURTHER, _FURTHER_PER_LINE = 4_000, 1
 
 
 @dataclass
+class Work:
+    """The ``steps`` that all executions in a project took so far: a clock that runs alike on every machine."""
+
+    steps: int = 0
+
+
+@dataclass
 class FileBudget:
     """The steps that are left for a file: for the ``first`` execution of each entry point, and for ``further`` ones."""
 

@@ -28,7 +28,12 @@ from convlint.support.errors import UsageError
 
 def execute_entry_point(path: ExecutionPath) -> None:
     """Execute the entry point of a path."""
-    _BY_KIND[path.entry_point.kind](path)
+    interpreter = path.interpreter
+    steps = interpreter.steps
+    try:
+        _BY_KIND[path.entry_point.kind](path)
+    finally:
+        interpreter.project.work.steps += steps - interpreter.steps
 
 
 # --- classes

@@ -9,6 +9,7 @@ from typing import Any
 
 from convlint.settings.config import ModelEntry
 from convlint.source_text.texts import SourceTexts
+from convlint.static.domain.budget import Work
 from convlint.static.program.import_graph import ImportGraph, Parsed
 from convlint.static.program.parse import Text, parse
 from convlint.static.program.source_module import SourceModule
@@ -21,7 +22,8 @@ class Project:
     """The modules below a folder, read when they are needed.
 
     ``entries`` are the configured models, and ``texts`` the contents of files, read from disk if none are given.
-    ``parsed`` keeps files for further projects, so that unchanged ones are not parsed again.
+    ``parsed`` keeps files for further projects, so that unchanged ones are not parsed again, and ``work`` counts the
+    steps of the executions in all of them.
     """
 
     def __init__(
@@ -30,6 +32,7 @@ class Project:
         entries: Sequence[ModelEntry] = (),
         texts: SourceTexts | None = None,
         parsed: Parsed | None = None,
+        work: Work | None = None,
     ) -> None:
         self.root = os.path.abspath(root)
         self.entries = tuple(entries)
@@ -41,6 +44,7 @@ class Project:
         self.lines = 0  # of all files whose trees are in memory
         self.texts = texts or SourceTexts()
         self._parsed: Parsed = {} if parsed is None else parsed
+        self.work = Work() if work is None else work
         self.imports = ImportGraph(self.root, self.texts, self._parsed)
         self._imported: dict[str, None] = {}
         self._given: dict[str, str] = {}  # the paths of files as they were added, by absolute path
@@ -48,7 +52,7 @@ class Project:
 
     def with_texts(self, texts: SourceTexts) -> Project:
         """The same project with other contents of files; files that are unchanged are not parsed again."""
-        project = Project(self.root, self.entries, texts, self._parsed)
+        project = Project(self.root, self.entries, texts, self._parsed, self.work)
         project._given = self._given
         return project
 
