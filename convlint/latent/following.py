@@ -163,7 +163,7 @@ def _follow(
     layer = next((instance for instance in interpreter.creators if instance.error), None)
     if outcome == "refused" or interpreter.raises_type_error:
         step = layer = None
-    elif (layer is not None and not divides_wrongly(layer)) or (step is not None and _has_empty_layer(interpreter)):
+    elif (layer is not None and not divides_wrongly(layer)) or _has_empty_layer(interpreter):
         outcome, step, layer = "refused", None, None  # sizes below 1: the class is not meant for such arguments
     elif layer is not None:
         outcome, step = "fails", None

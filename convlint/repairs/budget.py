@@ -1,4 +1,4 @@
-"""How long the search for repairs may take."""
+"""The limit of the search for repairs."""
 
 from __future__ import annotations
 

@@ -20,21 +20,38 @@ def followed_first(conflict: Conflict, proposals: Sequence[Candidate], findings:
     return [*first, *(each for each in proposals if _key(each.edits) not in known)]
 
 
+def classes_of(conflict: Conflict) -> set[tuple[str, str] | None]:
+    """The files and classes around the operation that fails, and around the calls that build its layer."""
+    return {class_of(site) for site in (conflict.place, *conflict.frames)}
+
+
+def class_of(site: Site | None) -> tuple[str, str] | None:
+    """The file and class in which a line is."""
+    return None if site is None else (site.path, site.function.rpartition(".")[0])
+
+
 def _followed(conflict: Conflict, proposals: Sequence[Candidate], findings: Sequence[Finding]) -> Iterator[Candidate]:
-    """The repairs of static analysis that are proposed for a conflict, or that are of a line which is part of it."""
+    """The repairs of static analysis that are proposed for a conflict, or that are of a line which is part of it; then
+    those in its classes: a view may fail in a model before the sum that fails in the class alone.
+    """
     path, line, *_ = conflict.operation
     lines = {(os.path.abspath(path), line), *(_line(site) for site in (*conflict.frames, *_operands(conflict)))}
+    classes = classes_of(conflict)
+    others: list[Candidate] = []
     for finding in findings:
         failing = [site for frames in finding.operations for site in frames]
         own = [] if finding.site is None else [finding.site, *failing]
         for repair in finding.repairs if own else ():
             same = next((each for each in proposals if _key(each.edits) == _key(repair.edits)), None)
+            first, *also = repair.edits
+            edit = Candidate(first, None, None, Fraction(0), (), (), call=finding.site, words=repair.title)
             if same is not None:
                 yield replace(same, followed=True)
             elif not lines.isdisjoint(_line(site) for site in (*own, *(e.site for e in repair.edits))):
-                first, *also = repair.edits
-                edit = Candidate(first, None, None, Fraction(0), (), (), call=finding.site, words=repair.title)
                 yield replace(edit, also=tuple(also), followed=True)
+            elif class_of(finding.site) in classes:
+                others.append(replace(edit, also=tuple(also), followed=True))
+    yield from others
 
 
 def _operands(conflict: Conflict) -> Iterator[Site]:

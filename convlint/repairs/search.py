@@ -70,8 +70,9 @@ def explain(
 
     ``start`` is the outcome after the edits that were ``made``. ``expect`` is called with candidates to be tried.
 
-    A conflict that no candidate settles is reported without a repair. An edit moves the columns of its line: a conflict
-    on that line is described as the program had it at the start, where it always is, as trials bring no new ones.
+    A conflict that no candidate settles is reported without a repair, unless those of later ones settle it. An edit
+    moves the columns of its line: a conflict on that line is described as the program had it at the start, where it
+    always is, as trials bring no new ones.
     """
     originals = {conflict.operation: conflict for conflict in start.conflicts}
     explained: list[Explanation] = []
@@ -95,7 +96,13 @@ def explain(
         edits += repairs[0].edits
         state = after
         budget.renew()
-    return explained
+    return [each for each in explained if each.repairs or not _works(each.conflict, state)]
+
+
+def _works(conflict: Conflict, after: Outcome) -> bool:
+    """Return whether an operation works that failed before the repairs of others."""
+    path, line, _ = conflict.operation
+    return (path, line) in after.reached and conflict.operation not in after.failing
 
 
 def _repair(
@@ -270,8 +277,7 @@ def _inside_the_callee(
 
 def _is_progress(first: Conflict, before: Outcome, after: Outcome) -> bool:
     """Return whether a trial reached the operation of a conflict, found it to work, and breaks no other that worked."""
-    path, line, _ = first.operation
-    if (path, line) not in after.reached or first.operation in after.failing:
+    if not _works(first, after):
         return False
     if first.is_merge:  # what reads the result fits one of its operands: a failure that moves there is not settled
         return after.failing <= before.failing
@@ -285,10 +291,7 @@ def _shows_others(first: Conflict, before: Outcome, after: Outcome) -> bool:
 
     The sizes of maps hide nothing: where they differ, the channels are known.
     """
-    path, line, _ = first.operation
-    if first.is_of_sizes or _fails_when_called(first, after):
-        return False
-    if (path, line) not in after.reached or first.operation in after.failing:
+    if first.is_of_sizes or _fails_when_called(first, after) or not _works(first, after):
         return False
     new = [each.operation for each in after.conflicts if not before.may_fail(each)]
     return before.dependent.issuperset(new) and first.readers.isdisjoint(after.failing - before.failing)

@@ -7,13 +7,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 
-from convlint.ir import Edit, Finding, Site
+from convlint.ir import Edit, Finding
 from convlint.repairs.broken_classes import RepairedClasses, broken_classes, is_found, one_after_the_other
 from convlint.repairs.budget import Budget
 from convlint.repairs.candidate import Candidate
 from convlint.repairs.conflict import Conflict, Operation, Outcome
 from convlint.repairs.findings import repaired
-from convlint.repairs.followed import followed_first
+from convlint.repairs.followed import class_of, classes_of, followed_first
 from convlint.repairs.outcomes import conflicts, position
 from convlint.repairs.proposals import proposed
 from convlint.repairs.search import Explanation, explain
@@ -26,7 +26,7 @@ from convlint.static.plain_numbers import WIDTHS
 from convlint.support.dataclass import dataclass
 
 _SHARE = 5  # the steps for trials, as a multiple of those of the check
-_LEAST = 130_000  # steps for trials, however short the check was: about three seconds
+_LEAST = 200_000  # steps for trials, however short the check was: four or five seconds
 
 
 _IMAGES = tuple([f"{INPUT_OF} {channels} channels" for channels in (1, 2, 3, 4)])
@@ -211,8 +211,7 @@ def _explained(path: str, checked: CheckedFile, project: Project, search: Search
     def propose(conflict: Conflict, edits: Sequence[Edit]) -> list[Candidate]:
         if is_overruled(conflict.finding):
             return []
-        classes = {_class_of(site) for site in (conflict.place, *conflict.frames)}
-        own = [each for each in latent if _class_of(each.site) in classes]
+        own = [each for each in latent if class_of(each.site) in classes_of(conflict)]
         return followed_first(conflict, proposed(conflict, slicer.after(edits), suspected), own)
 
     budget = Budget(max(_SHARE * checked.steps, _LEAST), lambda: project.work.steps)
@@ -239,11 +238,6 @@ def _explained(path: str, checked: CheckedFile, project: Project, search: Search
         others, errors = [*errors, *others], []
     numbered = [each.with_(program=path, step=step) for step, each in enumerate([*errors, *found])]
     return _Explained([*numbered, *others], edits, is_open)
-
-
-def _class_of(site: Site | None) -> tuple[str, str] | None:
-    """The file and class in which a line is."""
-    return None if site is None else (site.path, site.function.rpartition(".")[0])
 
 
 def _in_order(causes: Sequence[Explanation], checked: CheckedFile, start: Outcome) -> list[Explanation]:

@@ -160,3 +160,64 @@ model(torch.rand(2, 3, 16, 16))
 def test_a_class_whose_layers_a_helper_builds_is_repaired_in_the_class(right: str, wrong: str, repair: str) -> None:
     assert errors(IN_HELPERS) == []
     assert_mended(IN_HELPERS.replace(right, wrong), wrong, repair)
+
+
+ATTENTION = f"""{HEAD}
+class ClassAttention(nn.Module):
+    def __init__(self, dim, num_heads=4, bias=False):
+        super().__init__()
+        self.num_heads = num_heads
+        self.head_dim = dim // num_heads
+        self.scale = self.head_dim ** -0.5
+        self.kv = nn.Linear(dim, self.head_dim * self.num_heads * 2, bias=bias)
+        self.q = nn.Linear(dim, self.head_dim * self.num_heads, bias=bias)
+        self.proj = nn.Linear(self.head_dim * self.num_heads, dim)
+
+    def forward(self, x):
+        B, N, C = x.shape
+        kv = self.kv(x).reshape(B, N, 2, self.num_heads, self.head_dim).permute(2, 0, 3, 1, 4)
+        k, v = kv.unbind(0)
+        q = self.q(x[:, :1, :]).reshape(B, self.num_heads, 1, self.head_dim) * self.scale
+        attn = (q @ k.transpose(-2, -1)).softmax(dim=-1)
+        return self.proj((attn @ v).transpose(1, 2).reshape(B, 1, self.head_dim * self.num_heads))
+
+
+class Block(nn.Module):
+    def __init__(self, dim, num_heads):
+        super().__init__()
+        self.norm = nn.LayerNorm(dim)
+        self.attn = ClassAttention(dim, num_heads)
+
+    def forward(self, x):
+        return torch.cat([x[:, :1] + self.attn(self.norm(x)), x[:, 1:]], dim=1)
+
+
+class Net(nn.Module):
+    def __init__(self, dim=48):
+        super().__init__()
+        self.patches = nn.Conv2d(3, dim, 4, 4)
+        self.block = Block(dim, 6)
+
+    def forward(self, x):
+        return self.block(self.patches(x).flatten(2).transpose(1, 2))
+
+
+model = Net()
+model(torch.rand(2, 3, 16, 16))
+"""
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "repair"),
+    [
+        (
+            "self.q = nn.Linear(dim, self.head_dim * self.num_heads,",
+            "self.q = nn.Linear(dim, self.head_dim * self.num_heads * 2,",
+            "self.head_dim * self.num_heads",
+        ),
+        ("ClassAttention(dim, num_heads)", "ClassAttention(dim * 2, num_heads)", "dim"),
+    ],
+)
+def test_a_class_that_fails_and_the_model_that_it_fails_in_are_one_finding(right: str, wrong: str, repair: str) -> None:
+    assert errors(ATTENTION) == []
+    assert_mended(ATTENTION.replace(right, wrong), wrong, repair)
