@@ -127,7 +127,8 @@ def _check(
         if execution.graph is not None
     }
     steps = sum(path.steps for each in explorations for path in each.paths)
-    return CheckedFile(findings, project.imports.new_uses(), problems, reached, unknown, executions, covered, ran, steps)
+    uses = project.imports.new_uses()
+    return CheckedFile(findings, uses, problems, reached, unknown, executions, covered, ran, steps)
 
 
 def _reached(explorations: Sequence[Exploration]) -> Iterator[Place]:
