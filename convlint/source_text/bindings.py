@@ -25,8 +25,10 @@ def is_bound_at(scope: Function, node: ast.expr, text: str) -> bool:
     """
     uses = _uses(scope)
     line = node.lineno
-    for inner in ast.walk(ast.parse(text, mode="eval")):
-        if isinstance(inner, ast.Name | ast.Attribute):
+    parts = [*ast.walk(ast.parse(text, mode="eval"))]
+    own = {each.id for each in parts if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)}
+    for inner in parts:
+        if isinstance(inner, ast.Name | ast.Attribute) and ast.unparse(inner) not in own:
             places = _comprehensions(scope).get(ast.unparse(inner), ())
             if any(node in nodes for nodes in places):
                 continue

@@ -19,7 +19,9 @@ def __init__(self, width, depth=None):
 """
 
 
-@pytest.mark.parametrize("text", ["width", "hidden", "self.early // 2", "depth", "self.inherited", "WIDTHS[0]", "item"])
+@pytest.mark.parametrize(
+    "text", ["width", "hidden", "self.early // 2", "depth", "self.inherited", "WIDTHS[0]", "item", "[a for a in x]"]
+)
 def test_what_is_bound_before_or_comes_from_elsewhere(text: str) -> None:
     assert is_bound_at(*function_and_place(), text)
 
