@@ -9,10 +9,12 @@ import ast
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
 from convlint.settings.config import ModelEntry
 from convlint.settings.input_shapes import InputSpec
 from convlint.settings.targets import parse_target
+from convlint.static import example_arguments
 from convlint.static.domain.objects import Class, Function, Instance
 from convlint.static.domain.values import Tensor
 from convlint.static.exploration.entry_points import EntryPoint, ExecutionPath, callees, find_entry_points
@@ -27,6 +29,7 @@ from convlint.support.dataclass import dataclass, field, replace
 from convlint.support.errors import UsageError
 from convlint.support.regular_file import read_regular_file
 
+_MOST_EXAMPLES = 12  # arguments that are tried for one model
 _ALIKE = 3  # functions executed of those in a file that call the same
 
 ClassKey = tuple[str, str]  # the file and the qualified name of a class
@@ -154,16 +157,34 @@ def _models_in(project: Project, module: SourceModule, usage: _Usage) -> Iterato
         target = f"{file}:{name}"
         required = _required_of(value.lookup("__init__") if is_class else value, skip=int(is_class))
         key = _key(value) if is_class else ("", "")
-        if key in usage.parts or (required and not is_class):
+        if key in usage.parts:
             continue
         if required and (arguments := usage.arguments.get(key)):
             target, required = f"{target}({arguments})", []
         if not required:
             yield from _model(project, module, target, usage)
-        elif _has_convolution(_first_path(project, entry_point)):
-            yield Detected(target, missing=f"needs arguments: {', '.join(required)}", family=key)
+        elif len(required) == 1 and (model := _with_example(project, module, entry_point, target, usage)):
+            yield model
+        elif is_class and _has_convolution(_first_path(project, entry_point)):
+            names = ", ".join(parameter.arg for parameter in required)
+            yield Detected(target, missing=f"needs arguments: {names}", family=key)
     for name in _factories(project, module):
         yield from _model(project, module, f"{file}:{name}", usage)
+
+
+def _with_example(
+    project: Project, module: SourceModule, entry_point: EntryPoint, target: str, usage: _Usage
+) -> Detected | None:
+    """The model that is built with one of the arguments that the project has for it, if any is."""
+    is_class = entry_point.kind == "class"
+    function = entry_point.value.lookup("__init__") if is_class else entry_point.value
+    (parameter,) = _required(function.node.args, skip=int(is_class))
+    scope = entry_point.value.node
+    found = example_arguments.texts(module, scope, parameter, project.root, project.imports.read_files())
+    for text in islice(found, _MOST_EXAMPLES):
+        for model in _model(project, module, f"{target}({text})", usage):
+            return model
+    return None
 
 
 def _factories(project: Project, module: SourceModule) -> Iterator[str]:
@@ -181,17 +202,16 @@ def _factories(project: Project, module: SourceModule) -> Iterator[str]:
                 yield name
 
 
-def _required_of(function: object, skip: int) -> list[str]:
+def _required_of(function: object, skip: int) -> list[ast.arg]:
     """Return the required parameters of a function, without the first ``skip``; none of anything else."""
     return _required(function.node.args, skip) if type(function) is Function else []
 
 
-def _required(parameters: ast.arguments, skip: int = 0) -> list[str]:
+def _required(parameters: ast.arguments, skip: int = 0) -> list[ast.arg]:
     by_position = positional(parameters)
     by_name = zip(parameters.kwonlyargs, parameters.kw_defaults, strict=True)
     required = by_position[skip : len(by_position) - len(parameters.defaults)]
-    required += [parameter for parameter, default in by_name if default is None]
-    return [parameter.arg for parameter in required]
+    return [*required, *(parameter for parameter, default in by_name if default is None)]
 
 
 def _model(project: Project, module: SourceModule, target: str, usage: _Usage) -> Iterator[Detected]:
@@ -218,7 +238,8 @@ def _model(project: Project, module: SourceModule, target: str, usage: _Usage) -
         specs, file = usage.inputs[key]
         yield replace(detected, inputs=tuple(map(str, specs)), why=f"as in {file}")
     elif len(required) > 1:
-        yield replace(detected, missing=f"forward takes {len(required)} inputs: {', '.join(required)}")
+        names = ", ".join(parameter.arg for parameter in required)
+        yield replace(detected, missing=f"forward takes {len(required)} inputs: {names}")
     else:
         specs, why = guess_input(path, run)
         yield replace(detected, inputs=tuple(map(str, specs)), why=why)

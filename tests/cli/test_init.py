@@ -483,3 +483,48 @@ def test_it_asks_on_a_terminal(options: tuple[str, ...], answer: str, written: b
     assert Path("convlint.toml").exists() == written
     assert (b"Wrote 1 model" in out) == written
     assert ("Write this to convlint.toml? [Y/n]" in asked) == (not options)
+
+
+CONFIGURED = NET.replace("width=8, classes=10", "cfg").replace("width", "cfg.width").replace("classes", "cfg.classes")
+
+
+@pytest.mark.parametrize(
+    ("parts", "argument"),
+    [
+        ("class Config:\n    width = 8\n    classes = 5\n", "Config()"),
+        ("def get_config(width=8):\n    return SimpleNamespace(width=width, classes=5)\n", "get_config()"),
+        (
+            "def parse_args(argv):\n    parser = argparse.ArgumentParser()\n"
+            "    parser.add_argument('--width', type=int, default=8)\n"
+            "    parser.add_argument('--classes', type=int, default=5)\n    return parser.parse_args(argv)\n",
+            "parse_args([])",
+        ),
+        ("CFG = SimpleNamespace(width=8, classes=5)\n", "CFG"),
+        ("", "@configs/small.yaml:model"),
+    ],
+)
+def test_an_object_that_the_project_has_is_the_argument(parts: str, argument: str) -> None:
+    write({"configs/small.yaml": "seed: 0\nmodel:\n  width: 16\n  classes: 5\n"})
+    source = f"import argparse\nfrom types import SimpleNamespace\n{parts}\n{CONFIGURED}"
+    assert targets(source) == [f"net.py:Net({argument})"]
+
+
+@pytest.mark.slow
+def test_a_model_with_an_object_of_the_project_runs() -> None:
+    write({"net.py": CONFIGURED, "configs/small.yaml": "model:\n  width: 16\n  classes: 5\n"})
+    assert 'target = "net.py:Net(@configs/small.yaml:model)"' in convlint("init", "--dry-run").stdout
+    convlint("init")
+    done = convlint("check")
+    assert done.returncode == 0, done.stdout
+
+
+def test_a_file_without_what_the_model_reads_is_no_argument() -> None:
+    write({"configs/small.yaml": "model:\n  width: 16\n"})
+    (one,) = found(CONFIGURED)
+    assert (one.target, one.missing) == ("net.py:Net", "needs arguments: cfg")
+
+
+def test_a_factory_gets_the_object_where_a_class_takes_several() -> None:
+    source = f"{NET.replace('width=8, classes=10', 'width, classes')}\n\ndef build(cfg):\n    return Net(cfg.width, cfg.classes)\n"
+    write({"conf/net.toml": "width = 8\nclasses = 3\n"})
+    assert "net.py:build(@conf/net.toml)" in targets(source)
