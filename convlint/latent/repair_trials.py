@@ -102,13 +102,15 @@ def refused_after(trials: ClassTrials, accepted: Accepted) -> int | None:
     with trials.edited(repair):
         if factors and repair.failed.operation in trials.follow(DIFFERENT, factors).failing:
             return None
-        more = [trials.follow(DIFFERENT, options)] if options else []
-        others = [*(trials.follow(pattern) for pattern in LAST_PATTERNS), *more]
-    holds = all(
-        each.outcome == "undecided" or breaks_contract(each) or is_indivisible(each) or each.failing <= known
-        for each in others
-    )
-    return sum(is_indivisible(each) for each in others) if holds else None
+        refused = 0
+        more = [(DIFFERENT, options)] if options else []
+        for pattern, given in [*((pattern, {}) for pattern in LAST_PATTERNS), *more]:
+            each = trials.follow(pattern, given)
+            is_refused = is_indivisible(each)
+            if not (each.outcome == "undecided" or breaks_contract(each) or is_refused or each.failing <= known):
+                return None
+            refused += is_refused
+    return refused
 
 
 def same_values(one: ClassRepair, other: ClassRepair, state: Sequence[Followed]) -> bool:

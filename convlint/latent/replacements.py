@@ -18,6 +18,7 @@ from convlint.repairs.written_number import WrittenNumber
 from convlint.source_text.bindings import is_bound_at, parameters
 from convlint.source_text.call_sites import Function
 from convlint.static.domain.objects import Scope
+from convlint.static.program.parse import cached
 
 _MOST_EXPRESSIONS = 24  # of one scope
 
@@ -109,20 +110,7 @@ def _expressions(
     failed: Followed, number: LayerNumber, written: WrittenNumber, scope: Function
 ) -> dict[str, int | None]:
     """The widths that are written in a function, and its parameters, with their values in the failing execution."""
-    texts: dict[str, ast.expr] = {}
-    for node in ast.walk(scope):
-        if isinstance(node, ast.Call):
-            for argument in [*node.args[:3], *(keyword.value for keyword in node.keywords)]:
-                for width in (argument, *_terms(argument)) if _is_width(argument) else ():
-                    texts.setdefault(ast.unparse(width), width)
-    for node in ast.walk(scope):
-        if isinstance(node, ast.Assign) and _is_width(node.value):
-            texts.setdefault(ast.unparse(node.value), node.value)
-            for target in node.targets:
-                if isinstance(target, ast.Name | ast.Attribute):
-                    texts.setdefault(ast.unparse(target), target)
-    for name in parameters(scope):
-        texts.setdefault(name, ast.Name(name, ast.Load()))
+    texts = dict(cached(scope, "widths", lambda: _widths(scope)))
     for text in other_items(written.node, scope):
         texts.setdefault(text, ast.parse(text, mode="eval").body)
     around = scope_of(failed, number.layer, written)
@@ -134,6 +122,26 @@ def _expressions(
         if type(value) is int and value > 0:
             found[text] = value
     return dict(list(found.items())[:_MOST_EXPRESSIONS])
+
+
+def _widths(scope: Function) -> dict[str, ast.expr]:
+    """The expressions in a function that may be widths, and its parameters, by their texts."""
+    texts: dict[str, ast.expr] = {}
+    nodes = list(ast.walk(scope))
+    for node in nodes:
+        if isinstance(node, ast.Call):
+            for argument in [*node.args[:3], *(keyword.value for keyword in node.keywords)]:
+                for width in (argument, *_terms(argument)) if _is_width(argument) else ():
+                    texts.setdefault(ast.unparse(width), width)
+    for node in nodes:
+        if isinstance(node, ast.Assign) and _is_width(node.value):
+            texts.setdefault(ast.unparse(node.value), node.value)
+            for target in node.targets:
+                if isinstance(target, ast.Name | ast.Attribute):
+                    texts.setdefault(ast.unparse(target), target)
+    for name in parameters(scope):
+        texts.setdefault(name, ast.Name(name, ast.Load()))
+    return texts
 
 
 def _terms(node: ast.expr) -> Iterator[ast.expr]:

@@ -108,20 +108,26 @@ class ClassTrials:
         self, fails: Sequence[Followed], works: Sequence[Followed], repair: ClassRepair
     ) -> tuple[list[Followed], list[Followed]]:
         """The same executions with the smallest widths that have the same outcomes and also work after the repair."""
+        shown = (*fails[:_MOST_SHOWN], *works[:_MOST_SHOWN])
         for divisor in _DIVISORS:
-            fewer = [self._divided(each, divisor) for each in (*fails[:_MOST_SHOWN], *works[:_MOST_SHOWN])]
-            if any(each is None for each in fewer):
-                continue
-            small = [each for each in fewer if each is not None]
-            if [each.outcome for each in small] != ["fails"] * len(fails[:_MOST_SHOWN]) + ["works"] * len(
-                works[:_MOST_SHOWN]
-            ):
+            small = self._alike(shown, divisor)
+            if small is None:
                 continue
             with self.edited(repair):
                 if all(self.repeated(each).outcome == "works" for each in small):
                     count = len(fails[:_MOST_SHOWN])
                     return small[:count], small[count:]
         return list(fails), list(works)
+
+    def _alike(self, executions: Sequence[Followed], divisor: int) -> list[Followed] | None:
+        """The executions with all widths divided; None if one of them then has another outcome."""
+        found: list[Followed] = []
+        for each in executions:
+            fewer = self._divided(each, divisor)
+            if fewer is None or fewer.outcome != each.outcome:
+                return None
+            found.append(fewer)
+        return found
 
     def _divided(self, followed: Followed, divisor: int) -> Followed | None:
         """The execution with all widths divided."""
