@@ -494,9 +494,11 @@ CONFIGURED = NET.replace("width=8, classes=10", "cfg").replace("width", "cfg.wid
         ("class Config:\n    width = 8\n    classes = 5\n", "Config()"),
         ("def get_config(width=8):\n    return SimpleNamespace(width=width, classes=5)\n", "get_config()"),
         (
-            "def parse_args(argv):\n    parser = argparse.ArgumentParser()\n"
-            "    parser.add_argument('--width', type=int, default=8)\n"
-            "    parser.add_argument('--classes', type=int, default=5)\n    return parser.parse_args(argv)\n",
+            (
+                "def parse_args(argv):\n    parser = argparse.ArgumentParser()\n"
+                "    parser.add_argument('--width', type=int, default=8)\n"
+                "    parser.add_argument('--classes', type=int, default=5)\n    return parser.parse_args(argv)\n"
+            ),
             "parse_args([])",
         ),
         ("CFG = SimpleNamespace(width=8, classes=5)\n", "CFG"),
@@ -525,6 +527,7 @@ def test_a_file_without_what_the_model_reads_is_no_argument() -> None:
 
 
 def test_a_factory_gets_the_object_where_a_class_takes_several() -> None:
-    source = f"{NET.replace('width=8, classes=10', 'width, classes')}\n\ndef build(cfg):\n    return Net(cfg.width, cfg.classes)\n"
+    net = NET.replace("width=8, classes=10", "width, classes")
+    source = f"{net}\n\ndef build(cfg):\n    return Net(cfg.width, cfg.classes)\n"
     write({"conf/net.toml": "width = 8\nclasses = 3\n"})
     assert "net.py:build(@conf/net.toml)" in targets(source)
