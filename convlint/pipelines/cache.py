@@ -91,6 +91,16 @@ class Cache:
         self._texts = SourceTexts()
         self._is_stale = Reachability(lambda path: self._entries.uses.get(path, ()), self._has_changed)
 
+    def forget(self, path: str) -> None:
+        """Free what is kept of a file, unless another one depends on it. The cache on disk stays as it is."""
+        path, uses = os.path.abspath(path), self._entries.uses
+        if any(path in used for user, used in uses.items() if user != path):
+            return
+        self._entries.findings.pop(path, None)
+        used = uses.pop(path, [])
+        for each in {path, *used}.difference(self._entries.findings, *uses.values()):
+            self._entries.contents.pop(each, None)
+
     def forget_files(self) -> None:
         """Read files again that findings depend on: they may have changed since the last call."""
         self._contents.clear()

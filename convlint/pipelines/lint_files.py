@@ -121,6 +121,10 @@ class Linter:
         self._cache.put(complete, uses, texts)
         return linted
 
+    def forget(self, path: str) -> None:
+        """Free what is kept of a file."""
+        self._cache.forget(path)
+
     def _lint(self, paths: Sequence[str], texts: SourceTexts) -> list[LintedFile]:
         if not paths:
             return []

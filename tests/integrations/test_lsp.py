@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
+import gc
 import json
 import os
 import shutil
@@ -345,6 +347,24 @@ def test_a_keystroke_parses_what_was_typed_and_nothing_else(tmp_path: Path, monk
     wrong = BLOCKS.replace("Conv2d(planes,", "Conv2d(planes + 1,").encode()
     assert linter.lint(net, {net: f"{NET}x = 1\n".encode(), blocks: wrong}).findings
     assert "blocks.py" in parsed
+
+
+def test_nothing_is_kept_of_closed_documents_that_no_other_imports(tmp_path: Path) -> None:
+    (tmp_path / "blocks.py").write_text(BLOCKS)
+    net, blocks = str(tmp_path / "net.py"), str(tmp_path / "blocks.py")
+    linter = EditorLinter()
+    kept = []
+    for number in range(3):
+        path = str(tmp_path / f"scratch{number}.py")
+        linter.lint(path, {path: NET.encode()})
+        linter.forget(path)
+        gc.collect()
+        kept.append(sum(type(each) is ast.Module for each in gc.get_objects()))
+    assert kept[0] == kept[1] == kept[2]
+    linter.lint(net, {net: NET.encode()})
+    linter.forget(blocks)
+    wrong = BLOCKS.replace("Conv2d(planes,", "Conv2d(planes + 1,").encode()
+    assert linter.lint(net, {net: NET.encode(), blocks: wrong}).findings
 
 
 async def test_a_file_outside_of_the_folder_and_a_text_without_file(

@@ -82,6 +82,13 @@ class EditorLinter:
             self._linters[settings.root] = linter
         return linter
 
+    def forget(self, path: str) -> None:
+        """Free what is kept of a document that was closed; a file that another imports is read again."""
+        self._models_of_files.pop(path, None)
+        for each in self._linters.values():
+            each.parsed.pop(path, None)
+            each.linter.forget(path)
+
     def shapes(self, path: str, buffers: Buffers) -> tuple[ExecutionShapes, ...] | None:
         """Return the shapes that static analysis knows in an open document; None if it cannot be parsed.
 

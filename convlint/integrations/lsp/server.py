@@ -7,6 +7,7 @@ import gc
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -154,6 +155,7 @@ class ConvlintServer(LanguageServer):
             self._set_static_diagnostics(document.path, [])
             if document.path in self._published:  # diagnostics from other files and runs remain
                 self.publish(document.path)
+            self.start_task(self.in_thread(partial(self.linter.forget, document.path)))
             self.lint_all_after(0)
 
     def files_changed(self) -> None:
@@ -248,6 +250,8 @@ class ConvlintServer(LanguageServer):
         if self._last_messages.get(path) == (lines, message):
             return
         self._last_messages[path] = lines, message
+        if not published and document is None:
+            del self._published[path], self._last_messages[path]
         version = document.version if document and self.diagnostics.versions else None
         uri = self.documents.uri(path)
         self.text_document_publish_diagnostics(types.PublishDiagnosticsParams(uri, message, version))
