@@ -26,6 +26,7 @@ from bench.markdown import table
 
 SLOW = 2.0  # seconds of processor time at which a shape is no longer doubled
 SLOW_WITH_ERRORS = 10.0
+LONG = 0.1  # seconds from which a run counts
 LONGEST = 60  # seconds, after which a check is killed
 LARGEST = 1 << 23  # of a size, if it takes no time
 MOST_BYTES = 10_000_000  # of the text
@@ -61,22 +62,27 @@ def check(files: dict[str, str]) -> tuple[float, float, int]:
 
 def doubled(name: str, idle: float, start: int = 8) -> Iterator[Measured]:
     """Check a shape with sizes that double until it is slow; some of those that take no time are skipped."""
-    size = start
-    while size <= LARGEST:
+
+    def measured(size: int) -> Measured:
         files = files_of(name, size)
-        length = sum(map(len, files.values()))
-        if length > MOST_BYTES:
-            return
         seconds, megabytes, status = check(files)
-        yield Measured(size, length, max(seconds - idle, 0.001), megabytes, status)
-        if seconds - idle > (SLOW_WITH_ERRORS if status else SLOW) or status not in (0, 1, 2):
+        return Measured(size, sum(map(len, files.values())), max(seconds - idle, 0.001), megabytes, status)
+
+    size, factor = start, 1
+    while size <= LARGEST and sum(map(len, files_of(name, size).values())) <= MOST_BYTES:
+        last = measured(size)
+        if factor == 8 and last.seconds > LONG:  # those that were skipped may have taken long already
+            yield from (measured(size // 4), measured(size // 2))
+        yield last
+        if last.seconds > (SLOW_WITH_ERRORS if last.status else SLOW) or last.status not in (0, 1, 2):
             return
-        size *= 2 if seconds - idle > 0.1 else 8
+        factor = 2 if last.seconds > LONG else 8
+        size *= factor
 
 
 def exponent(runs: Sequence[Measured]) -> float:
     """The exponent of the time, over the last three steps that took more than a tenth of a second."""
-    long = [run for run in runs if run.seconds > 0.1][-3:]
+    long = [run for run in runs if run.seconds > LONG][-3:]
     if len(long) < 2:
         return 0.0
     return math.log2(long[-1].seconds / long[0].seconds) / math.log2(long[-1].size / long[0].size)

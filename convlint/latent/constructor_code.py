@@ -29,15 +29,21 @@ def deciding_on(function: ast.AST, built: Collection[Place]) -> frozenset[str]:
     places ``built``.
     """
     found: set[str] = set()
-    for node in walk(function):
+    layers: dict[ast.AST, set[bool]] = {}  # of conditions: whether their calls of layers were executed, for each call
+
+    def inside(parts: Sequence[ast.AST]) -> set[bool]:
+        calls = (call for part in parts if part not in layers for call in walk(part) if _may_be_layer(call))
+        return {_place(call) in built for call in calls}.union(*(layers[part] for part in parts if part in layers))
+
+    for node in reversed([*walk(function)]):  # inner ones first, so that a chain of `elif` is walked once
         if isinstance(node, ast.If):
-            branches: list[Sequence[ast.AST]] = [node.body, node.orelse]
+            branches = [inside(node.body), inside(node.orelse)]
+            layers[node] = inside([node.test]).union(*branches)
         elif isinstance(node, ast.IfExp):
-            branches = [[node.body], [node.orelse]]
+            branches = [inside([node.body]), inside([node.orelse])]
         else:
             continue
-        calls = [[call for part in branch for call in walk(part) if _may_be_layer(call)] for branch in branches]
-        if any(each and not any(_place(call) in built for call in each) for each in calls):
+        if {False} in branches:
             found.update(name.id for name in walk(node.test) if isinstance(name, ast.Name))
     return frozenset(found)
 

@@ -24,6 +24,7 @@ SIZES = {  # at which a shape takes about a tenth of a second
     "useless biases": 60,
     "sums with the input": 40,
     "conditions in a forward": 100,
+    "branches": 100,
     "inherited diamonds": 200,
     "exports of everything": 60,
     "merged dicts": 1500,

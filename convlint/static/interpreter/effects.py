@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -53,19 +53,37 @@ def forget(
                 containers.taint(holder)
 
 
+_KEY = "effects"
+
+
 def effects_of(statement: ast.stmt) -> Effects:
     """Return what a statement may change, cached at the statement."""
-    return cached(statement, "effects", partial(Effects, statement))
+    return cached(statement, _KEY, partial(Effects, statement))
 
 
 class Effects:
     """The names, attributes and containers that a statement may change."""
 
     def __init__(self, statement: ast.stmt) -> None:
-        self.names = list(dict.fromkeys(bound_names(statement)))
+        self.names: list[str] = []
         self.attributes: list[tuple[ast.expr, str]] = []
         self.containers: list[tuple[ast.expr, ast.expr | None]] = []  # each with the key that is set
-        for node in own_nodes(statement):
+        after = _elif_of(statement)
+        if after is None:
+            self._add(bound_names(statement), own_nodes(statement))
+            return
+        assert isinstance(statement, ast.If)
+        chain = [after]  # is walked once, from its end, and without a recursion
+        while (after := _elif_of(chain[-1])) and _KEY not in chain[-1].__dict__:
+            chain.append(after)
+        *_, rest = map(effects_of, reversed(chain))
+        alone = ast.If(statement.test, statement.body, [])
+        self._add(bound_names(alone), own_nodes(alone))
+        self._extend(rest)
+
+    def _add(self, names: Iterable[str], nodes: Iterable[ast.AST]) -> None:
+        self.names = list(dict.fromkeys(names))
+        for node in nodes:
             match node:
                 case ast.Attribute(ctx=ast.Store()):
                     self.attributes.append((node.value, node.attr))
@@ -74,3 +92,20 @@ class Effects:
                 case ast.Call(func=ast.Attribute(attr=attr)) if attr in CHANGING:
                     assert isinstance(node.func, ast.Attribute)
                     self.containers.append((node.func.value, None))
+
+    def _extend(self, other: Effects) -> None:
+        self.names = list(dict.fromkeys([*self.names, *other.names]))
+        known = {(owner.id, name) for owner, name in self.attributes if isinstance(owner, ast.Name)}
+        self.attributes += [
+            (owner, name)
+            for owner, name in other.attributes
+            if not isinstance(owner, ast.Name) or (owner.id, name) not in known
+        ]
+        self.containers += other.containers
+
+
+def _elif_of(statement: ast.stmt) -> ast.If | None:
+    match statement:
+        case ast.If(orelse=[ast.If() as after]):
+            return after
+    return None
