@@ -223,8 +223,9 @@ def _codes(value: str | Iterable[str], where: str) -> tuple[str, ...]:
     for code in (part for text in _strings(value) for part in text.split(",")):
         prefix = "CVL" if code.strip().upper() == "ALL" else _code_named(code.strip()) or code.strip().upper()
         if not prefix.startswith("CVL") or not any(rule.startswith(prefix) for rule in known):
-            is_code = re.fullmatch(r"CVL\d{0,3}", prefix)  # of codes, none is similar to another
-            near = "" if is_code else nearest(_code_of(prefix), known)
+            typed = _code_of(prefix)
+            is_digit = prefix[:3] == "CVL" and len(prefix) == 4
+            near = "" if is_digit else nearest(typed, known, 0.8 if typed.startswith("CVL") else 0.5)
             hint = near if near.startswith("; did") else "; `convlint rule` lists all"
             raise UsageError(f"{where}: no rule has the code {code.strip()!r}{hint}")
         found.append(prefix)

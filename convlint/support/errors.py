@@ -25,14 +25,14 @@ def check_choice(value: str, choices: tuple[str, ...], name: str) -> None:
 _SYNONYMS = {"gpu": "cuda", "fp16": "float16", "half": "float16", "bf16": "bfloat16", "fp32": "float32"}
 
 
-def nearest(value: str, choices: tuple[str, ...]) -> str:
-    """Return ``; did you mean 'int64'?``, or the list of all choices if none is similar."""
+def nearest(value: str, choices: tuple[str, ...], likeness: float = 0.5) -> str:
+    """Return ``; did you mean 'int64'?``, or the list of all choices if none has a ``likeness`` (0 to 1)."""
     from difflib import get_close_matches
 
     begun = [choice for choice in choices if value and choice.startswith(value)]
     parts = [choice for choice in choices if value in choice.split("-")]  # `relu` of `norm-relu`
     same = [name for name in (_SYNONYMS.get(value.lower()), value.lower()) if name in choices]
-    close = same or begun or parts or get_close_matches(value, choices, n=1, cutoff=0.5)
+    close = same or begun or parts or get_close_matches(value, choices, n=1, cutoff=likeness)
     return f"; did you mean {close[0]!r}?" if close else f"; choose from {', '.join(choices)}"
 
 

@@ -260,7 +260,7 @@ BAD = {
         "has no 'Nett', which an argument names; did you mean Net?",
     ),
     "an open parenthesis": (("net.py:Net(4",), "the parenthesis after Net is not closed"),
-    "no file or folder": (("net",), "no such file or directory; a model in a module is written net:Name"),
+    "no file or folder": (("net",), "no such file or directory; did you mean net.py?"),
     "too many inputs": (("net.py:Net", *INPUT, *INPUT), "forward takes (x), but --input has 2 inputs"),
     "too few inputs": (("net.py:Two", *INPUT), "forward takes (x, mask), but --input has 1 input"),
     "no inputs for two": (("net.py:Two",), "--input x=... --input mask=..."),
@@ -642,7 +642,7 @@ def test_summary_exports_tables_and_numbers(convlint: Convlint) -> None:
     assert convlint(*target, "--output-format", "csv").out.startswith("model,name,kind,calls,")
     assert "params 16\n" in convlint(*target, "--totals").out
     assert convlint(*target, "--totals", "--output-format", "csv").code == 2
-    assert "is unknown" in convlint(*target, "--output-format", "sarif").err
+    assert "sarif is a value of `convlint check`" in convlint(*target, "--output-format", "sarif").err
 
 
 @pytest.mark.slow
