@@ -131,8 +131,8 @@ def lint_text(path: str, data: bytes, project: Project) -> LintedFile:
     try:
         checked = static.check_file(path, data, project, search=_with_latent_defects)
         findings = [f.with_(graph=None) if f.graph else f for f in checked.findings]
-        broken = [f for f in checked.findings if f.severity == "error" and f.witness is not None]  # classes
-        if broken or any(finding.graph for finding in checked.findings):
+        classes = [finding for finding in checked.findings if finding.claim is not None]
+        if classes or any(finding.graph for finding in checked.findings):
             from convlint.repairs.static_trials import explained  # most files have no error
 
             same = project.with_texts(project.texts.with_overlays({path: data}))

@@ -19,6 +19,7 @@ from convlint.repairs.reshape_candidates import kept_batch_candidates, reshape_c
 from convlint.repairs.shortcut_candidates import shortcut_candidates
 from convlint.repairs.size_candidates import size_candidates
 from convlint.repairs.slicer import Slicer
+from convlint.repairs.value_candidates import forgotten_values, other_values
 from convlint.repairs.view_sizes import view_size_candidates
 from convlint.repairs.width_candidates import width_candidates
 from convlint.support.dataclass import replace
@@ -36,7 +37,8 @@ def proposed(conflict: Conflict, slicer: Slicer, suspected: Collection[Place] = 
         return _of_a_constructor(graph, conflict.layer, slicer, suspected)
     call = graph.nodes[node]
     arguments = [] if call.layer is None else argument_candidates(graph, call.layer, slicer)
-    return arguments or _of_a_call(graph, call, slicer, suspected)
+    numbers = arguments or _of_a_call(graph, call, slicer, suspected)
+    return [*forgotten_values(graph, node, slicer), *numbers, *other_values(graph, node, slicer)]
 
 
 def _of_a_constructor(graph: Graph, name: str | None, slicer: Slicer, suspected: Collection[Place]) -> list[Candidate]:

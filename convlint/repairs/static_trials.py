@@ -18,6 +18,7 @@ from convlint.repairs.outcomes import conflicts, position
 from convlint.repairs.proposals import proposed
 from convlint.repairs.search import Explanation, explain
 from convlint.repairs.slicer import Slicer
+from convlint.repairs.values_in_classes import reread
 from convlint.source_text.edits import EditError, apply
 from convlint.source_text.packages import package_folder
 from convlint.static import EQUALITY, INPUT_OF, CheckedFile, Project, Search, check_file
@@ -199,14 +200,16 @@ class _Explained:
 
 def _explained(path: str, checked: CheckedFile, project: Project, search: Search) -> _Explained:
     start = outcome(checked)
-    rest = [finding for finding in checked.findings if finding.graph is None]
+    slicer = Slicer(project.texts, project.root, package_folder(path))
+    trials = StaticTrials(path, checked, project)
+    budget = Budget(max(_SHARE * checked.steps, _LEAST), lambda: project.work.steps)
+    of_classes = [finding for finding in checked.findings if finding.graph is None]
+    rest = reread(of_classes, start, lambda edits: trials.checked(edits, search), slicer, budget.half)
     broken = broken_classes(rest)
     if not start.conflicts and not broken:
         return _Explained(rest)
     latent = [each for each in rest if each not in broken and each.claim is not None]
     suspected = {(f.site.path, f.site.line) for f in rest if f.claim is not None and f.site is not None}
-    slicer = Slicer(project.texts, project.root, package_folder(path))
-    trials = StaticTrials(path, checked, project)
 
     def propose(conflict: Conflict, edits: Sequence[Edit]) -> list[Candidate]:
         if is_overruled(conflict.finding):
@@ -214,7 +217,6 @@ def _explained(path: str, checked: CheckedFile, project: Project, search: Search
         own = [each for each in latent if class_of(each.site) in classes_of(conflict)]
         return followed_first(conflict, proposed(conflict, slicer.after(edits), suspected), own)
 
-    budget = Budget(max(_SHARE * checked.steps, _LEAST), lambda: project.work.steps)
     repaired_classes = RepairedClasses((), (), start)
     is_refused = any(conflict.node is None for conflict in start.conflicts)  # by the constructor of a layer
     if not is_refused:
