@@ -33,6 +33,12 @@ class _Method:
     function: ast.FunctionDef
     is_last: bool
 
+    @property
+    def names(self) -> set[str]:
+        """The parameters and variables."""
+        stored = {n.id for n in ast.walk(self.function) if isinstance(n, ast.Name) and _is_stored(n)}
+        return stored | set(parameters(self.function))
+
     def replacing(self, node: ast.Name, text: str, why: str = "") -> Candidate:
         site = lines.span(self.path, node, self.file.lines, f"{self.cls.name}.{self.function.name}")
         words = f"replace `{node.id}` with `{text}`{why and f', {why}'}"
@@ -128,19 +134,17 @@ def _methods(failing: Site, builders: Sequence[Site], slicer: Slicer) -> Iterato
 
 
 def _of_values(method: _Method) -> Iterator[Candidate]:
-    bound = {node.id for node in ast.walk(method.function) if isinstance(node, ast.Name) and _is_stored(node)}
-    known = bound | set(parameters(method.function))
     for block in _blocks(method.function):
         for start, statement in enumerate(block):
             for name in _stored(statement):
                 stop = _unread_until(block, start, name, is_end=block is method.function.body)
                 for after in block[start + 1 : stop]:
-                    for read in _reads(after, known - {name}):
+                    for read in _reads(after, method.names - {name}):
                         yield method.replacing(read, name, "which nothing reads")
 
 
 def _reads(statement: ast.stmt, names: Collection[str]) -> list[ast.Name]:
-    """Where a statement reads one of some names: first those that it reads for the second time."""
+    """The places in a statement that read one of some names: first those of the names that it has read before."""
     reads = [n for n in ast.walk(statement) if isinstance(n, ast.Name) and not _is_stored(n) and n.id in names]
     reads.sort(key=lambda node: (node.lineno, node.col_offset))
     return sorted(reads, key=lambda node: all(node.id != other.id for other in reads[: reads.index(node)]))
@@ -188,11 +192,9 @@ def _of_layers(method: _Method, line: int) -> Iterator[Candidate]:
     """The edits that pass the names in a failing statement through a layer that nothing calls."""
     statement = next((s for s in _statements(method.function) if s.lineno <= line <= (s.end_lineno or line)), None)
     uncalled = list(_uncalled(method)) if statement is not None else []
-    called = {id(node.func) for node in ast.walk(method.function) if isinstance(node, ast.Call)}
-    for read in ast.walk(statement) if statement is not None and uncalled else ():
-        if isinstance(read, ast.Name) and not _is_stored(read) and read.id != "self" and id(read) not in called:
-            for layer in uncalled:
-                yield method.replacing(read, f"self.{layer}({read.id})", f"as nothing calls `{layer}`")
+    for read in _reads(statement, method.names) if statement is not None and uncalled else ():
+        for layer in uncalled:
+            yield method.replacing(read, f"self.{layer}({read.id})", f"as nothing calls `{layer}`")
 
 
 def _statements(function: ast.FunctionDef) -> Iterator[ast.stmt]:

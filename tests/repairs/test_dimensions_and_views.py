@@ -114,7 +114,6 @@ class Net(nn.Module):
     def __init__(self, features=24, hidden=16, classes=10):
         super().__init__()
         self.stem = nn.Conv2d(3, features, 4, 4)
-        self.embed = nn.Linear(classes, hidden)
         self.cell = nn.GRUCell(features + classes, hidden)
         self.out = nn.Linear(hidden, classes)
 
