@@ -6,6 +6,7 @@ PyTorch refuses the defaults, so the error is true, but no model of the file has
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from convlint.ir import Finding
@@ -26,6 +27,8 @@ def as_warnings(
 ) -> Iterator[Finding]:
     """Yield the findings of an exploration, as warnings where only the defaults that callers overrule fail."""
     for finding in found:
+        if exploration.entry_point.kind == "class" and _is_of_missing_arguments(finding, exploration.entry_point.value):
+            continue
         is_error = finding.severity == "error" and rule(finding.code).family == "invalid"
         if is_error and exploration.entry_point.kind == "class" and finding.graph is not None:
             overruled = _overruled(exploration.entry_point.value, finding, exploration, explorations)
@@ -34,6 +37,16 @@ def as_warnings(
                 yield finding.with_(severity="warning", condition=f"{names} {_left(overruled)}{_DEFAULT}")
                 continue
         yield finding
+
+
+def _is_of_missing_arguments(finding: Finding, cls: Class) -> bool:
+    """Return whether an exception names a parameter of the class that is None by default: callers have to choose one of
+    `size=None, scale_factor=None`.
+    """
+    init = cls.lookup("__init__")
+    defaults = init.defaults if type(init) is Function else {}
+    missing = {name for name, default in defaults.items() if default is None}
+    return finding.code == "CVL190" and not missing.isdisjoint(re.findall(r"\w+", finding.message))
 
 
 def is_overruled(finding: Finding) -> bool:

@@ -20,6 +20,7 @@ from convlint.static.exploration.entry_points import PARAMETERS, EntryPoint, Exe
 from convlint.static.exploration.optional_inputs import optional
 from convlint.static.exploration.rebuilt_layers import find_rebuilt
 from convlint.static.interpreter import Call, Interpreter, is_mapping, with_definitions
+from convlint.static.interpreter.exceptions import takes_exceptions
 from convlint.static.program.parse import cached, positional, walk
 from convlint.static.program.source_module import bound_names, is_main_guard
 from convlint.static.torch_shapes import LAYERS
@@ -192,8 +193,14 @@ def _execute_function(path: ExecutionPath) -> None:
     call.args = [UNKNOWN] * skip + [call.kwargs.pop(parameter.arg) for parameter in positional(parameters)[skip:]]
     takes_more = parameters.kwarg is not None or parameters.vararg is not None
     call.open_ended = takes_more and _is_called(entry_point)
-    interpreter.call_function(function, call)
-    _call_built_models(path)
+    result = interpreter.call_function(function, call)
+    if result is not None or not _expects_exceptions(function.node):
+        _call_built_models(path)
+
+
+def _expects_exceptions(node: ast.AST) -> bool:
+    """Return whether a function tests code: that it raises. The models that it only builds need not fit any input."""
+    return any(isinstance(part, ast.With) and any(map(takes_exceptions, part.items)) for part in walk(node))
 
 
 def _is_called(entry_point: EntryPoint) -> bool:

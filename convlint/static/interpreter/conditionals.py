@@ -85,10 +85,10 @@ def _returns(block: Sequence[ast.stmt]) -> bool:
 def _either_return(interpreter: Interpreter, node: ast.If, scope: Scope) -> BlockEnd | None:
     """Execute two branches that return; the result is what both return."""
     results: list[Outcome] = []
-    attempts: list[_Attempt] = []
+    attempts: list[Attempt] = []
     for branch in (node.body, node.orelse):
         names = dict(scope.names)
-        attempts.append(_Attempt(interpreter))
+        attempts.append(Attempt(interpreter))
         try:
             with interpreter.execution.hypothetical():
                 end = execute_block(interpreter, branch, scope)
@@ -107,7 +107,7 @@ def _either_return(interpreter: Interpreter, node: ast.If, scope: Scope) -> Bloc
     return BlockEnd(joined_values(interpreter, results[0], results[-1], unknown_from(node, scope)))
 
 
-class _Attempt:
+class Attempt:
     """The layers that one branch builds, and the calls that it makes."""
 
     def __init__(self, interpreter: Interpreter) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from convlint.static.domain.execution import Raised
@@ -10,6 +11,7 @@ from convlint.static.domain.objects import Instance, Scope, site_of
 from convlint.static.domain.values import UNKNOWN
 from convlint.static.interpreter import parameter_lists, truth
 from convlint.static.interpreter.assignment import assign
+from convlint.static.interpreter.conditionals import Attempt
 from convlint.static.interpreter.dispatch import BlockEnd, evaluate, execute_block
 
 if TYPE_CHECKING:
@@ -35,20 +37,22 @@ def execute_assert(interpreter: Interpreter, node: ast.Assert, scope: Scope) -> 
 
 
 def execute_with(interpreter: Interpreter, node: ast.With | ast.AsyncWith, scope: Scope) -> BlockEnd | None:
-    """Execute a ``with`` statement; what it raises may be expected."""
+    """Execute a ``with`` statement; what it raises may be expected, and what PyTorch rejects in it then is."""
     for item in node.items:
         value = evaluate(interpreter, item.context_expr, scope)
         if item.optional_vars is not None:
             assign(interpreter, item.optional_vars, value if type(value) is not Instance else UNKNOWN, scope)
-    try:
+    if not any(map(takes_exceptions, node.items)):
         return execute_block(interpreter, node.body, scope)
-    except Raised:
-        if not any(map(_takes_exceptions, node.items)):
-            raise
-        return None
+    attempt = Attempt(interpreter)
+    with suppress(Raised):
+        execute_block(interpreter, node.body, scope)
+    attempt.end()
+    attempt.forgive()
+    return None
 
 
-def _takes_exceptions(item: ast.withitem) -> bool:
+def takes_exceptions(item: ast.withitem) -> bool:
     """Return whether the program continues after a block that raises: ``with pytest.raises(ValueError)``."""
     func = item.context_expr.func if isinstance(item.context_expr, ast.Call) else item.context_expr
     name = func.attr if isinstance(func, ast.Attribute) else getattr(func, "id", "")
