@@ -19,8 +19,7 @@ from convlint.static.exploration.base_parameters import base_arguments
 from convlint.static.exploration.entry_points import PARAMETERS, EntryPoint, ExecutionPath
 from convlint.static.exploration.optional_inputs import optional
 from convlint.static.exploration.rebuilt_layers import find_rebuilt
-from convlint.static.interpreter import Call, Interpreter, is_mapping, with_definitions
-from convlint.static.interpreter.exceptions import takes_exceptions
+from convlint.static.interpreter import Call, Interpreter, is_mapping, takes_exceptions, with_definitions
 from convlint.static.program.parse import cached, positional, walk
 from convlint.static.program.source_module import bound_names, is_main_guard
 from convlint.static.torch_shapes import LAYERS

@@ -5,6 +5,7 @@ package execute syntax that contains each other, so they alone may refer to each
 from convlint.static.domain.execution import Raised
 from convlint.static.interpreter.call import Call
 from convlint.static.interpreter.classes import is_enum
+from convlint.static.interpreter.exceptions import takes_exceptions
 from convlint.static.interpreter.input_mappings import is_mapping
 from convlint.static.interpreter.interpreter import Interpreter
 from convlint.static.interpreter.libraries import MODELS
@@ -26,6 +27,7 @@ __all__ = [
     "is_mapping",
     "lengths",
     "record_fields",
+    "takes_exceptions",
     "update_registries",
     "with_definitions",
 ]
