@@ -13,16 +13,23 @@ from convlint.repairs.conflict import Conflict, Place, construction_frames
 from convlint.support.dataclass import replace
 
 
-def followed_first(conflict: Conflict, proposals: Sequence[Candidate], findings: Sequence[Finding]) -> list[Candidate]:
-    """The candidates for a conflict, with the verified repairs of ``findings`` before all others."""
-    first = list(_followed(conflict, proposals, findings))
+def followed_first(
+    conflict: Conflict, proposals: Sequence[Candidate], findings: Sequence[Finding], around: Sequence[Finding] = ()
+) -> list[Candidate]:
+    """The candidates for a conflict, with the verified repairs of ``findings`` before all others; those of findings
+    ``around`` the class that fails come early, too, but others may be as likely.
+    """
+    others = [replace(each, followed=False) for each in _followed(conflict, proposals, around)]
+    first = [*_followed(conflict, proposals, findings), *others]
     known = [_key(each.edits) for each in first]
     return [*first, *(each for each in proposals if _key(each.edits) not in known)]
 
 
 def classes_of(conflict: Conflict) -> set[tuple[str, str] | None]:
-    """The files and classes around the operation that fails, and around the calls that build its layer."""
-    return {class_of(site) for site in (conflict.place, *conflict.frames)}
+    """The files and classes around the operation that fails, and around the call that builds its module."""
+    own = class_of(conflict.place)
+    others = [each for each in map(class_of, conflict.frames) if each != own]
+    return {own, *others[:1]}
 
 
 def class_of(site: Site | None) -> tuple[str, str] | None:

@@ -214,8 +214,9 @@ def _explained(path: str, checked: CheckedFile, project: Project, search: Search
     def propose(conflict: Conflict, edits: Sequence[Edit]) -> list[Candidate]:
         if is_overruled(conflict.finding):
             return []
-        own = [each for each in latent if class_of(each.site) in classes_of(conflict)]
-        return followed_first(conflict, proposed(conflict, slicer.after(edits), suspected), own)
+        own = [each for each in latent if class_of(each.site) == class_of(conflict.place)]
+        around = [each for each in latent if each not in own and class_of(each.site) in classes_of(conflict)]
+        return followed_first(conflict, proposed(conflict, slicer.after(edits), suspected), own, around)
 
     repaired_classes = RepairedClasses((), (), start)
     is_refused = any(conflict.node is None for conflict in start.conflicts)  # by the constructor of a layer
