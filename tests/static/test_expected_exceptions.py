@@ -70,6 +70,12 @@ def test_an_argument_that_callers_have_to_choose() -> None:
     assert errors(f"{UPSAMPLE}Upsample()(torch.rand(1, 3, 8, 8))\n")
 
 
+def test_a_layer_of_a_library_whose_callers_have_to_choose() -> None:
+    derived = "class Up(nn.Upsample):\n    def forward(self, x):\n        return super().forward(x.float())\n\n\n"
+    assert errors(derived) == []
+    assert errors(f"{derived}Up()(torch.rand(1, 3, 8, 8))\n")
+
+
 def test_a_call_that_never_has_one() -> None:
     text = UPSAMPLE.replace("self, size=None, scale_factor=None", "self").replace(
         "self.size, self.scale_factor)", "None)"
