@@ -32,6 +32,7 @@ def rank(works: Sequence[Followed], accepted: Sequence[tuple[ClassRepair, Sequen
                 not repair.is_own,
                 changed,
                 -_fits_names(after),
+                left_unread(repair.written.place.scope, repair.written.node, repair.text) > 0,
                 _drops_from_layers(repair),
                 -_computed_widths(repair, after),
                 _renames(repair),
@@ -220,4 +221,4 @@ def is_pointless(repair: ClassRepair) -> bool:
         other = around.orelse if node is around.body else around.body
         if ast.unparse(other) == repair.text:
             return True
-    return left_unread(repair.written.place.scope, node, repair.text) > 0
+    return left_unread(repair.written.place.scope, node, repair.text, as_bound=False) > 0

@@ -22,8 +22,6 @@ _OF_NUMBERS = {"CVL102": "CVL203", "CVL103": "CVL201", "CVL105": "CVL201", "CVL1
 """Rules about numbers that do not fit, and the rules about numbers that fit for some arguments only."""
 _OF_ARGUMENTS = frozenset({"CVL101", "CVL109"})
 """Rules about arguments that the constructor of a layer rejects."""
-_IGNORED = "CVL205"
-"""The rule about widths that a constructor never reads."""
 
 Program = tuple[str, tuple[ModelEntry, ...], SourceTexts]
 """The root directory of a project, its configured models, and the texts of its files."""
@@ -76,24 +74,17 @@ class FileLinter:
 
 def _without_echoes(findings: Sequence[Finding]) -> list[Finding]:
     """Leave out what an error at the same call says: that numbers may differ where they do, or that those of a layer
-    differ whose arguments PyTorch rejects. A number that is wrong in a constructor may be the one that it never reads.
+    differ whose arguments PyTorch rejects.
     """
     errors = [finding for finding in findings if finding.severity == "error"]
     differing = {finding.site for finding in errors if finding.code in _OF_NUMBERS}
     rejected = {finding.site for finding in errors if finding.code in _OF_ARGUMENTS}
-    wrong = {_function(finding) for finding in findings if finding.severity != "info" and finding.code < _IGNORED}
     return [
         finding
         for finding in findings
         if not (finding.code in _OF_NUMBERS.values() and finding.site in differing)
         and not (finding.code in _OF_NUMBERS and finding.site in rejected)
-        and not (finding.code == _IGNORED and _function(finding) in wrong)
     ]
-
-
-def _function(finding: Finding) -> tuple[str, str] | None:
-    """The file and function in which a finding is."""
-    return None if finding.site is None else (finding.site.path, finding.site.function)
 
 
 def _with_condition(finding: Finding) -> Finding:

@@ -12,14 +12,17 @@ from convlint.source_text.bindings import default_of, parameters
 from convlint.source_text.call_sites import Function
 
 
-def left_unread(scope: ast.AST, node: ast.expr, text: str, *, optional: bool = True) -> int:
+def left_unread(scope: ast.AST, node: ast.expr, text: str, *, optional: bool = True, as_bound: bool = True) -> int:
     """The number of names of a function that are read in ``node`` only, and not in the text that replaces it.
 
-    Without ``optional`` parameters that have a default do not count.
+    Without ``optional`` parameters that have a default do not count. A name that is bound again counts ``as_bound``, or
+    else only if none of its values is read.
     """
     if not isinstance(scope, Function):
         return 0
     values, own = _reads(scope)
+    if not as_bound:
+        values = {node: (name, 0) for node, (name, _) in values.items()}
     if not optional:
         own = frozenset(name for name in own if name not in parameters(scope) or default_of(scope, name) is None)
     counts = Counter(values.values())

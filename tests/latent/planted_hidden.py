@@ -240,20 +240,4 @@ class Head(nn.Sequential):
         ("Head(16, 4)", (2, 16, 4, 4)),
         ("Head(16, 6)", (2, 16, 4, 4)),
     ),
-    Planted(
-        "a block whose first layer does not read the width of its input",
-        """
-class Bottleneck(nn.Module):
-    def __init__(self, in_chs: int, out_chs: int):
-        super().__init__()
-        mid_chs = out_chs // 2
-        self.conv1 = nn.Conv2d({{in_chs|mid_chs}}, mid_chs, 1)
-        self.conv2 = nn.Conv2d(mid_chs, out_chs, 3, padding=1)
-
-    def forward(self, x):
-        return x + self.conv2(torch.relu(self.conv1(x)))
-""",
-        ("Bottleneck(8, 8)", (2, 8, 4, 4)),
-        ("Bottleneck(4, 4)", (2, 4, 4, 4)),
-    ),
 )

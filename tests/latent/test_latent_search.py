@@ -599,3 +599,20 @@ def test_arguments_are_named_unless_there_are_none() -> None:
     assert text({"width": 4}) == "for width=4"
     assert text({"width": 4}, norm=True) == "for (width=4, norm=True)"
     assert text({}) == "without arguments"
+
+
+def test_a_width_that_the_constructor_sets_again_may_have_to_be_another_one() -> None:
+    source = f"""{HEAD}
+class Temporal(nn.Module):
+    def __init__(self, in_dim: int, out_dim: int | None = None):
+        super().__init__()
+        out_dim = out_dim or in_dim
+        self.conv1 = nn.Sequential(nn.BatchNorm2d(in_dim), nn.Conv2d(in_dim, out_dim, 1))
+        self.conv2 = nn.Sequential(nn.BatchNorm2d(out_dim), nn.Conv2d(out_dim, in_dim, 1))
+        self.conv3 = nn.Sequential(nn.BatchNorm2d(out_dim), nn.Conv2d(out_dim, in_dim, 1))
+
+    def forward(self, x):
+        return x + self.conv3(self.conv2(self.conv1(x)))
+"""
+    found = lint_text("net.py", source.encode(), Project(".", (), SourceTexts({"net.py": source.encode()}))).findings
+    assert [finding.code for finding in found if finding.severity == "warning"] == ["CVL203"]
