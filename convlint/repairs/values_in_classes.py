@@ -26,8 +26,8 @@ def reread(findings: Sequence[Finding], start: Outcome, check: Check, slicer: Sl
         failing = next((each.site for each in finding.related if each.is_failure), finding.site)
         if finding.claim is None or failing is None:
             continue
-        known = check(finding.repairs[0].edits) if start.conflicts and finding.repairs else None
-        others = other_values_at(failing, slicer) if known is not None and known[0].count else []
+        others = other_values_at(failing, slicer) if start.conflicts and finding.repairs else []
+        known = check(finding.repairs[0].edits) if others and budget.is_left else None
         for candidate in (*forgotten_values_at(failing, slicer), *others):
             after = check(candidate.edits) if budget.is_left else None
             if after is None or is_found(finding, after[1]) or not after[0].failing <= start.failing:
