@@ -36,8 +36,10 @@ def texts(module: SourceModule, scope: ast.AST, parameter: ast.arg, root: str, r
         if isinstance(node, ast.FunctionDef):
             count = len(positional(node.args)) - len(node.args.defaults)
             yield from ([f"{name}()"] if count == 0 else [f"{name}([])"] if count == 1 else [])
-        elif isinstance(node, ast.ClassDef) or isinstance(bindings[-1], ast.Assign):
-            yield f"{name}()" if isinstance(node, ast.ClassDef) else name
+        elif isinstance(node, ast.ClassDef):
+            yield f"{name}()"
+        elif isinstance(node, ast.Assign):
+            yield name
     wanted = _attributes(scope, parameter.arg)
     files = dict.fromkeys([*read, *_data_files(root)])
     for path in [*files][: _MOST_FILES if wanted else 0]:
@@ -58,10 +60,10 @@ def _attributes(scope: ast.AST, name: str) -> set[str]:
 
 def _data_files(root: str) -> Iterator[str]:
     """Yield the data files in the folders for configurations at the top of a project."""
-    for folder in sorted(os.listdir(root)):
-        if _FOLDER.match(folder) and os.path.isdir(os.path.join(root, folder)):
-            names = sorted(os.listdir(os.path.join(root, folder)))
-            yield from (os.path.join(root, folder, name) for name in names if name.endswith(SUFFIXES))
+    for folder in filter(_FOLDER.match, sorted(os.listdir(root))):
+        for path, _, names in os.walk(os.path.join(root, folder)):  # yields nothing for a folder that cannot be read
+            yield from (os.path.join(path, name) for name in sorted(names) if name.endswith(SUFFIXES))
+            break
 
 
 def _parts(path: str, root: str, wanted: set[str]) -> Iterator[str]:

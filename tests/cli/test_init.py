@@ -526,6 +526,20 @@ def test_a_file_without_what_the_model_reads_is_no_argument() -> None:
     assert (one.target, one.missing) == ("net.py:Net", "needs arguments: cfg")
 
 
+def test_folders_for_configurations_that_cannot_be_read_or_are_files_have_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    write({"configs/small.yaml": "width: 16\nclasses: 5\n", "conf": "no folder"})
+    scandir = os.scandir
+
+    def refuse(path: str) -> object:
+        if str(path).endswith("configs"):
+            raise PermissionError(path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    (one,) = found(CONFIGURED)
+    assert one.missing == "needs arguments: cfg"
+
+
 def test_a_factory_gets_the_object_where_a_class_takes_several() -> None:
     net = NET.replace("width=8, classes=10", "width, classes")
     source = f"{net}\n\ndef build(cfg):\n    return Net(cfg.width, cfg.classes)\n"
