@@ -73,7 +73,7 @@ def main() -> None:
         net.write_text(NET)
         html = convlint.check(f"{net}:Net", input=(3, 32, 32))._repr_html_().replace(f"{folder}/", "")
         page.write_text(document(html, STYLES["JupyterLab"], CALL), encoding="utf-8")
-        with chromium() as browser, browser.page(page, width=940, height=490) as shown:
+        with chromium() as browser, browser.page(page, width=1040, height=490) as shown:
             shown.screenshot(PICTURE)
     print(f"wrote {PICTURE.name}")
 

@@ -253,7 +253,7 @@ function graphView(tables, select) {
   movable(window_, (factor, x, y) => zoomed(zoom * factor, x, y));
   const depths = [[1, "1"], [2, "2"], [3, "3"], [Infinity, "all"]];
   const toolbar = el("div", { class: "toolbar" },
-    el("span", { class: "note" }, "Open to depth"),
+    el("span", { class: "note" }, "Depth"),
     segmented("Open to depth", depths, null, (depth) => {
       openTo(depth);
       redraw();

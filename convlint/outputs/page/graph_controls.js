@@ -88,7 +88,7 @@ function search(tables, reveal) {
     if (found.length) reveal(found[at]);
   };
   const field = el("input", {
-    type: "search", placeholder: "Search the graph", "aria-label": "Search the graph",
+    type: "search", placeholder: "Search", "aria-label": "Search the graph",
     oninput: () => {
       const terms = field.value.toLowerCase().split(/\s+/).filter(Boolean);
       found = terms.length ? boxes.filter((_, n) => terms.every((term) => names[n].includes(term))) : [];
