@@ -112,9 +112,7 @@ class Dim:
         symbols = _symbols.get(self.key)
         if symbols is None:
             symbols = frozenset([atom for atom in self.atoms() if isinstance(atom, Symbol)])
-            if len(_symbols) >= _MAX_REMEMBERED:
-                _symbols.clear()
-            _symbols[self.key] = symbols
+            _remember(_symbols, self.key, symbols)
         return symbols
 
     def __add__(self, other: Dim | int) -> Dim:
@@ -280,24 +278,37 @@ def _atom(atom: Atom) -> Dim:
 
 
 _MAX_REMEMBERED = 100_000
-_symbols: dict[str, frozenset[Symbol]] = {}  # by key of an expression; cleared when it is full
+_symbols: dict[str, frozenset[Symbol]] = {}  # by key of an expression
+_tables: list[dict[Any, Any]] = [_symbols]  # of results; each is cleared when it is full
+
+
+def forget() -> None:
+    """Free the results that are kept, for a process that will read other texts."""
+    for table in _tables:
+        table.clear()
+    symbol.cache_clear()
+
+
+def _remember(table: dict[Any, Any], key: Any, result: Any) -> None:
+    if len(table) >= _MAX_REMEMBERED:
+        table.clear()
+    table[key] = result
 
 
 def _remembered(compute: Callable[[Dim, Dim], Dim]) -> Callable[[Dim, Dim], Dim]:
     """Remember the results of a pure function, because the sizes of one block are often those of the next.
 
-    The table is cleared when it is full. lru_cache would compare whole expressions where their keys are enough.
+    lru_cache would compare whole expressions where their keys are enough.
     """
     results: dict[tuple[str, str], Dim] = {}
+    _tables.append(results)
 
     def remembered(left: Dim, right: Dim) -> Dim:
         key = (left.key, right.key)
         result = results.get(key)
         if result is None:
             result = compute(left, right)
-            if len(results) >= _MAX_REMEMBERED:
-                results.clear()
-            results[key] = result
+            _remember(results, key, result)
         return result
 
     return remembered

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from convlint.integrations.lsp.linting import EditorLinter
+from convlint.symbolic import Dim
 from tests.integrations.editor import Editor, processes
 
 HOUR = 3600.0
-PROGRAMS = 40  # different ones, which come again and again
 
 
 def text(number: int) -> str:
     """A program with names and widths of its own, and a layer that does not fit."""
-    number %= PROGRAMS
-    name, width = f"net{number}", 8 + number
+    name, width = f"net{number}", 8 + number % 500
     return (
         f"import torch\nfrom torch import nn\n\n\nclass Block{number}(nn.Module):\n"
         f"    def __init__(self, {name}, d=4):\n        super().__init__()\n"
@@ -54,6 +55,19 @@ async def soaked(folder: Path, *, warm: int, edits: int, marks: int, seconds: fl
     sizes += [megabytes(str(folder))] * (1 + marks - len(sizes))
     await editor.stop()
     return sizes, number
+
+
+def test_no_expressions_are_kept_of_texts_that_were_edited(tmp_path: Path) -> None:
+    linter, path = EditorLinter(), str(tmp_path / "net.py")
+
+    def expressions_after(first: int, last: int) -> int:
+        for number in range(first, last):
+            assert linter.lint(path, {path: text(number).encode()}).findings
+        gc.collect()
+        return sum(type(each) is Dim for each in gc.get_objects())
+
+    few = expressions_after(0, 5)
+    assert expressions_after(5, 15) < few + 50  # 20 of an edit before
 
 
 @pytest.mark.slow

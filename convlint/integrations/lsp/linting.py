@@ -11,6 +11,7 @@ import traceback
 from collections.abc import Mapping, Sequence
 from functools import partial
 
+from convlint import symbolic
 from convlint.findings import baseline, fix_loop, suppressions
 from convlint.integrations.lsp.static_shapes import ExecutionShapes, shapes_in
 from convlint.ir import Edit, Finding, Problem, Site
@@ -69,6 +70,8 @@ class EditorLinter:
         except Exception as error:  # noqa: BLE001 - an internal error is reported, and the server continues
             text = f"convlint failed: {type(error).__name__}: {error}; please report this"
             return LintResult(problems=(Problem("internal", text, traceback=traceback.format_exc()),))
+        finally:
+            symbolic.forget()  # every edit brings other names and sizes
 
     def _project(self, settings: config.Config) -> _ProjectLinter:
         """Return the linter of a project; a new one if its settings or its baseline changed."""
