@@ -6,7 +6,7 @@ import importlib
 import inspect
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, cast
 
 import typer
@@ -23,11 +23,7 @@ if TYPE_CHECKING:
 COMMANDS: dict[str, tuple[type[Request], str]] = {
     "check": (
         requests.CheckRequest,
-        (
-            "Check files and models for bugs.\n\n"
-            "Files are checked statically; models are run once. Exit codes: 0 no findings, 1 findings, 2 something "
-            "could not be checked."
-        ),
+        ("Check files and models for bugs.\nExit codes: 0 no findings, 1 findings, 2 something could not be checked."),
     ),
     "summary": (
         requests.SummaryRequest,
@@ -36,15 +32,14 @@ COMMANDS: dict[str, tuple[type[Request], str]] = {
     "suggest": (
         requests.SuggestRequest,
         (
-            "Suggest cheaper layers as a diff, each verified by running the rewritten model.\n\n"
-            "Prints the savings of each suggestion, the totals, and a diff for git apply. Exit codes: 0 also without "
-            "suggestions, 2 something could not be done."
+            "Suggest cheaper layers as a diff for git apply, each verified by a run.\n"
+            "Exit codes: 0 also without suggestions, 2 something could not be done."
         ),
     ),
     "sweep": (
         requests.SweepRequest,
         (
-            "Run many models and append the result of each to a file.\n\n"
+            "Run many models and append the result of each to a file.\n"
             "An interrupted sweep resumes: models that have a result in the file are not run again. A model that "
             "exceeds the memory limit is run on the meta device. Exit codes are those of check."
         ),
@@ -52,7 +47,7 @@ COMMANDS: dict[str, tuple[type[Request], str]] = {
     "init": (
         requests.InitRequest,
         (
-            "Write an initial configuration with the models of a project.\n\n"
+            "Write an initial configuration with the models of a project.\n"
             "Finds models and their inputs statically and appends [tool.convlint] to pyproject.toml, or writes "
             "convlint.toml if there is none. Exits with code 2 if there is a configuration already."
         ),
@@ -60,7 +55,7 @@ COMMANDS: dict[str, tuple[type[Request], str]] = {
     "server": (
         requests.ServerRequest,
         (
-            "Start the language server for editors.\n\n"
+            "Start the language server for editors.\n"
             "Reports findings as you type, and runs models on request. Needs pygls: pip install pygls."
         ),
     ),
@@ -76,7 +71,6 @@ _COMPLETIONS: dict[str, Callable[..., Any]] = {
 }
 """The values that a shell completes, by the placeholder of an option."""
 
-_LIST_ALL = 25  # a command with at most so many options has them all in its help
 _INTERRUPTED = 130  # what typer returns after Ctrl-C; its earlier versions raise Abort
 
 
@@ -211,20 +205,32 @@ class _Command(TyperCommand):
         return super().parse_args(ctx, args)
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
-        hides = len(self.options) > _LIST_ALL and not self.lists_all
-        hidden = 0
-        for panel in requests.PANELS:
-            options = [option for option in self.options.values() if option.panel == panel]
-            listed = [option for option in options if not (hides and option.advanced)]
-            hidden += len(options) - len(listed)
-            if listed:
-                _section(
-                    formatter, panel, self._example(ctx, panel), [option.help_row(short=hides) for option in listed]
-                )
+        options = [*self.options.values()]
+        common = [option for option in options if option.is_common(self.name or "")]
+        if len(common) < len(options) and not self.lists_all:
+            self._format_common(ctx, formatter, common, len(options) - len(common))
+            return
+        for panel, listed in _by_panel(options):
+            formatter.write_paragraph()
+            _section(formatter, panel, self._example(ctx, panel), [option.help_row() for option in listed])
         rows = [("-h, --help", "Print the common options." if self.lists_all else "Print this help.")]
-        if hidden or self.lists_all:
-            rows.append(("--help-all", f"Print all options, {hidden} more." if hidden else "Print all options."))
+        if self.lists_all:
+            rows.append(("--help-all", "Print all options."))
+        formatter.write_paragraph()
         _section(formatter, "Help", "", rows)
+
+    def _format_common(self, ctx: Any, formatter: Any, common: Iterable[Option], hidden: int) -> None:
+        """Write the common options, each on a line and without empty ones: a screen of 24 lines has to show all."""
+        formatter.write_paragraph()
+        rows = {option.name: option.brief_row() for option in common}
+        width = max(len(names) for names, _ in rows.values())
+        for panel, listed in _by_panel(common):
+            aligned = [(rows[option.name][0].ljust(width), rows[option.name][1]) for option in listed]
+            if panel == ARGUMENTS:
+                _options(formatter, aligned)
+            else:
+                _section(formatter, panel, self._example(ctx, panel), aligned)
+        formatter.write(f"{_bold('--help-all')} prints {hidden} more options.\n")
 
     def _example(self, ctx: Any, panel: str) -> str:
         """The example of a panel; empty if this command lacks one of its options."""
@@ -238,10 +244,20 @@ class _Command(TyperCommand):
         return f"{ctx.command_path} {arguments}" if words else ""
 
 
+def _by_panel(options: Iterable[Option]) -> Iterator[tuple[str, list[Option]]]:
+    """The panels that have options, and these."""
+    for panel in requests.PANELS:
+        if listed := [option for option in options if option.panel == panel]:
+            yield panel, listed
+
+
 def _section(formatter: Any, title: str, example: str, rows: list[tuple[str, str]]) -> None:
     """Write a title with an example next to it, and the options below."""
-    formatter.write_paragraph()
     formatter.write(f"{_bold(title)}:{f'  {_dim(example)}' if example else ''}\n")
+    _options(formatter, rows)
+
+
+def _options(formatter: Any, rows: list[tuple[str, str]]) -> None:
     formatter.indent()
     formatter.write_dl(rows)
     formatter.dedent()

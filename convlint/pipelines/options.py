@@ -24,8 +24,9 @@ class Option:
 
     ``kind`` is the type of a value on the command line; ``parse`` converts such a value, given the name of the option
     for error messages. ``alias`` is an old name that the help does not list. ``note`` is the default in words if the
-    field's default is not informative. ``models_only``: it has no effect on files. ``advanced``: only ``--help-all``
-    lists it. ``commands`` have the option, () stands for all commands of the request.
+    field's default is not informative. ``models_only``: it has no effect on files. ``commands`` have the option, ()
+    stands for all commands of the request. ``advanced``: only ``--help-all`` lists it, in these commands or in all.
+    ``brief`` is its text in ``--help`` if the first sentence does not fit on a line.
     """
 
     name = ""
@@ -38,7 +39,8 @@ class Option:
     note = ""
     required = False
     models_only = False
-    advanced = False
+    advanced: bool | tuple[str, ...] = False
+    brief = ""
     commands: tuple[str, ...] = ()
 
     def __init__(self, default: object, panel: str, metavar: str, help: str, **more: Any) -> None:
@@ -69,17 +71,27 @@ class Option:
     def is_repeatable(self) -> bool:
         return isinstance(self.default, tuple)
 
-    def help_row(self, *, short: bool = False) -> tuple[str, str]:
-        """The option with its metavar, and its help text; of the text, ``short`` has the first sentence."""
-        names = ", ".join(filter(None, (self.short, self.flag)))
+    def is_common(self, command: str) -> bool:
+        """Return True if ``--help`` of this command lists the option."""
+        return not (self.advanced if isinstance(self.advanced, bool) else command in self.advanced)
+
+    def help_row(self) -> tuple[str, str]:
+        """The option with its metavar, and its help text with the default."""
         default = self.note
         if not default and self.default not in (None, False, ()):
             default = f"{self.default:g}" if self.kind is float else str(self.default)
-        help = f"{self.help.partition('. ')[0].removesuffix('.')}." if short else self.help
-        text = f"{help}  [default: {default}]" if default else help
+        return self._names, f"{self.help}  [default: {default}]" if default else self.help
+
+    def brief_row(self) -> tuple[str, str]:
+        """The option with its metavar, and what fits on one line of its help text."""
+        sentence = self.help.partition(". ")[0].removesuffix(".")
+        return self._names, self.brief or f"{sentence.partition(', for example')[0]}."
+
+    @property
+    def _names(self) -> str:
         if self.panel == ARGUMENTS:
-            return f"{self.metavar}{'...' * self.is_repeatable}", text
-        return f"{names} {self.metavar}".rstrip(), text
+            return f"{self.metavar}{'...' * self.is_repeatable}"
+        return f"{', '.join(filter(None, (self.short, self.flag)))} {self.metavar}".rstrip()
 
 
 class Request:

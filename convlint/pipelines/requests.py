@@ -35,7 +35,7 @@ EXAMPLES = {
     FILES: "src/ --exclude 'tests,*_old.py'",
     MODELS: "net.py:Net --input 3,224,224 --batch-size 4",
     FIXES: "src/ --fix --unsafe-fixes",
-    OUTPUT: "net.py:Net --output-format json --output-file report.json",
+    OUTPUT: "net.py:Net --output-format html --output-file a.html",
     EXECUTION: "src/ -j 4 --no-cache",
     REWRITES: "net.py:Net --kind grouped --groups 8",
 }
@@ -45,6 +45,7 @@ _CHECK = ("check",)
 _CHECK_AND_SWEEP = ("check", "sweep")
 _TABLES = ("check", "summary")
 _REPORTS = ("check", "summary", "suggest")
+_NOT_SUMMARY = ("check", "suggest", "sweep")
 _NOT_SUGGEST = ("check", "summary", "sweep")
 _ONE_MODEL = ("summary", "suggest")
 
@@ -105,10 +106,10 @@ class CheckRequest(Request):
     targets: tuple[str, ...] = option((), ARGUMENTS, "TARGET",
         "Files and directories to check statically (- for standard input), or models to run: path.py:Name, "
         "'path.py:Name(64, groups=8)' or package.module:Name.",
-        note="the configured models", commands=_CHECK)
+        brief="Files and directories, or models such as net.py:Net.", note="the configured models", commands=_CHECK)
     target: str = option("", ARGUMENTS, "TARGET",
         "Model to run: path.py:Name, 'path.py:Name(64, groups=8)' or package.module:Name.",
-        required=True, commands=_ONE_MODEL)
+        brief="Model to run: net.py:Net or 'net.py:Net(64)'.", required=True, commands=_ONE_MODEL)
 
     select: tuple[str, ...] = option((), RULES, "CODES",
         "Rule codes, prefixes or names to enable, for example CVL1,CVL301.", commands=_CHECK_AND_SWEEP)
@@ -118,7 +119,7 @@ class CheckRequest(Request):
         "Rule codes, prefixes or names to enable in addition to --select.", commands=_CHECK_AND_SWEEP, advanced=True)
     fail_on: Severity | None = option(None, RULES, "SEVERITY",
         "Lowest severity with exit code 1: error, warning or info.",
-        choices=SEVERITIES, note="warning", commands=_CHECK_AND_SWEEP)
+        choices=SEVERITIES, note="warning", commands=_CHECK_AND_SWEEP, advanced=True)
     min_coverage: float | None = option(None, RULES, "SHARE",
         "Exit with code 2 if less than this share of the layers was followed, for example 80%.",
         parse=_required_share, commands=_CHECK, advanced=True)
@@ -139,26 +140,28 @@ class CheckRequest(Request):
     fix: bool = switch(FIXES, "Apply safe fixes.", commands=_CHECK)
     unsafe_fixes: bool = switch(FIXES, "Include unsafe fixes in --fix or --diff.", commands=_CHECK)
     diff: bool = switch(FIXES,
-        "Print the changes that --fix would make; exit with code 1 if there are any.", commands=_CHECK)
+        "Print the changes that --fix would make; exit with code 1 if there are any.", commands=_CHECK, advanced=True)
     exit_non_zero_on_fix: bool = switch(FIXES,
         "Exit with code 1 if a finding was fixed.", commands=_CHECK, advanced=True)
-    add_noqa: bool = switch(FIXES, "Add a suppression comment to every line with findings.", commands=_CHECK)
+    add_noqa: bool = switch(FIXES,
+        "Add a suppression comment to every line with findings.", commands=_CHECK, advanced=True)
     baseline: str | None = option(None, FIXES, "FILE",
-        "Report only findings that are not in this baseline.", commands=_CHECK)
+        "Report only findings that are not in this baseline.", commands=_CHECK, advanced=True)
     update_baseline: bool = switch(FIXES, "Write the current findings to the baseline.", commands=_CHECK, advanced=True)
 
-    jobs: int = option(1, EXECUTION, "N", "Number of files to check, and models to run, in parallel.",
+    jobs: int = option(1, EXECUTION, "N", "Number of files and models to check in parallel.",
         kind=int, minimum=1, short="-j", commands=_CHECK_AND_SWEEP)
     executor: str | None = option(None, EXECUTION, "ADDRESS",
         "Run models on a Dask cluster, for example dask://localhost:8786.", models_only=True,
         commands=_CHECK_AND_SWEEP, advanced=True)
-    no_cache: bool = switch(EXECUTION, "Do not read or write the cache.", commands=_CHECK)
+    no_cache: bool = switch(EXECUTION, "Do not read or write the cache.", commands=_CHECK, advanced=True)
     cache_dir: str | None = option(None, EXECUTION, "DIR",
         "Cache directory.", note=".convlint_cache in the project", commands=_CHECK, advanced=True)
-    watch: bool = switch(EXECUTION, "Check again whenever a file changes; Ctrl-C ends it.", commands=_CHECK)
+    watch: bool = switch(EXECUTION,
+        "Check again whenever a file changes; Ctrl-C ends it.", commands=_CHECK, advanced=True)
 
     confirm: bool = switch(MODELS, "Confirm latent findings by building classes with other arguments. Needs torch.",
-        alias="--prove", commands=_CHECK)
+        brief="Confirm latent findings by runs. Needs torch.", alias="--prove", commands=_CHECK)
     input: tuple[InputSpec, ...] = option((), MODELS, "SHAPE",
         "Shape of one input without the batch dimension, for example 3,224,224. Repeatable: mask=1,32,32 by keyword, "
         "batch.image=3,64,64 for a dict, 128:int64[0,1000) for integers below 1000, t=:int64 for one value per sample.",
@@ -166,12 +169,13 @@ class CheckRequest(Request):
     input_file: str | None = option(None, MODELS, "FILE",
         "Input tensors, saved with torch.save.", models_only=True, commands=_REPORTS, advanced=True)
     batch_size: int | None = option(None, MODELS, "N",
-        "Number of samples in a batch.", kind=int, minimum=1, note="1", models_only=True)
-    device: str = option("cpu", MODELS, "DEVICE", "Device: cpu, cuda, or meta for shapes without values.",
-        choices=DEVICES, models_only=True)
+        "Number of samples in a batch.", kind=int, minimum=1, note="1", models_only=True, advanced=_NOT_SUMMARY)
+    device: str = option("cpu", MODELS, "DEVICE", "Device: cpu, cuda, or meta for shapes alone.",
+        choices=DEVICES, models_only=True, advanced=_NOT_SUMMARY)
     dtype: str | None = option(None, MODELS, "DTYPE", "Data type of the model and its inputs, for example bfloat16.",
         choices=MODEL_DTYPES, models_only=True, advanced=True)
-    train: bool = switch(MODELS, "Run the model in training mode.", models_only=True, commands=_NOT_SUGGEST)
+    train: bool = switch(MODELS, "Run the model in training mode.",
+        models_only=True, commands=_NOT_SUGGEST, advanced=_NOT_SUMMARY)
     timeout: float = option(120.0, MODELS,
         "SECONDS", "Time limit for each model in seconds.", kind=float, minimum=0.1, advanced=True)
     max_memory: int | None = option(None, MODELS, "BYTES",
@@ -187,30 +191,35 @@ class CheckRequest(Request):
         parse=_bytes, models_only=True, commands=_CHECK, advanced=True)
 
     output_format: str = option("text", OUTPUT, "FORMAT",
-        f"Output format: {', '.join(formats())}.", choices=formats(), commands=_TABLES)
+        f"Output format: {', '.join(formats())}.", brief="Output format: text, json, html, sarif, or 7 others.",
+        choices=formats(), commands=_TABLES)
     output_file: str | None = option(None, OUTPUT, "FILE",
-        "Write the output to this file instead of standard output.", commands=_REPORTS)
+        "File to write instead of standard output.", commands=_REPORTS, advanced=_CHECK)
     compare_to: str | None = option(None, OUTPUT, "FILE",
         "Compare with an earlier JSON report; prints text or markdown.", commands=_CHECK, advanced=True)
-    statistics: bool = switch(OUTPUT, "Print the number of findings per rule instead of the findings.", commands=_CHECK)
+    statistics: bool = switch(OUTPUT,
+        "Print the number of findings per rule instead of the findings.", commands=_CHECK, advanced=True)
     verbose: bool = switch(OUTPUT, "List infos too, instead of counting them.", short="-v", commands=_CHECK)
-    quiet: bool = switch(OUTPUT, "Print only findings and problems.", short="-q", commands=_CHECK_AND_SWEEP)
+    quiet: bool = switch(OUTPUT,
+        "Print only findings and problems.", short="-q", commands=_CHECK_AND_SWEEP, advanced=_CHECK)
     color: str = option("auto", OUTPUT, "WHEN", "When to color the output: auto, always or never.",
         choices=("auto", "always", "never"), commands=_REPORTS, advanced=True)
     traceback: bool = switch(OUTPUT, "Print the tracebacks of failures.", commands=_REPORTS, advanced=True)
 
-    table: bool = switch(OUTPUT, "Print the layer table of each model, also of several.", commands=_CHECK)
-    no_table: bool = switch(OUTPUT, "Print one line for each model instead of its layer table.", commands=_CHECK)
+    table: bool = switch(OUTPUT,
+        "Print the layer table of each model, also of several.", commands=_CHECK, advanced=True)
+    no_table: bool = switch(OUTPUT,
+        "Print one line for each model instead of its layer table.", commands=_CHECK, advanced=True)
     exact: bool = switch(OUTPUT, "Print totals with all digits: 1,814,073,344 instead of 1.81 G.",
         commands=_TABLES, advanced=True)
     classic: bool = switch(OUTPUT, "Print memory as torchsummary estimates it, instead of the measured memory.",
         commands=_TABLES, advanced=True)
     columns: str | None = option(None, OUTPUT, "NAMES",
-        "Columns of the layer table, for example name,params,macs.", commands=_TABLES, advanced=True)
+        "Columns of the layer table, for example name,params,macs.", commands=_TABLES, advanced=_CHECK)
     depth: int | None = option(None, OUTPUT, "N",
-        "Collapse modules nested deeper than N.", kind=int, minimum=0, commands=_TABLES, advanced=True)
+        "Collapse modules nested deeper than N.", kind=int, minimum=0, commands=_TABLES, advanced=_CHECK)
     sort: str | None = option(None, OUTPUT,
-        "COLUMN", "Sort layers by this column; implies --flat.", commands=_TABLES, advanced=True)
+        "COLUMN", "Sort layers by this column; implies --flat.", commands=_TABLES, advanced=_CHECK)
     flat: bool = switch(OUTPUT, "List layers instead of the module tree.", commands=_TABLES, advanced=True)
 
     @property
@@ -225,6 +234,7 @@ class SummaryRequest(CheckRequest):
 
     output_format: str = option("text", OUTPUT, "FORMAT",
         "Output format: text, json, csv, latex, markdown, or html for the report page.",
+        brief="Output format: text, json, csv, latex, html.",
         choices=("text", "json", "csv", "latex", "markdown", "html"))
     totals: bool = switch(OUTPUT, "Print only the totals: one name and number a line.")
 
@@ -234,37 +244,44 @@ class SuggestRequest(CheckRequest):
 
     kind: tuple[str, ...] = option((), REWRITES, "KIND",
         "Rewrites to try: grouped, depthwise-separable, factorised, global-depthwise, tucker or low-rank. Repeatable.",
+        brief="Rewrites to try: grouped, tucker, low-rank and more.",
         note="all; tucker and low-rank with --weights")
     groups: int | None = option(None, REWRITES, "N",
-        "Number of groups of a grouped convolution, or auto for as many as fit.", note="auto", parse=_groups)
+        "Number of groups of a grouped convolution. Or auto, for as many as fit.", note="auto", parse=_groups)
     pairs: int = option(1, REWRITES, "N",
-        "Number of depthwise-pointwise pairs to sum; more pairs keep more of trained weights.", kind=int, minimum=1)
+        "Number of depthwise-pointwise pairs to sum; more pairs keep more of trained weights.",
+        kind=int, minimum=1, advanced=True)
     rank: float | None = option(None, REWRITES, "SHARE",
-        "Ranks of tucker and low-rank as a share of the channels, for example 50%.", note="38%", parse=_share)
+        "Ranks of tucker and low-rank as a share of the channels, for example 50%.",
+        note="38%", parse=_share, advanced=True)
     between: IntermediateLayers | None = option(None, REWRITES, "LAYERS",
         "Layers between depthwise and pointwise convolution: none, norm, or norm and an activation, such as norm-relu.",
-        note="those of a separable block of the project, or none", parse=_between)
+        note="those of a separable block of the project, or none", parse=_between, advanced=True)
     layer: tuple[str, ...] = option((), REWRITES, "GLOB", "Rewrite only layers whose names match. Repeatable.")
     min_saving: float = option(0.0, REWRITES, "SHARE",
-        "Hide suggestions that save less than this share of the model, for example 5%.", note="0%", parse=_share)
-    top: int | None = option(None, REWRITES, "N", "Maximum number of suggestions.", kind=int, minimum=1)
+        "Hide suggestions that save less than this share of the model, for example 5%.", note="0%", parse=_share,
+        brief="Hide suggestions that save less, for example 5%.")
+    top: int | None = option(None, REWRITES, "N",
+        "Maximum number of suggestions.", kind=int, minimum=1, advanced=True)
     target_params: str | None = option(None, REWRITES, "N",
-        "Choose the cheapest rewrites that bring the model down to this many parameters, for example 5M.")
+        "Choose the cheapest rewrites that bring the model down to this many parameters, for example 5M.",
+        brief="Parameters to bring the model down to: 5M.")
     target_macs: str | None = option(None, REWRITES, "N",
-        "Choose the cheapest rewrites that bring the model down to this many multiply-accumulates, for example 1G.")
+        "Choose the cheapest rewrites that bring the model down to this many multiply-accumulates, for example 1G.",
+        advanced=True)
     max_error: float | None = option(None, REWRITES, "SHARE",
         "Choose for each layer the smallest form with at most this relative error of its outputs (of its weights "
-        "without --data), for example 10%.", parse=_share)
-    explain: bool = switch(REWRITES, "Explain why each unchanged layer was not rewritten.")
+        "without --data), for example 10%.", parse=_share, advanced=True)
+    explain: bool = switch(REWRITES, "Explain why each other layer was not rewritten.")
     write: bool = switch(REWRITES, "Write the rewritten files.")
-    measure: bool = switch(REWRITES, "Measure the latency of layers and model before and after.")
-    weights: str | None = option(None, REWRITES, "FILE", "Checkpoint of the model to convert, .pt or .safetensors.")
+    measure: bool = switch(REWRITES, "Measure the latency of layers and model before and after.", advanced=True)
+    weights: str | None = option(None, REWRITES, "FILE", "Checkpoint to convert, .pt or .safetensors.")
     save_weights: str | None = option(None, REWRITES, "FILE", "Write the converted checkpoint to this file.")
     data: str | None = option(None, REWRITES, "LOADER",
         "Function that yields batches or (input, target), for example data.py:loader; the new weights are fitted on "
-        "them, and errors are measured. Needs --weights.")
+        "them, and errors are measured. Needs --weights.", advanced=True)
     recalibrate: bool = switch(REWRITES,
-        "Estimate the statistics of norms again by forward passes over --data; weights do not change.")
+        "Estimate the statistics of norms again by forward passes over --data; weights do not change.", advanced=True)
     output_format: str = option("text", OUTPUT, "FORMAT",
         "Output format: text, json, diff, markdown or html.", choices=("text", "json", "diff", "markdown", "html"))
 

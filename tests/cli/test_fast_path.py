@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -91,20 +92,40 @@ def test_the_help_lists_every_option_in_its_panel(
             assert (option.metavar if option.panel == ARGUMENTS else option.flag) in section
 
 
-def test_the_common_options_of_check_fit_on_a_screen_with_an_example_each(
+SCREEN = 23
+"""The lines of output that a terminal of 80x24 shows above the next prompt."""
+
+
+@pytest.mark.parametrize("command", ["check", "summary", "suggest", "sweep"])
+def test_the_common_options_fit_on_a_screen_with_one_line_each(
+    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(sys, "argv", ["convlint", command, "--help"])
+    app.run()
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) <= SCREEN
+    assert max(map(len, lines)) <= 80
+    options = [each for each in app.COMMANDS[command][0].options(command).values() if each.panel != ARGUMENTS]
+    shown = [each for each in options if any(re.match(rf" +(-\w, )?{each.flag} ", line) for line in lines)]
+    assert f"--help-all prints {len(options) - len(shown)} more options." in lines
+    blank = lines.index("", 2)
+    titles = [line for line in lines[blank + 1 : -1] if not line.startswith(" ")]
+    rows = len(lines) - blank - len(titles) - len(shown) - 2
+    assert rows <= (2 if command == "sweep" else 1)  # of the argument
+
+
+def test_the_panels_of_check_have_an_example_each(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("COLUMNS", "100")
     monkeypatch.setattr(sys, "argv", ["convlint", "check", "--help"])
     app.run()
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) <= 55
     panels = ("Rule selection", "Files", "Models and inputs", "Fixes", "Output", "Cache and cluster")
     examples = [line.partition(":  convlint ")[2] for line in lines if line.startswith(panels)]
     assert len(examples) == len(panels)
     for example in examples:
         assert fast_path.parse(shlex.split(example)) is not None
-    assert any(line.startswith("  --help-all") for line in lines)
 
 
 @pytest.mark.parametrize(
