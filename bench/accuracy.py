@@ -20,6 +20,7 @@ import torch
 from torch import nn
 
 from bench import accuracy_net as net
+from bench import sections
 from bench.accuracy_peers import PEERS, largest, of_kind
 from bench.markdown import table
 from bench.source import ROOT
@@ -199,7 +200,7 @@ def main() -> None:
     text = page(scores, [accuracy for accuracy, _ in found], found[0][1])
     print(text)
     if options.write:
-        PAGE.write_text(text, encoding="utf-8")
+        sections.record(PAGE, text)
 
 
 if __name__ == "__main__":

@@ -152,7 +152,7 @@ def main() -> None:
     text = page(asked.revision, asked.rounds)
     print(text)
     if asked.write:
-        sections.put(PAGE, "against", text)
+        sections.record(PAGE, text, "against")
 
 
 if __name__ == "__main__":

@@ -132,7 +132,7 @@ def main() -> None:
                 print(f"{each.coverage.path}:{each.coverage.line} {each.coverage.name}: {done} {where}")
     print(text)
     if options.write:
-        sections.put(PAGE, "coverage", text)
+        sections.record(PAGE, text, "coverage")
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from bench import sections
 from bench.markdown import table
 from convlint.ir import Finding
 from tests.programs.generator import Outcome, Program, random_program, run_with_pytorch
@@ -217,7 +218,7 @@ def main() -> None:
             print(verdict, end="\n\n")
     print(summary(verdicts))
     if options.write:
-        PAGE.write_text(_page(verdicts, options.count, options.seed), encoding="utf-8")
+        sections.record(PAGE, _page(verdicts, options.count, options.seed))
 
 
 def _page(verdicts: Sequence[Verdict], programs: int, seed: int) -> str:

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 
-from bench import children, corpus, latent_classes, latent_runs, sections, versions
+from bench import children, corpus, latent_classes, latent_runs, sections
 from bench.latent_classes import Judged, Mutant, Original
 from bench.markdown import table
 from convlint.ir import Finding, Proof, Verdict
@@ -153,7 +153,7 @@ def page(
     ]
     return (
         f"Written by `python -m bench.latent --write`: {len(scores)} mutants of {classes} classes of "
-        f"{corpus.versions()}, seed {seed}, revision {versions.revision()}; "
+        f"{corpus.versions()}, seed {seed}; "
         "mutants that fail for no arguments are left out.\n\n"
         + table(_COLUMNS, rows)
         + "\n\nLatent defects that are reported in the original files of these classes:\n\n"
@@ -218,7 +218,7 @@ def main() -> None:
         text = page(scores, classes, original, folder, options.seed)
     print(text)
     if options.write:
-        sections.put(PAGE, "latent", text)
+        sections.record(PAGE, text, "latent")
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ import torch
 from torch import nn
 from torch.profiler import ProfilerActivity, profile
 
+from bench import sections
 from bench.children import call
 from bench.markdown import table
 from bench.zoo_models import Entry, build, entries, example
@@ -252,7 +253,7 @@ def main() -> None:
     text = page(results, cuda)
     print(text)
     if options.write:
-        PAGE.write_text(text, encoding="utf-8")
+        sections.record(PAGE, text)
 
 
 if __name__ == "__main__":

@@ -206,7 +206,7 @@ def main() -> None:
     text = section(list(results(wanted)))
     print(text)
     if options.write:
-        sections.put(PAGE, "diffs", text)
+        sections.record(PAGE, text, "diffs")
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ from torch.utils._pytree import tree_flatten, tree_unflatten
 from torch.utils.flop_counter import FlopCounterMode
 
 import convlint
+from bench import sections
 from bench.markdown import table
 
 PAGE = Path(__file__).parent.parent / "docs" / "module-db.md"
@@ -177,7 +178,7 @@ def main() -> None:
     page = _page(outcomes)
     print(page)
     if options.write:
-        PAGE.write_text(page, encoding="utf-8")
+        sections.record(PAGE, page)
     sys.exit(any(outcome.wrong for outcome in outcomes))
 
 

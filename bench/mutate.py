@@ -19,7 +19,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from bench import children, mutator
+from bench import children, mutator, sections
 from bench.markdown import table
 from bench.mutator import FAMILIES, Edit, Family
 from convlint.ir import Site
@@ -269,7 +269,7 @@ def main() -> None:
     text = page(scores, options.seed)
     print(text)
     if options.write:
-        TABLE.write_text(text, encoding="utf-8")
+        sections.record(TABLE, text, "three")
 
 
 if __name__ == "__main__":

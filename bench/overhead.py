@@ -175,7 +175,7 @@ def main() -> None:
     text = page(forward, built)
     print(text)
     if options.write:
-        sections.put(TABLE, "overhead", text)
+        sections.record(TABLE, text, "overhead")
 
 
 if __name__ == "__main__":

@@ -152,7 +152,7 @@ def main() -> None:
     text = page(iter(rows), version)
     print(text)
     if asked.write:
-        sections.put(PAGE, "page", text)
+        sections.record(PAGE, text, "page")
 
 
 if __name__ == "__main__":

@@ -221,7 +221,7 @@ def main() -> None:
         parts["comparison-times"] = TIMES.format(rounds=options.rounds, **times)
     for name, text in parts.items():
         if options.write:
-            sections.put(PAGE, name, text)
+            sections.record(PAGE, text, name)
         else:
             print(text)
 

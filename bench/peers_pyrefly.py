@@ -156,7 +156,7 @@ def main() -> None:
     text = section()
     print(text)
     if parser.parse_args().write:
-        sections.put(PAGE, "pyrefly", text)
+        sections.record(PAGE, text, "pyrefly")
 
 
 if __name__ == "__main__":

@@ -125,7 +125,7 @@ def main() -> None:
         sys.exit(str(error))
     print(text)
     if asked.write:
-        sections.put(PAGE, "published", text)
+        sections.record(PAGE, text, "published")
 
 
 if __name__ == "__main__":

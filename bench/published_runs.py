@@ -11,7 +11,6 @@ import argparse
 import os
 import pickle
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -206,7 +205,7 @@ def _of_ignored(folder: str, file: str, finding: Finding) -> Proof:
 
 TEXT = """## Latent defects in published packages
 
-Written by `python -m bench.published_runs --write` at {revision}. Each warning about a latent defect (CVL201 and CVL203
+Written by `python -m bench.published_runs --write`. Each warning about a latent defect (CVL201 and CVL203
 to CVL205) was run: the class was built with the arguments that should fail, and with those that should work. Libraries
 that a package needs and that are missing are stubs. Classes that need a configuration or several inputs have calls that
 a person wrote (`bench/published_calls.toml`). {counts}.
@@ -220,7 +219,7 @@ Without such a run, and why:
 """
 
 
-def section(ran: Sequence[Ran], revision: str) -> str:
+def section(ran: Sequence[Ran]) -> str:
     counts: Counter[str] = Counter(each.proof.verdict for each in ran)
     rows, others = [], []
     for each in ran:
@@ -232,7 +231,6 @@ def section(ran: Sequence[Ran], revision: str) -> str:
         else:
             others.append((each.finding.code, location, _WORDS[proof.verdict], _cell(proof.reason)))
     text = TEXT.format(
-        revision=revision,
         counts=f"Of {len(ran)}: " + ", ".join(f"{counts[verdict]} {word}" for verdict, word in _WORDS.items()),
         listed=table(("rule", "location", "fails", "with", "works"), rows),
     )
@@ -265,7 +263,7 @@ def naming_a_width(folder: Path, names: Collection[str]) -> list[str]:
 
 def ran_in(folder: Path, name: str, kept: Path | None) -> list[Ran]:
     """Check a package and run what is found; the results of this revision that are kept are taken from there."""
-    file = kept / f"{_revision()}-{name}.pickle" if kept else None
+    file = kept / f"{sections.revision()}-{name}.pickle" if kept else None
     if file is not None and file.exists():
         ran: list[Ran] = pickle.loads(file.read_bytes())  # noqa: S301  written below
         return ran
@@ -274,13 +272,6 @@ def ran_in(folder: Path, name: str, kept: Path | None) -> list[Ran]:
     if file is not None:
         file.write_bytes(pickle.dumps(ran))
     return ran
-
-
-def _revision() -> str:
-    git = shutil.which("git") or "git"
-    return subprocess.run(
-        [git, "rev-parse", "--short", "HEAD"], cwd=ROOT, check=True, capture_output=True, text=True
-    ).stdout.strip()
 
 
 def main() -> None:
@@ -295,11 +286,11 @@ def main() -> None:
     _needs(folder)
     start = time.perf_counter()
     os.chdir(folder)
-    text = section([each for name in names for each in ran_in(folder, name, kept)], _revision())
+    text = section([each for name in names for each in ran_in(folder, name, kept)])
     print(text)
     print(f"{time.perf_counter() - start:.0f} s")
     if asked.write:
-        sections.put(PAGE, "latent", text)
+        sections.record(PAGE, text, "latent")
 
 
 if __name__ == "__main__":

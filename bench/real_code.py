@@ -187,7 +187,7 @@ def main() -> None:
         sys.exit(str(error))
     print(text)
     if options.write:
-        sections.put(PAGE, "models", text)
+        sections.record(PAGE, text, "models")
 
 
 if __name__ == "__main__":

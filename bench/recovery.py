@@ -285,7 +285,7 @@ def main() -> None:
     print(text)
     print(Counter(case.family.package for case, _, _ in scored))
     if options.write:
-        sections.put(PAGE, "planted", text)
+        sections.record(PAGE, text, "planted")
 
 
 if __name__ == "__main__":

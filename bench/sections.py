@@ -1,8 +1,33 @@
-"""Update pages in docs/ in which each program writes a section between two comments."""
+"""Update pages in docs/: sections between two comments, and the revision that measured figures are of."""
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+MEASURED = ("convlint", "bench")  # what figures depend on
+
+
+def record(page: Path, text: str, section: str | None = None) -> None:
+    """Write figures, and the revision that they were measured at, into a section of a page or as the whole page."""
+    text = f"{text.strip()}\n\nMeasured at revision {revision()}.\n"
+    if section is None:
+        page.write_text(text, encoding="utf-8")
+    else:
+        put(page, section, text)
+
+
+def revision() -> str:
+    """Return the checked-out revision, and whether the code differs from it."""
+    commit = _git("rev-parse", "--short", "HEAD")
+    return f"{commit} with changes" if _git("status", "--porcelain", "--", *MEASURED) else commit
+
+
+def _git(*arguments: str) -> str:
+    git = shutil.which("git") or "git"
+    return subprocess.run([git, *arguments], cwd=ROOT, check=True, capture_output=True, text=True).stdout.strip()
 
 
 def put(page: Path, name: str, text: str) -> None:

@@ -219,7 +219,7 @@ def main() -> None:
         text = measure(commands, FILES, options.keystrokes)
     print(text)
     if options.write:
-        sections.put(PAGE, "server", text)
+        sections.record(PAGE, text, "server")
 
 
 if __name__ == "__main__":

@@ -225,7 +225,7 @@ def main() -> None:
     text = measure(options.rounds, others=not options.own)
     print(text)
     if options.write:
-        sections.put(PAGE, "source", text)
+        sections.record(PAGE, text, "source")
 
 
 if __name__ == "__main__":

@@ -131,7 +131,7 @@ def main() -> None:
     text = section({f.name: results[f.name] for f in wanted})
     print(text)
     if options.write:
-        sections.put(PAGE, "sweep", text)
+        sections.record(PAGE, text, "sweep")
 
 
 if __name__ == "__main__":

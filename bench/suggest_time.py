@@ -73,7 +73,7 @@ def main() -> None:
     asked = parser.parse_args()
     text = page(asked.rounds)
     if asked.write:
-        sections.put(PAGE, "suggest-time", text)
+        sections.record(PAGE, text, "suggest-time")
     else:
         print(text)
 

@@ -146,17 +146,12 @@ def section(outcomes: Sequence[Outcome], node: tuple[str, int, int] | None) -> s
     folders = ", ".join(f"`{each}`" for each in TESTS)
     return "\n\n".join(
         [
-            f"At revision {revision()}, the tests of {folders} that are not slow, in an environment for each:",
+            f"The tests of {folders} that are not slow, in an environment for each:",
             table(["torch", "Python", ">passed", ">skipped", ">failed"], rows),
             *_failures(outcomes),
             *_other_python(node),
         ]
     )
-
-
-def revision() -> str:
-    command = ("git", "rev-parse", "--short", "HEAD")
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def _failures(outcomes: Sequence[Outcome]) -> Iterator[str]:
@@ -189,7 +184,7 @@ def main() -> None:
     text = section(outcomes, in_node(options.node) if options.node else None)
     print(text)
     if options.write:
-        sections.put(PAGE, "versions", text)
+        sections.record(PAGE, text, "versions")
 
 
 if __name__ == "__main__":

@@ -325,7 +325,7 @@ def main() -> None:
     if options.write:
         if not PAGE.exists():
             PAGE.write_text("# Suggested rewrites\n", encoding="utf-8")
-        sections.put(PAGE, "weights", text)
+        sections.record(PAGE, text, "weights")
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
-from bench import children
+from bench import children, sections
 from bench.corpus import versions
 from bench.markdown import table
 from bench.zoo_check import Result, check
@@ -189,7 +189,7 @@ def main() -> None:
         told = result if isinstance(result, str) else result.wrong
         print(f"{len(results):3}/{len(wanted)} {name}: {told or 'ok'}", flush=True)
     if options.write:
-        TABLE.write_text(page(results), encoding="utf-8")
+        sections.record(TABLE, page(results))
 
 
 if __name__ == "__main__":

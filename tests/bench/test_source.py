@@ -87,3 +87,12 @@ def test_a_section_of_a_page_is_replaced_and_the_rest_stays(tmp_path: Path) -> N
     before = page.read_text()
     sections.put(page, "a", "three")
     assert page.read_text() == before.replace("one", "three")
+
+
+def test_figures_say_which_revision_they_are_of(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("# Title\n")
+    sections.record(page, "| 1 |\n", "a")
+    assert page.read_text().startswith("# Title\n\n<!-- a -->\n| 1 |\n\nMeasured at revision ")
+    sections.record(page, "# Other\n")
+    assert page.read_text() == f"# Other\n\nMeasured at revision {sections.revision()}.\n"
