@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from convlint.cli.project import load_config, parse_model_or_path
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from convlint.settings.targets import Target
 
 STDIN = "-"
+_MOST_WORDS = 8  # of a path with spaces that was passed without quotes
 _EXCLUSIVE = {
     "diff": ("add_noqa", "update_baseline", "watch", "statistics", "confirm"),
     "fix": ("add_noqa", "update_baseline", "confirm"),
@@ -147,8 +149,9 @@ def _sort_targets(request: CheckRequest, config: Config) -> tuple[list[str], lis
         return [], models_of(request.targets, config)
     paths: list[str] = []
     models: list[Target] = []
-    for text in request.targets:
-        target = parse_model_or_path(text, after=paths) if text != STDIN else None
+    for index, text in enumerate(request.targets, start=1):
+        words = islice(request.targets, index, index + _MOST_WORDS)
+        target = parse_model_or_path(text, after=paths, before=words) if text != STDIN else None
         if target is not None:
             models.append(target)
         elif text != STDIN:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from convlint.pipelines.requests import CheckRequest
 from convlint.settings import config
-from convlint.support.errors import UsageError
-from convlint.support.regular_file import read_regular_file
+from convlint.support.errors import UsageError, defines
 
 if TYPE_CHECKING:
     from convlint.settings.targets import Target
@@ -27,31 +25,25 @@ def load_config(request: CheckRequest) -> config.Config:
     )
 
 
-def parse_model_or_path(text: str, after: Sequence[str] = ()) -> Target | None:
+def parse_model_or_path(text: str, after: Sequence[str] = (), before: Iterable[str] = ()) -> Target | None:
     """The model that a target names; None if it is a file or directory. Raises UsageError.
 
-    ``after`` are the files before it on the command line.
+    ``after`` are the files before it on the command line, and ``before`` targets that follow it.
     """
     if os.path.lexists(text):
         return None
+    path = text
+    for word in before:
+        path += f" {word}"
+        if len(file := path.partition(":")[0]) > len(text) and os.path.lexists(file):
+            raise UsageError(f"{text}: no such file or directory; a path with spaces is written in quotes: '{path}'")
     name = text.removeprefix(":")
-    if after and name.isidentifier() and _defines(after[-1], name):
+    if after and name.isidentifier() and defines(after[-1], name):
         raise UsageError(f"{text}: no such file or directory; did you mean {after[-1]}:{name}?")
     from convlint.settings.targets import parse_target
 
     target = parse_target(text)
     return target if target.name is not None else None
-
-
-def _defines(file: str, name: str) -> bool:
-    """Return whether a file has a class or function of this name."""
-    try:
-        return (
-            re.search(rf"^(class|def) {name}\b", read_regular_file(file).decode(errors="replace"), re.MULTILINE)
-            is not None
-        )
-    except OSError:
-        return False
 
 
 def parse_model(text: str, verb: str) -> Target:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from convlint.ir import Finding, Severity
@@ -227,9 +227,16 @@ def _codes(value: str | Iterable[str], where: str) -> tuple[str, ...]:
             is_digit = prefix[:3] == "CVL" and len(prefix) == 4
             near = "" if is_digit else nearest(typed, known, 0.8 if typed.startswith("CVL") else 0.5)
             hint = near if near.startswith("; did") else "; `convlint rule` lists all"
+            if len(words := code.replace("*", "").split()) and _are_codes(words, known) and words != [code.strip()]:
+                hint = f"; write {','.join(words)}: codes and prefixes, separated by commas"
             raise UsageError(f"{where}: no rule has the code {code.strip()!r}{hint}")
         found.append(prefix)
     return tuple(found)
+
+
+def _are_codes(words: Sequence[str], known: Iterable[str]) -> bool:
+    """Return True for codes of rules, and prefixes of codes."""
+    return all(any(rule.startswith(word.upper()) for rule in known) for word in words)
 
 
 def _code_named(name: str) -> str | None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from typing import Any
 
 from convlint.settings.devices import INPUT_DTYPES
 from convlint.support.dataclass import dataclass
-from convlint.support.errors import UsageError, check_choice, without_quotes
+from convlint.support.errors import CHECKPOINTS, UsageError, check_choice, without_quotes
 
 Range = tuple[float, float]  # the lowest value, and one that no value reaches
 
@@ -62,7 +63,13 @@ def _shape(text: str, sizes: str, dtype: str | None) -> tuple[int, ...]:
         sizes = sizes.strip()[1:-1]
     separator = "x" if re.fullmatch(r"[\dx\s]*x[\dx\s]*", sizes, re.ASCII) else ","
     shape = []
-    for size in sizes.strip().removesuffix(",").split(separator):
+    written = sizes.strip().removesuffix(",").split(separator)
+    if os.path.splitext(text)[1].lower() in CHECKPOINTS:
+        raise UsageError(f"input {text!r} is not a shape; pass a file of tensors as --input-file {text}")
+    others = [size.strip() for size in written[1:]]
+    if len(others) > 1 and not written[0].strip().isdecimal() and all(size.isdecimal() for size in others):
+        raise UsageError(f"input {text!r}: leave out the batch dimension, as in {','.join(others)}")
+    for size in written:
         if not re.fullmatch(r"\s*[+-]?\d{1,18}\s*", size, re.ASCII):  # torch counts in 64 bits
             raise UsageError(f"input {text!r}: {size.strip()!r} is not a size; write as in 3,224,224")
         if int(size) < 1:

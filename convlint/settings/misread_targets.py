@@ -11,17 +11,28 @@ from convlint.support.errors import nearest_file
 _NAME = r"[^\W\d]\w*"
 _MODULE = re.compile(rf"{_NAME}(\.{_NAME})*")
 _OTHER_SEPARATOR = re.compile(rf"(?P<file>.+\.py)\W{{1,2}}(?P<name>{_NAME})")
-_SHAPE = re.compile(r"\(?\d+(,\s*\d+)+\)?|\d+(x\d+)+")
+SHAPE = re.compile(r"\(?\d+(,\s*\d+)+\)?|\d+(x\d+)+")
 _CODE = re.compile(r"[A-Za-z]{3}\d{1,3}")
+_ADDRESS = re.compile(r"[a-z][a-z+.-]*://\S+")
+_ARGUMENT = re.compile(rf"{_NAME}=\S+")
+
+
+def is_address(text: str) -> bool:
+    """Return True for the address of something on a network."""
+    return _ADDRESS.fullmatch(text) is not None
 
 
 def misread(text: str, is_path: Callable[[str], bool]) -> str:
     """The message about a target that names neither a file or directory that exists nor a model."""
     head, colon, rest = text.partition(":")
-    if _SHAPE.fullmatch(text):
+    if is_address(text):
+        return f"{text}: not a target; convlint does not download files, pass the path of a local one"
+    if SHAPE.fullmatch(text):
         return f"{text}: not a target; a shape is passed as --input {text}"
     if text.isdecimal():
         return f"{text}: not a target; the numbers of a shape are separated by commas, as in --input 3,224,224"
+    if _ARGUMENT.fullmatch(text):
+        return f"{text}: not a target; arguments of a class are written in parentheses, as in 'net.py:Net({text})'"
     if _CODE.fullmatch(text):
         return f"{text}: not a target; codes are separated by commas, as in `--select CVL301,{text}`"
     if colon and rest.lstrip(":") != rest and _MODULE.fullmatch(rest.lstrip(":")):

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from convlint.settings.data_files import DataError
-from convlint.settings.misread_targets import misread
+from convlint.settings.misread_targets import is_address, misread
 from convlint.settings.target_arguments import WAYS, is_argument, no_name, resolve, with_files
 from convlint.support.dataclass import dataclass
 from convlint.support.errors import NOTEBOOK, UsageError, not_python, notebook_advice, without_quotes
@@ -100,6 +100,8 @@ def _placed(text: str, where: str, name: str | None, call: str | None) -> Target
     """Build a target from its parts; ``call`` begins with the parenthesis. Raises UsageError."""
     if not where.strip():
         raise UsageError("the target is empty; write path.py:Name, package.module:Name or a path")
+    if is_address(where):
+        raise UsageError(misread(text, is_path=_is_path))
     if where.endswith(NOTEBOOK):
         raise UsageError(f"{where}: {notebook_advice(where)}")
     if os.path.isfile(where) and (advice := not_python(where)):

@@ -15,14 +15,16 @@ def check_choice(value: str, choices: tuple[str, ...], name: str) -> None:
     """Raise UsageError, which names the nearest valid value, unless ``value`` is one of ``choices``."""
     if value not in choices:
         parts = value.split(",")
-        if set(parts) <= {*choices}:
+        if len(parts) > 1 and (known := {*choices} & {*parts}) and len(known) < len({*parts}):
+            value = next(part for part in parts if part not in known)
+        elif set(parts) <= {*choices}:
             raise UsageError(
                 f"{name} takes one value at a time; write `{' '.join(f'{name} {part}' for part in parts)}`"
             )
         raise UsageError(f"{name} {value!r} is unknown{nearest(value, choices)}")
 
 
-_SYNONYMS = {"gpu": "cuda", "fp16": "float16", "half": "float16", "bf16": "bfloat16", "fp32": "float32"}
+SYNONYMS = {"gpu": "cuda", "fp16": "float16", "half": "float16", "bf16": "bfloat16", "fp32": "float32"}
 
 
 def nearest(value: str, choices: tuple[str, ...], likeness: float = 0.5) -> str:
@@ -31,7 +33,7 @@ def nearest(value: str, choices: tuple[str, ...], likeness: float = 0.5) -> str:
 
     begun = [choice for choice in choices if value and choice.startswith(value)]
     parts = [choice for choice in choices if value in choice.split("-")]  # `relu` of `norm-relu`
-    same = [name for name in (_SYNONYMS.get(value.lower()), value.lower()) if name in choices]
+    same = [name for name in (SYNONYMS.get(value.lower()), value.lower()) if name in choices]
     close = same or begun or parts or get_close_matches(value, choices, n=1, cutoff=likeness)
     return f"; did you mean {close[0]!r}?" if close else f"; choose from {', '.join(choices)}"
 
@@ -85,7 +87,25 @@ def nearest_file(path: str) -> str:
             return ""
         found = os.path.join(found, near or "/")
     last = name if os.path.lexists(os.path.join(found, name)) else _similar(found, name)
-    return f"; did you mean {os.path.join(found, last)}?" if last else ""
+    if not last:
+        return ""
+    stem, extension = os.path.splitext(name)
+    file = os.path.join(found, last)
+    has_name = last == f"{stem}.py" and defines(file, extension[1:])
+    return f"; did you mean {file}:{extension[1:]}?" if has_name else f"; did you mean {file}?"
+
+
+def defines(file: str, name: str) -> bool:
+    """Return whether a file has a class or function of this name."""
+    import re
+
+    from convlint.support.regular_file import read_regular_file
+
+    try:
+        text = read_regular_file(file).decode(errors="replace")
+    except OSError:
+        return False
+    return name.isidentifier() and re.search(rf"^(class|def) {name}\b", text, re.MULTILINE) is not None
 
 
 def _similar(folder: str, name: str) -> str | None:

@@ -12,6 +12,8 @@ from tests.support.commands import Done, command
 NET = """
 from torch import nn
 
+WIDTH = 8
+
 class Net(nn.Module):
     def __init__(self):
         super().__init__()
@@ -40,6 +42,19 @@ MISTAKES = {
     "summary": "`convlint summary net.py:Net`",
     "check net.py:Net --output-format csv": "csv is a value of `convlint summary`",
     "suggest net.py:Net --kind grouped,tucker": "`--kind grouped --kind tucker`",
+    "check net.py --gpu": "`--device cuda`",
+    "check net.py --fp16": "`--dtype float16`",
+    "check net.py --output html": "`--output-format html`",
+    "check net.py --eval": "models run in evaluation mode without --train",
+    "check --model net.py:Net": "passed without an option, as in `convlint check net.py:Net`",
+    "check -r pkg": "directories are checked with all folders in them",
+    "check --stdin": "`convlint check -`",
+    "suggest net.py:Net --fix": "`--write`",
+    "check net.py --apply": "`--fix`",
+    "check net.py --exit-zero=true": "--exit-zero is a switch; write it without a value",
+    "check net.py:Net --input": "--input SHAPE, shape of one input without the batch dimension",
+    "suggest net.py:Net --groups": "--groups N, number of groups",
+    "--check net.py": "`convlint check`",
     # commands of other tools
     "explain CVL301": "`convlint rule CVL301`",
     "rules": "`convlint rule`",
@@ -88,6 +103,20 @@ MISTAKES = {
     "check net": "did you mean net.py?",
     "summary net.py": "did you mean net.py:Net?",
     "suggest net.py": "did you mean net.py:Net?",
+    "check net.py:WIDTH": "net.py defines Net",
+    "check pkg/block.Block": "did you mean pkg/block.py:Block?",
+    "check your nets/net.py": "a path with spaces is written in quotes: 'your nets/net.py'",
+    "check your nets/net.py:Net": "a path with spaces is written in quotes: 'your nets/net.py:Net'",
+    "check net.py:Net width=8 depth=3": "written in parentheses, as in 'net.py:Net(width=8)'",
+    "suggest net.py:Net width=8 depth=3": "written in parentheses, as in 'net.py:Net(width=8,depth=3)'",
+    "check https://example.com/net.py": "convlint does not download files",
+    "summary net.py:Net 3,224,224": "as in --input 3,224,224",
+    "summary net.py:Net --input 3 224 224": "as in --input 3,224,224",
+    "summary net.py:Net pkg/block.py:Block": "it takes one TARGET, and pkg/block.py:Block is one more",
+    "rule CVL301 CVL302": "it takes one CODE, and CVL302 is one more",
+    "check net.py:Net --input N,3,224,224": "leave out the batch dimension, as in 3,224,224",
+    "check net.py:Net --input -1,3,224,224": "leave out the batch dimension, as in 3,224,224",
+    "check net.py:Net --input w.pt": "--input-file w.pt",
     # values
     "check net.py --output-format xml": "did you mean",
     "check net.py --output-format JSON": "did you mean 'json'?",
@@ -97,10 +126,12 @@ MISTAKES = {
     "check net.py:Net --batch-size four": "--batch-size requires a whole number of at least 1",
     "check net.py -j 0": "--jobs requires a whole number of at least 1",
     "check net.py --select CVL301 CVL302": "`--select CVL301,CVL302`",
+    "check net.py --select CVL1*": "write CVL1: codes and prefixes",
     "check net.py --select CVL999": "no rule has the code 'CVL999'; `convlint rule` lists all",
     "check net.py --select CVL4": "; `convlint rule` lists all",
     "check net.py --select bias": "did you mean 'CVL301'?",
     "check net.py --max-params lots": "write 1500000, 1.5M or 4G",
+    "suggest net.py:Net --kind grouped,depthwise": "'depthwise' is unknown; did you mean 'depthwise-separable'?",
     "suggest net.py:Net --kind depthwise": "did you mean 'depthwise-separable'?",
     "check net.py --select bias-before-nrm": "did you mean 'CVL301'?",
     "check net.py:Net --input 3,224,224 --device gpu": "did you mean 'cuda'?",
@@ -117,6 +148,8 @@ def test_the_answer_says_what_to_write(words: str, tmp_path: Path) -> None:
     (tmp_path / "net.py").write_text(NET)
     (tmp_path / "pkg").mkdir()
     (tmp_path / "pkg" / "block.py").write_text(NET.replace("Net", "Block"))
+    (tmp_path / "your nets").mkdir()
+    (tmp_path / "your nets" / "net.py").write_text(NET)
     (tmp_path / "w.pt").write_bytes(b"PK\3\4")
     (tmp_path / "pyproject.toml").write_text("[project]\nname = 'net'\n")
     (tmp_path / "nb.ipynb").write_text('{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}')
@@ -126,6 +159,20 @@ def test_the_answer_says_what_to_write(words: str, tmp_path: Path) -> None:
     assert MISTAKES[words] in said
     assert "Traceback" not in said
     assert len(said.strip().splitlines()) <= 3
+
+
+def test_codes_in_one_argument_are_separated_by_commas(tmp_path: Path) -> None:
+    (tmp_path / "net.py").write_text(NET)
+    done = command(tmp_path, "check", "net.py", "--select", "CVL101 cvl102")
+    assert done.returncode == 2
+    assert "write CVL101,cvl102" in done.stderr
+
+
+@pytest.mark.parametrize("option", ["--open", "--rust", "--tree"])
+def test_no_option_is_suggested_that_is_not_alike(option: str, tmp_path: Path) -> None:
+    done = command(tmp_path, "check", "net.py", option)
+    assert done.returncode == 2
+    assert "did you mean" not in done.stderr
 
 
 @pytest.mark.parametrize("selector", ["bias-before-norm", "CVL301", "Bias-Before-Norm"])

@@ -72,11 +72,11 @@ def constructor_call(value: Any, target: Target) -> Callable[[], Any]:
         if args or kwargs:
             raise ProblemError("arguments", f"{name} is a model instance; it takes no arguments")
         return lambda: value
-    if isinstance(value, type) and not issubclass(value, nn.Module):
-        raise ProblemError("not-a-module", f"{name} is not a subclass of nn.Module")
-    if not callable(value):
-        kind = type(value).__name__
-        raise ProblemError("not-a-module", f"{name} is of type {kind}, which is not a model and cannot build one")
+    if not callable(value) or (isinstance(value, type) and not issubclass(value, nn.Module)):
+        kind = "is not a subclass of nn.Module"
+        if not callable(value):
+            kind = f"is of type {type(value).__name__}, which is not a model and cannot build one"
+        raise ProblemError("not-a-module", f"{name} {kind}; {target.where} {_has(_offered(_module_of(target)))}")
     _check_arguments(value, target, args, kwargs)
     return lambda: value(*args, **kwargs)
 
@@ -239,13 +239,20 @@ def _unknown_name(target: Target, owner: Any, part: str) -> ProblemError:
         outer = str(target.name).partition(f".{part}")[0]
         text = f"{target.where} has no {target.name}; did you mean {target.where}:{outer}?"
         return ProblemError("no-such-name", text)
-    offered = [name for name, value in vars(owner).items() if not name.startswith("_") and _is_model_like(value, owner)]
-    hint = (
-        f"; it defines {', '.join(offered[:8])}{' ...' if len(offered) > 8 else ''}" if offered else "; it has no model"
-    )
+    hint = f"; it {_has(offered := _offered(owner))}"
     if close := get_close_matches(part, offered, n=3, cutoff=0.5):
         hint = f"; did you mean {' or '.join(close)}?"
     return ProblemError("no-such-name", f"{target.where} has no {target.name}{hint}")
+
+
+def _offered(owner: Any) -> list[str]:
+    """The names of models of a module, and of functions that may build them."""
+    return [name for name, value in vars(owner).items() if not name.startswith("_") and _is_model_like(value, owner)]
+
+
+def _has(offered: list[str]) -> str:
+    """Describe the models of a module, for a message."""
+    return f"defines {', '.join(offered[:8])}{' ...' if len(offered) > 8 else ''}" if offered else "has no model"
 
 
 def _is_model_class(value: Any) -> bool:
