@@ -6,7 +6,6 @@ ruff. Links to directories are not followed, because they may form a loop.
 
 from __future__ import annotations
 
-import errno
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,7 +18,7 @@ from convlint.support.errors import UsageError, nearest_file
 from convlint.support.regular_file import read_regular_file
 
 if TYPE_CHECKING:
-    from pathspec import GitIgnoreSpec
+    from convlint.settings.git_patterns import GitPatterns
 
 DEFAULT_EXCLUDE = (
     *(".git", ".hg", ".svn", ".bzr", ".venv", "venv", ".direnv", ".eggs", ".tox", ".nox"),
@@ -32,8 +31,9 @@ DEFAULT_EXCLUDE = (
 
 
 MOST_PATTERNS = 10_000
-"""Exclusions, and lines of a .gitignore file: more would take seconds."""
-_MOST_WILDCARDS = 4  # in one part of a pattern: the time for a name grows with its length to this power
+"""Exclusions: more would take seconds."""
+_MOST_PATTERN_BYTES = 200_000  # of all exclusions, and
+_MOST_IGNORE_BYTES = 1 << 20  # of a .gitignore file
 
 
 @dataclass(frozen=True, repr=False)
@@ -55,6 +55,8 @@ def find(
     """
     if len(exclude) > MOST_PATTERNS:
         raise UsageError(f"{len(exclude):,} patterns are excluded; the limit is {MOST_PATTERNS:,}")
+    if (size := sum(map(len, exclude))) > _MOST_PATTERN_BYTES:
+        raise UsageError(f"the excluded patterns have {size:,} characters; the limit is {_MOST_PATTERN_BYTES:,}")
     excluded = _Exclusions((*DEFAULT_EXCLUDE, *exclude), os.path.abspath(root))
     files: dict[str, str] = {}
     problems: list[Problem] = []
@@ -165,13 +167,12 @@ def _upwards(path: str) -> Iterator[str]:
 class _Ignores:
     """The rules in the .gitignore files of a directory and of those above it, the outermost first."""
 
-    specs: tuple[tuple[str, GitIgnoreSpec], ...] = ()
+    specs: tuple[tuple[str, GitPatterns], ...] = ()
     problems: tuple[Problem, ...] = ()
 
     def __call__(self, path: str, *, folder: bool) -> bool:
         for base, spec in reversed(self.specs):
-            relative = os.path.relpath(path, base).replace(os.sep, "/")
-            verdict = spec.check_file(relative + "/" if folder else relative).include
+            verdict = spec.ignores(path[len(base) :].lstrip(os.sep), folder=folder)
             if verdict is not None:
                 return verdict
         return False
@@ -179,43 +180,23 @@ class _Ignores:
     def within(self, folder: str, file: str = ".gitignore") -> _Ignores:
         """These rules and those of ``file`` in a directory."""
         path = os.path.join(folder, file)
+        if not os.path.lexists(path):  # an error would cost as much as a line of patterns
+            return self
+        from convlint.settings.git_patterns import GitPatterns
+
         try:
-            lines = read_regular_file(path).decode(errors="replace").splitlines()
-            spec = _spec(path, lines)
+            spec = GitPatterns(read_regular_file(path, _MOST_IGNORE_BYTES))
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             return self
+        except ValueError as error:
+            return replace(self, problems=(*self.problems, unreadable(display_path(path), OSError(0, str(error)))))
         except OSError as error:
             return replace(self, problems=(*self.problems, unreadable(display_path(path), error)))
         return replace(self, specs=(*self.specs, (folder, spec)))
 
 
-def _spec(path: str, lines: Sequence[str]) -> GitIgnoreSpec:
-    """The rules of a .gitignore file; git ignores those that are not valid. Raises OSError for rules that take long."""
-    from pathspec import GitIgnoreSpec
-
-    if len(lines) > MOST_PATTERNS:
-        raise OSError(errno.EFBIG, f"it has more than {MOST_PATTERNS:,} lines", path)
-    for number, line in enumerate(lines, start=1):
-        if any(re.sub(r"\*+", "*", part).count("*") > _MOST_WILDCARDS for part in line.split("/")):
-            raise OSError(errno.EINVAL, f"the pattern in line {number} has more than {_MOST_WILDCARDS} wildcards", path)
-    try:
-        return GitIgnoreSpec.from_lines(lines)
-    except ValueError:
-        return GitIgnoreSpec.from_lines([line for line in lines if _is_valid(line)])
-
-
-def _is_valid(line: str) -> bool:
-    from pathspec import GitIgnoreSpec
-
-    try:
-        GitIgnoreSpec.from_lines([line])
-    except ValueError:
-        return False
-    return True
-
-
-def _above(folder: str) -> _Ignores:
-    """The rules of the .gitignore files above a directory, up to the root of its repository."""
+def _above(folder: str) -> _Ignores | None:
+    """The rules of the .gitignore files above a directory, up to the root of its repository; None if they ignore it."""
     over = []
     for above in _upwards(folder):
         over.append(above)
@@ -224,8 +205,10 @@ def _above(folder: str) -> _Ignores:
     else:
         return _Ignores()
     ignores = _Ignores().within(over[-1], os.path.join(".git", "info", "exclude"))
-    for above in reversed(over[1:]):
+    for above, below in zip(reversed(over[1:]), reversed(over[:-1]), strict=True):
         ignores = ignores.within(above)
+        if ignores(below, folder=True):
+            return None
     return ignores
 
 
@@ -242,11 +225,14 @@ class _Walk:
     def files(self, top: str) -> Iterator[str]:
         """The Python files in ``top``, sorted by name."""
         try:
-            pending = [(top, _above(os.path.abspath(top)))]
+            above = _above(os.path.abspath(top))
         except OSError as error:
             self.problems.append(unreadable(error.filename or top, error))
             return
-        self.problems += pending[0][1].problems
+        if above is None:
+            return
+        self.problems += above.problems
+        pending = [(top, above)]
         while pending:
             path, ignores = pending.pop()
             if path is not top and path.endswith(".py") and not os.path.isdir(path):

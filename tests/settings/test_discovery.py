@@ -225,8 +225,9 @@ def test_patterns_that_git_does_not_understand_are_ignored_as_git_does() -> None
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("*a" * 12 + "*b\n", "the pattern in line 1 has more than 4 wildcards"),
         ("x.py\n" * 100_000, "it has more than 10,000 lines"),
+        ("[a]" * 110_000 + "\n", "its patterns with wildcards have more than 100,000 characters"),
+        ("a" * 2_000_000 + "\n", "it has more than 1,048,576 bytes"),
     ],
 )
 def test_ignore_patterns_that_would_take_long_are_a_problem(text: str, reason: str) -> None:
@@ -237,7 +238,16 @@ def test_ignore_patterns_that_would_take_long_are_a_problem(text: str, reason: s
     assert [problem.message for problem in result.problems] == [f".gitignore cannot be read: {reason}"]
 
 
+def test_a_folder_in_one_that_git_ignores_is_ignored_too() -> None:
+    make(".git/HEAD", "out/a/x.py", "src/a/x.py")
+    Path(".gitignore").write_text("out/\n")
+    assert discovery.find(["out/a"]).files == ()
+    assert found("src/a") == ["src/a/x.py"]
+
+
 def test_exclusions_without_end_are_refused() -> None:
+    with pytest.raises(UsageError, match="the excluded patterns have 1,000,000 characters; the limit is 200,000"):
+        discovery.find(["."], exclude=["?" * 1_000_000])
     with pytest.raises(UsageError, match="200,000 patterns are excluded; the limit is 10,000"):
         discovery.find(["."], exclude=[f"d{n}/*.x" for n in range(200_000)])
 
