@@ -20,6 +20,7 @@ from convlint.repairs.changes import Change
 from convlint.repairs.slicer import Slicer
 from convlint.repairs.written_number import WrittenNumber
 from convlint.source_text.call_sites import Function
+from convlint.source_text.trees import expression
 from convlint.static.domain.objects import Class, Outside, Scope, site_of
 from convlint.static.domain.values import Value
 from convlint.support.dataclass import dataclass, replace
@@ -58,14 +59,14 @@ class ClassRepair:
     @property
     def has_new_number(self) -> bool:
         """True if the new expression has a number that the old one has not."""
-        old, new = self.written.node, ast.parse(self.text, mode="eval")
+        old, new = self.written.node, expression(self.text)
         before, after = ({n.value for n in ast.walk(each) if isinstance(n, ast.Constant)} for each in (old, new))
         return not after <= before
 
     @property
     def changed_names(self) -> set[str]:
         """The names, also of attributes, that only the old or only the new expression reads."""
-        return _names(self.written.node) ^ _names(ast.parse(self.text, mode="eval"))
+        return _names(self.written.node) ^ _names(expression(self.text))
 
 
 def _names(code: ast.AST) -> set[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import combinations
 
 from convlint.analysis.width_names import is_width_name
@@ -17,6 +18,7 @@ from convlint.repairs.list_items import other_items
 from convlint.repairs.written_number import WrittenNumber
 from convlint.source_text.bindings import is_bound_at, parameters
 from convlint.source_text.call_sites import Function
+from convlint.source_text.trees import expression
 from convlint.static.domain.objects import Scope
 from convlint.static.program.parse import cached
 
@@ -83,8 +85,14 @@ def _reads_target(written: WrittenNumber, text: str) -> bool:
         around, _ = written.place.file.parents.get(around, (None, ""))
     if not isinstance(around, ast.Assign):
         return False
-    read = {ast.unparse(node) for node in ast.walk(ast.parse(text, mode="eval").body) if isinstance(node, ast.expr)}
+    read = _parts(text)
     return any(ast.unparse(target) in read for target in around.targets)
+
+
+@lru_cache(maxsize=256)
+def _parts(text: str) -> frozenset[str]:
+    """An expression and those that it is made of."""
+    return frozenset(ast.unparse(node) for node in ast.walk(expression(text)) if isinstance(node, ast.expr))
 
 
 _LARGEST_FACTOR = 4
@@ -170,6 +178,6 @@ def _is_width(node: ast.expr) -> bool:
 
 
 def _operand(text: str) -> str:
-    node = ast.parse(text, mode="eval").body
+    node = expression(text)
     simple = isinstance(node, ast.Name | ast.Attribute | ast.Constant | ast.Call | ast.Subscript)
     return text if simple else f"({text})"

@@ -10,6 +10,7 @@ from functools import lru_cache
 from itertools import pairwise
 
 from convlint.source_text.call_sites import ParsedFile
+from convlint.source_text.trees import expression, nodes_of
 from convlint.support.dataclass import dataclass, replace
 
 
@@ -111,7 +112,7 @@ def oddity(scope: ast.AST, node: ast.expr, text: str) -> int:
 
     A number that the function writes elsewhere is usual, and so is a large power of two times a small number.
     """
-    new = ast.parse(text, mode="eval")
+    new = expression(text)
     removed, added = _integers(node) - _integers(new), _integers(new) - _integers(node)
     if len(removed) != 1 or len(added) != 1:
         return 0
@@ -140,11 +141,7 @@ def regularity(file: ParsedFile, number: ast.expr, text: str) -> int:
     if not isinstance(call, ast.Call) or number not in call.args or not text.isdecimal():
         return 0
     at, callee = call.args.index(number), ast.dump(call.func)
-    calls = [
-        node
-        for node in ast.walk(file.scope(call))
-        if isinstance(node, ast.Call) and len(node.args) > at and ast.dump(node.func) == callee
-    ]
+    calls = [node for node in _calls(file.scope(call)).get(callee, ()) if len(node.args) > at]
     calls.sort(key=lambda node: (node.lineno, node.col_offset))
     siblings = [node.args[at] for node in calls]
     before = [literal_value(node) for node in siblings]
@@ -172,7 +169,7 @@ def _repetition(calls: list[ast.Call], own: ast.Call, at: int, new: Fraction) ->
 def _calls(scope: ast.AST) -> dict[str, list[ast.Call]]:
     """The calls in a function by what they call."""
     calls: dict[str, list[ast.Call]] = {}
-    for node in ast.walk(scope):
+    for node in nodes_of(scope):
         if isinstance(node, ast.Call):
             calls.setdefault(ast.dump(node.func), []).append(node)
     return calls

@@ -12,6 +12,7 @@ from convlint.ir import Graph
 from convlint.repairs import same_scope
 from convlint.repairs.slicer import Slicer
 from convlint.repairs.written_number import WrittenNumber
+from convlint.source_text.trees import expression, nodes_of
 
 
 def sum_texts(graph: Graph, failed: int, number: WrittenNumber, slicer: Slicer) -> Iterator[str]:
@@ -51,7 +52,7 @@ def _sum(counted: Counter[str], number: str = "") -> str:
 def _counted_by(scope: ast.AST) -> Iterator[str]:
     """The names that may say how often something is repeated: of ``range``, and those named a number of it."""
     names: dict[str, None] = {}
-    for node in ast.walk(scope):
+    for node in nodes_of(scope):
         if isinstance(node, ast.Call):
             is_range = isinstance(node.func, ast.Name) and node.func.id == "range"
             passed = [*node.args, *(keyword.value for keyword in node.keywords)]
@@ -66,7 +67,7 @@ _MOST_COUNTS = 3
 
 def _factor(text: str) -> tuple[int, str]:
     """A literal factor of an expression, and the rest: 2 and ``width`` of ``2 * width``."""
-    match ast.parse(text, mode="eval").body:
+    match expression(text):
         case ast.BinOp(left=ast.Constant(value=int(factor)), op=ast.Mult(), right=rest):
             return factor, ast.unparse(rest)
         case ast.BinOp(left=rest, op=ast.Mult(), right=ast.Constant(value=int(factor))):
@@ -76,7 +77,7 @@ def _factor(text: str) -> tuple[int, str]:
 
 def _operand(text: str) -> str:
     """A text that can stand after ``*``."""
-    node = ast.parse(text, mode="eval").body
+    node = expression(text)
     return f"({text})" if isinstance(node, ast.BinOp | ast.IfExp | ast.BoolOp) else text
 
 

@@ -7,6 +7,8 @@ import copy
 from collections.abc import Iterator
 from functools import lru_cache
 
+from convlint.source_text.trees import nodes_of
+
 
 def other_items(node: ast.expr, scope: ast.AST) -> Iterator[str]:
     """The expression with another item of the list: the next, last or first one, or one that the loops around count."""
@@ -52,7 +54,7 @@ def _counted(scope: ast.AST, node: ast.expr) -> Iterator[str]:
 def _counting(scope: ast.AST) -> list[tuple[str, frozenset[ast.AST]]]:
     """The variables of a function that count the passes of a loop, each with all nodes in the loop."""
     found: list[tuple[str, frozenset[ast.AST]]] = []
-    for loop in ast.walk(scope):
+    for loop in nodes_of(scope):
         match loop:
             case ast.For() | ast.ListComp() | ast.GeneratorExp():
                 parts = [loop] if isinstance(loop, ast.For) else loop.generators

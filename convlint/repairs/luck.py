@@ -16,6 +16,7 @@ from convlint.repairs.candidate import Candidate
 from convlint.repairs.written_number import WrittenNumber
 from convlint.source_text import lines
 from convlint.source_text.call_sites import Function
+from convlint.source_text.trees import expression, nodes_of
 
 Works = Callable[[Sequence[Edit], Collection[tuple[str, int]]], bool]
 """Applies edits, and returns whether nothing fails that is called on some lines, or built by a call there."""
@@ -63,9 +64,9 @@ def leaves_parameter_unused(candidate: Candidate) -> bool:
         return False
     arguments = scope.args
     own = {a.arg for a in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)}
-    dropped = _names(number.node) - _names(ast.parse(candidate.edit.text, mode="eval"))
+    dropped = _names(number.node) - _names(expression(candidate.edit.text))
     inside = set(ast.walk(number.node))
-    names = [node for node in ast.walk(scope) if isinstance(node, ast.Name) and node not in inside]
+    names = [node for node in nodes_of(scope) if isinstance(node, ast.Name) and node not in inside]
     for parameter in dropped & own:
         written = [node.lineno for node in names if node.id == parameter and isinstance(node.ctx, ast.Store)]
         read = [node.lineno for node in names if node.id == parameter and isinstance(node.ctx, ast.Load)]
@@ -115,7 +116,7 @@ def _other_numbers(chosen: Candidate) -> Iterator[Edit]:
     number = chosen.number
     if number is None:
         return
-    repaired = ast.parse(chosen.edit.text, mode="eval").body
+    repaired = expression(chosen.edit.text)
     is_original = _is_double(number.node, repaired)  # with which a repair inside the callee works anyway
     yield Edit(number.site, f"3 * ({chosen.edit.text})" if is_original else _doubled(repaired))
     frame, place = number.frame, number.place

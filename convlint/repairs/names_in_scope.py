@@ -12,6 +12,7 @@ from convlint.repairs.unread_names import filled_lists
 from convlint.repairs.written_number import WrittenNumber
 from convlint.source_text.bindings import assigned, default_of, parameters
 from convlint.source_text.call_sites import Function
+from convlint.source_text.trees import nodes_of
 
 MOST_NAMES = 6
 """Names in scope that are tried without a reason of their own."""
@@ -19,7 +20,7 @@ MOST_NAMES = 6
 
 def passed_names(scope: ast.AST) -> set[str]:
     """The names that a function passes to calls."""
-    calls = (node for node in ast.walk(scope) if isinstance(node, ast.Call))
+    calls = (node for node in nodes_of(scope) if isinstance(node, ast.Call))
     passed = (each for call in calls for each in (*call.args, *(keyword.value for keyword in call.keywords)))
     return {each.id for each in passed if isinstance(each, ast.Name)}
 
@@ -38,7 +39,7 @@ def factors(number: WrittenNumber, scope: Function) -> list[str]:
     """
     file = number.place.file
     names, modules, own = parameters(scope), list(_built(scope, number.node)), file.scope(scope)
-    classes = [node.id for node in ast.walk(scope) if isinstance(node, ast.Name) and node.id[:1].isupper()]
+    classes = [node.id for node in nodes_of(scope) if isinstance(node, ast.Name) and node.id[:1].isupper()]
     products = (n for n in file.nodes if isinstance(n, ast.BinOp) and isinstance(n.op, ast.Mult))
     found: dict[str, None] = {}
     for factor in (factor for product in products for factor in (product.left, product.right)):
@@ -54,7 +55,7 @@ def factors(number: WrittenNumber, scope: Function) -> list[str]:
 
 def _built(scope: Function, node: ast.expr) -> Iterator[str]:
     """The modules that a constructor builds before a number, the last first: ``self.block``. No layers of PyTorch."""
-    built = [s for s in ast.walk(scope) if isinstance(s, ast.Assign) and isinstance(s.value, ast.Call)]
+    built = [s for s in nodes_of(scope) if isinstance(s, ast.Assign) and isinstance(s.value, ast.Call)]
     built = [s for s in built if not ast.unparse(s.value).startswith(("nn.", "torch."))]
     for statement in sorted(built, key=lambda statement: -statement.lineno):
         if statement.lineno < node.lineno and isinstance(statement.targets[0], ast.Attribute):
@@ -63,14 +64,14 @@ def _built(scope: Function, node: ast.expr) -> Iterator[str]:
 
 def unread(scope: Function) -> list[str]:
     """The parameters that a function never reads: where it has a number instead, one of them was meant."""
-    read = {node.id for node in ast.walk(scope) if isinstance(node, ast.Name)}
+    read = {node.id for node in nodes_of(scope) if isinstance(node, ast.Name)}
     return [name for name in parameters(scope) if name not in read]
 
 
 def unread_lists(scope: Function) -> list[str]:
     """The lists that a function fills and never reads: an item of it was forgotten."""
     reads: Counter[str] = Counter(
-        node.id for node in ast.walk(scope) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
+        node.id for node in nodes_of(scope) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
     )
     filled = Counter(name.id for name in filled_lists(scope))
     return [name for name, count in filled.items() if reads[name] == count]
@@ -81,7 +82,7 @@ def widths(scope: Function, node: ast.expr) -> list[str]:
 
     Those come first that other calls get where ``node`` is passed.
     """
-    passed = [each for call in ast.walk(scope) if isinstance(call, ast.Call) for each in _passed_widths(call)]
+    passed = [each for call in nodes_of(scope) if isinstance(call, ast.Call) for each in _passed_widths(call)]
     own_place = next((place for place, argument in passed if argument is node), None)
     same: Counter[str] = Counter()
     for place, argument in passed:
@@ -89,9 +90,9 @@ def widths(scope: Function, node: ast.expr) -> list[str]:
             same[argument.id] += place == own_place
     own = {
         *parameters(scope),
-        *(n.id for n in ast.walk(scope) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)),
+        *(n.id for n in nodes_of(scope) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)),
     }
-    own -= {n.func.id for n in ast.walk(scope) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)}
+    own -= {n.func.id for n in nodes_of(scope) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)}
     own -= {"self", "cls", *_of_other_kinds(scope)}
     others = (name for name in parameters(scope) if is_width_name(name) and name not in same)
     return [*(name for name, _ in same.most_common() if name in own), *others]
@@ -103,7 +104,7 @@ def _of_other_kinds(scope: Function) -> Iterator[str]:
         default = default_of(scope, name)
         if default is not None and _is_other_kind(default):
             yield name
-    for node in ast.walk(scope):
+    for node in nodes_of(scope):
         match node:
             case ast.Assign(targets=[ast.Name(id=name)], value=value) if _is_other_kind(value):
                 yield name
@@ -130,9 +131,9 @@ def other_attributes(cls: ast.AST, node: ast.Attribute) -> list[str]:
     """
     if not isinstance(cls, ast.ClassDef) or not isinstance(node.value, ast.Name) or node.value.id != "self":
         return []
-    own = [n for n in ast.walk(cls) if isinstance(n, ast.Attribute) and ast.unparse(n.value) == "self"]
-    operands = {id(side) for n in ast.walk(cls) if isinstance(n, ast.BinOp) for side in (n.left, n.right)}
-    passed = {id(argument) for n in ast.walk(cls) if isinstance(n, ast.Call) for argument in n.args}
+    own = [n for n in nodes_of(cls) if isinstance(n, ast.Attribute) and ast.unparse(n.value) == "self"]
+    operands = {id(side) for n in nodes_of(cls) if isinstance(n, ast.BinOp) for side in (n.left, n.right)}
+    passed = {id(argument) for n in nodes_of(cls) if isinstance(n, ast.Call) for argument in n.args}
     calculated = {n.attr for n in own if id(n) in operands | passed}
     kept = {n.attr: n.lineno for n in own if isinstance(n.ctx, ast.Store) and n.lineno < node.lineno}
     names = sorted(calculated & kept.keys() - {node.attr}, key=lambda name: -kept[name])

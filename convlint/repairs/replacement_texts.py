@@ -31,6 +31,7 @@ from convlint.repairs.usual_widths import OTHER_END
 from convlint.repairs.written_number import WrittenNumber
 from convlint.source_text.bindings import assigned, default_of, parameters
 from convlint.source_text.call_sites import Function
+from convlint.source_text.trees import expression, nodes_of
 
 _MOST_PEERS = 32  # expressions of other ends of a conflict, which are added in pairs
 
@@ -279,7 +280,7 @@ def _loops(scope: ast.AST) -> list[tuple[frozenset[str], frozenset[ast.AST]]]:
     """The loops of a function: the names that they bind, and all nodes in them."""
     return [
         (frozenset(t.id for t in ast.walk(node.target) if isinstance(t, ast.Name)), frozenset(ast.walk(node)))
-        for node in ast.walk(scope)
+        for node in nodes_of(scope)
         if isinstance(node, ast.For)
     ]
 
@@ -315,6 +316,5 @@ def _factor(node: ast.expr) -> str:
 
 def _operand(text: str) -> str:
     """A text that can stand next to ``*`` or ``//``."""
-    node = ast.parse(text, mode="eval").body
-    simple = isinstance(node, ast.Name | ast.Attribute | ast.Constant | ast.Call | ast.Subscript)
+    simple = isinstance(expression(text), ast.Name | ast.Attribute | ast.Constant | ast.Call | ast.Subscript)
     return text if simple else f"({text})"

@@ -10,6 +10,7 @@ from typing import TypeGuard
 
 from convlint.source_text.bindings import default_of, parameters
 from convlint.source_text.call_sites import Function
+from convlint.source_text.trees import expression, nodes_of
 
 
 def left_unread(scope: ast.AST, node: ast.expr, text: str, *, optional: bool = True, as_bound: bool = True) -> int:
@@ -27,7 +28,7 @@ def left_unread(scope: ast.AST, node: ast.expr, text: str, *, optional: bool = T
         own = frozenset(name for name in own if name not in parameters(scope) or default_of(scope, name) is None)
     counts = Counter(values.values())
     removed = Counter(values[id(n)] for n in ast.walk(node) if id(n) in values)
-    added = {n.id for n in ast.walk(ast.parse(text, mode="eval")) if isinstance(n, ast.Name)} if text else set()
+    added = {n.id for n in ast.walk(expression(text)) if isinstance(n, ast.Name)} if text else set()
     return sum(value[0] in own and counts[value] == count and value[0] not in added for value, count in removed.items())
 
 
@@ -52,7 +53,7 @@ def leaves_attribute_unread(nodes: Iterable[ast.AST], node: ast.expr, text: str,
 
 def filled_lists(scope: ast.AST) -> Iterator[ast.Name]:
     """Yield the names of lists where something is added to them."""
-    for node in ast.walk(scope):
+    for node in nodes_of(scope):
         match node:
             case ast.Expr(ast.Call(func=ast.Attribute(value=ast.Name() as name, attr="append" | "extend" | "insert"))):
                 yield name
@@ -82,12 +83,12 @@ def _reads(scope: Function) -> tuple[dict[int, _Value], frozenset[str]]:
                 values[id(node)] = node.id, again[node.id]
         if isinstance(statement, ast.Assign):
             again.update(target.id for target in statement.targets if isinstance(target, ast.Name))
-    stored = (n.id for n in ast.walk(scope) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store))
+    stored = (n.id for n in nodes_of(scope) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store))
     return values, frozenset([*parameters(scope), *stored]) - {*_counting(scope)}
 
 
 def _counting(scope: Function) -> Iterator[str]:
-    for loop in ast.walk(scope):
+    for loop in nodes_of(scope):
         match loop:
             case (
                 ast.For(target=ast.Name(id=name), iter=ast.Call(func=ast.Name(id="range")))

@@ -6,6 +6,7 @@ import ast
 
 from convlint.source_text.bindings import assigned, parameters
 from convlint.source_text.call_sites import Function, ParsedFile
+from convlint.source_text.trees import expression, nodes_of
 
 OTHER_END = {
     "in_channels": "out_channels",
@@ -29,7 +30,7 @@ def _splits_widths(file: ParsedFile, scope: ast.AST, node: ast.expr, text: str) 
     """
     if not isinstance(node, ast.Name) or not text.isidentifier() or node.id == text:
         return False
-    if not any(isinstance(n, ast.Name) and n.id == text and isinstance(n.ctx, ast.Load) for n in ast.walk(scope)):
+    if not any(isinstance(n, ast.Name) and n.id == text and isinstance(n.ctx, ast.Load) for n in nodes_of(scope)):
         return False  # nothing else reads it: it was meant
     computed = [value for value, holds in assigned(scope, text) if not holds]
     if any(isinstance(each, ast.Name) and each.id == node.id for value in computed for each in ast.walk(value)):
@@ -50,14 +51,14 @@ def scales_all(scope: ast.AST, node: ast.expr, text: str) -> bool:
     """Return whether a parameter would only be read in products or quotients, so that it is the width of no layer, or
     a variable would become a multiple of another one.
     """
-    new = ast.parse(text, mode="eval").body
+    new = expression(text)
     if not isinstance(scope, Function) or not isinstance(node, ast.Name) or not _scales(new):
         return False
     names = {each.id for each in ast.walk(new) if isinstance(each, ast.Name)}
     if node.id not in names:
         return len(names) == 1
-    scaled = {part for each in ast.walk(scope) if _scales(each) for part in ast.iter_child_nodes(each)}
-    reads = (n for n in ast.walk(scope) if isinstance(n, ast.Name) and n.id == node.id and isinstance(n.ctx, ast.Load))
+    scaled = {part for each in nodes_of(scope) if _scales(each) for part in ast.iter_child_nodes(each)}
+    reads = (n for n in nodes_of(scope) if isinstance(n, ast.Name) and n.id == node.id and isinstance(n.ctx, ast.Load))
     return node.id in parameters(scope) and all(read is node or read in scaled for read in reads)
 
 

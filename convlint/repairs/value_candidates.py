@@ -17,6 +17,7 @@ from convlint.repairs.slicer import Slicer
 from convlint.source_text import call_sites, lines
 from convlint.source_text.bindings import parameters
 from convlint.source_text.call_sites import ParsedFile
+from convlint.source_text.trees import nodes_of
 from convlint.support.dataclass import dataclass
 
 _MOST = 12  # edits for one conflict
@@ -36,7 +37,7 @@ class _Method:
     @property
     def names(self) -> set[str]:
         """The parameters and variables."""
-        stored = {n.id for n in ast.walk(self.function) if isinstance(n, ast.Name) and _is_stored(n)}
+        stored = {n.id for n in nodes_of(self.function) if isinstance(n, ast.Name) and _is_stored(n)}
         return stored | set(parameters(self.function))
 
     def replacing(self, node: ast.Name, text: str, why: str = "") -> Candidate:
@@ -83,7 +84,7 @@ def _makes_call(method: _Method, statement: ast.stmt, failing: Site, builders: S
     built = {(site.path, site.line) for site in builders}
     names = {
         target.attr
-        for node in ast.walk(method.cls)
+        for node in nodes_of(method.cls)
         if isinstance(node, ast.Assign) and (method.path, node.lineno) in built
         for target in node.targets
         if isinstance(target, ast.Attribute)
@@ -93,7 +94,7 @@ def _makes_call(method: _Method, statement: ast.stmt, failing: Site, builders: S
 
 def _of_other_values(method: _Method, statement: ast.stmt) -> Iterator[Candidate]:
     """Other results of calls before a statement, those that are read least first. What is read instead stays in use."""
-    reads = Counter(n.id for n in ast.walk(method.function) if isinstance(n, ast.Name) and not _is_stored(n))
+    reads = Counter(n.id for n in nodes_of(method.function) if isinstance(n, ast.Name) and not _is_stored(n))
     before = [s for s in _statements(method.function) if (s.end_lineno or s.lineno) < statement.lineno]
     stored = dict.fromkeys(name for each in reversed(before) for name in _stored(each))
     for read in _reads(statement, {*stored, *parameters(method.function)}):
@@ -151,7 +152,7 @@ def _reads(statement: ast.stmt, names: Collection[str]) -> list[ast.Name]:
 
 
 def _blocks(function: ast.FunctionDef) -> Iterator[Sequence[ast.stmt]]:
-    for node in ast.walk(function):
+    for node in nodes_of(function):
         for field in ("body", "orelse"):
             block = getattr(node, field, None)
             if isinstance(block, list):
@@ -200,7 +201,7 @@ def _of_layers(method: _Method, line: int) -> Iterator[Candidate]:
 def _statements(function: ast.FunctionDef) -> Iterator[ast.stmt]:
     """The simple statements of a function."""
     simple = (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Return, ast.Expr)
-    return (node for node in ast.walk(function) if isinstance(node, simple))
+    return (node for node in nodes_of(function) if isinstance(node, simple))
 
 
 def _uncalled(method: _Method) -> Iterator[str]:
@@ -208,7 +209,7 @@ def _uncalled(method: _Method) -> Iterator[str]:
     read = {n.attr for n in method.file.nodes if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Load)}
     for function in method.cls.body:
         if isinstance(function, ast.FunctionDef) and function.name == "__init__":
-            for node in ast.walk(function):
+            for node in nodes_of(function):
                 match node:
                     case ast.Assign(targets=[ast.Attribute(value=ast.Name(id="self"), attr=name)], value=ast.Call()):
                         if name not in read:

@@ -8,6 +8,7 @@ from functools import lru_cache
 from math import inf
 
 from convlint.source_text.call_sites import Function, ParsedFile, WrittenCall
+from convlint.source_text.trees import expression
 
 
 def parameters(function: Function) -> list[str]:
@@ -25,20 +26,26 @@ def is_bound_at(scope: Function, node: ast.expr, text: str) -> bool:
     """
     uses = _uses(scope)
     line = node.lineno
-    parts = [*ast.walk(ast.parse(text, mode="eval"))]
-    own = {each.id for each in parts if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)}
-    for inner in parts:
-        if isinstance(inner, ast.Name | ast.Attribute) and ast.unparse(inner) not in own:
-            places = _comprehensions(scope).get(ast.unparse(inner), ())
-            if any(node in nodes for nodes in places):
-                continue
-            if places and ast.unparse(inner) not in parameters(scope):
-                return False
-            stores, first_read = uses.get(ast.unparse(inner), ((), 0))
-            is_later = all(start >= line or first <= line <= last for start, first, last in stores)
-            if stores and is_later and first_read > line and ast.unparse(inner) not in parameters(scope):
-                return False
+    for name in _names_in(text):
+        places = _comprehensions(scope).get(name, ())
+        if any(node in nodes for nodes in places):
+            continue
+        if places and name not in parameters(scope):
+            return False
+        stores, first_read = uses.get(name, ((), 0))
+        is_later = all(start >= line or first <= line <= last for start, first, last in stores)
+        if stores and is_later and first_read > line and name not in parameters(scope):
+            return False
     return True
+
+
+@lru_cache(maxsize=256)
+def _names_in(text: str) -> tuple[str, ...]:
+    """The names and attributes in an expression that it does not bind itself."""
+    parts = [*ast.walk(expression(text))]
+    own = {each.id for each in parts if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)}
+    names = (ast.unparse(each) for each in parts if isinstance(each, ast.Name | ast.Attribute))
+    return tuple(name for name in names if name not in own)
 
 
 _BINDING = (ast.Assign, ast.AnnAssign, ast.AugAssign)
