@@ -83,7 +83,7 @@ class EditedCall:
 
     ``uses`` are layers to rewrite, ``others`` the arguments of all other layers of the call, in this model or in other
     constructor calls of the file. ``through``: the call is of a function that returns the layer, not of its class.
-    ``project`` has the classes that may be used instead.
+    ``project`` has the classes that may be used instead, and ``together`` are calls whose layers are rewritten as well.
     """
 
     site: Site
@@ -92,6 +92,7 @@ class EditedCall:
     others: tuple[LayerArguments, ...] = ()
     through: bool = False
     project: Project = field(default_factory=lambda: Project("."))
+    together: frozenset[Site] = frozenset()
 
 
 class Kind(ABC):

@@ -12,9 +12,9 @@ from convlint.source_text.call_sites import WrittenCall
 GROUPS = 6  # the position of the parameter ``groups`` of all convolutions
 
 
-def positions_of(call: WrittenCall) -> tuple[str, ...]:
-    """The parameters of the class that is called, in their order."""
-    names = list(parameters_of(call.callee))
+def positions_of(base: str) -> tuple[str, ...]:
+    """The parameters of a class of torch.nn, or of the class that is called, in their order."""
+    names = list(parameters_of(base))
     return (*names[:GROUPS], "groups", *names[GROUPS:])
 
 
@@ -29,7 +29,7 @@ def without_groups(call: WrittenCall) -> tuple[Edit, ...]:
     first, last = call.replacing(positional[0], "").site, call.replacing(positional[-1], "").site
     rest = ", ".join(
         f"{name}={source(call, node)}"
-        for name, node in zip(positions_of(call)[GROUPS + 1 :], positional[1:], strict=False)
+        for name, node in zip(positions_of(call.callee)[GROUPS + 1 :], positional[1:], strict=False)
     )
     if rest:
         return (Edit(Site(first.path, first.line, first.column, last.end_line, last.end_column, first.function), rest),)
@@ -47,7 +47,7 @@ def other_class(
     with this ``indent``.
     """
     arguments = [source(call, node) for node in call.node.args[:GROUPS]]
-    after = zip(positions_of(call)[GROUPS + 1 :], call.node.args[GROUPS + 1 :], strict=False)
+    after = zip(positions_of(call.callee)[GROUPS + 1 :], call.node.args[GROUPS + 1 :], strict=False)
     arguments += [f"{parameter}={source(call, node)}" for parameter, node in after]
     for keyword in call.node.keywords:
         if keyword.arg != "groups":

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from convlint.ir import Graph, Layer, LayerChange, OtherCall, Refusal, Replacement, Site
 from convlint.rewriting import functional
 from convlint.rewriting.base import Draft, EditedCall, Kind, KindOptions
+from convlint.rewriting.fitting import by_call, fitting, fitting_calls, own_forward
 from convlint.rewriting.layer_use import LayerArguments, LayerUse, layer_arguments, layer_use
 from convlint.rewriting.project import Project
 from convlint.rewriting.unsupported import matches_pattern, unsupported
@@ -53,8 +54,9 @@ def find_candidates(
     found, refused = _separated(
         result
         for kind in kinds
-        for group in _by_call(graph, kind, patterns)
-        for result in _Call(group, graph, kind, kind_options, patterns, project, other_calls).results()
+        for together in [fitting_calls(graph, kind, kind_options, patterns)]
+        for group in by_call(graph, kind, patterns)
+        for result in _Call(group, graph, kind, kind_options, patterns, project, other_calls, together).results()
     )
     calls, others = _separated(
         each if isinstance(each, Refusal) else Candidate(each.kind, each.place, each.form, each.changes, (each.draft,))
@@ -71,7 +73,7 @@ def live_candidates(
     found, refused = _separated(
         result
         for kind in kinds
-        for group in _by_call(graph, kind, patterns)
+        for group in by_call(graph, kind, patterns)
         for layer in group
         for result in _live(layer, graph, kind, kind_options, patterns)
     )
@@ -84,46 +86,6 @@ def _separated(results: Results) -> tuple[list[Candidate], list[Refusal]]:
     return [r for r in found if isinstance(r, Candidate)], [r for r in found if isinstance(r, Refusal)]
 
 
-def _by_call(graph: Graph, kind: Kind, patterns: Sequence[str]) -> Iterator[list[Layer]]:
-    """The layers of each constructor call that builds a relevant layer."""
-    groups: dict[tuple[Site | None, str], list[Layer]] = {}
-    for layer in graph.layers:
-        if layer.base in kind.bases:
-            groups.setdefault((layer.site, layer.base), []).append(layer)
-    for group in groups.values():
-        selected = [layer for layer in group if matches_pattern(layer.name, patterns)]
-        if any(_is_relevant(graph, layer, kind) for layer in selected):
-            yield group
-
-
-def _is_relevant(graph: Graph, layer: Layer, kind: Kind) -> bool:
-    """Return whether a layer could be cheaper at all, so that a refusal is reported."""
-    use = layer_use(graph, layer)
-    if kind.base == "Linear":
-        return kind.refusal_in(graph, use) is None
-    return use.arguments.is_dense and not use.arguments.is_stem and bool(use.calls)
-
-
-def _fitting(
-    graph: Graph, layers: Iterable[Layer], kind: Kind, kind_options: KindOptions
-) -> tuple[list[LayerUse], dict[str, list[str]]]:
-    """The layers that can be rewritten, and the names of the other relevant ones by reason."""
-    fit: list[LayerUse] = []
-    unfit: dict[str, list[str]] = {}
-    layers = list(layers)
-    for layer in layers:
-        trained = [each for each in layers if each.trainable_params and each.chain == layer.chain]
-        weights = kind_options.weights or bool(trained)  # a frozen one next to them is a copy, such as an average
-        use = layer_use(graph, layer)
-        reason = kind.refusal(use.arguments, kind_options) or kind.refusal_in(graph, use)
-        reason = reason or _state_refusal(layer, weights=weights)
-        if reason is None and use.calls:
-            fit.append(use)
-        elif reason is not None and _is_relevant(graph, layer, kind):
-            unfit.setdefault(reason, []).append(layer.name)
-    return fit, unfit
-
-
 def _change(use: LayerUse, form: Replacement, kind: Kind) -> LayerChange:
     """The costs before and after; a frozen layer saves no map for backward, because its weight gets no gradient."""
     after = kind.costs(use, form)
@@ -132,38 +94,15 @@ def _change(use: LayerUse, form: Replacement, kind: Kind) -> LayerChange:
     return LayerChange(use.layer.name, form, use.before, after)
 
 
-def _state_refusal(layer: Layer, *, weights: bool) -> str | None:
-    """The reason why a layer is not rewritten whose parameters are normalized, shared or frozen."""
-    names = {name for name, _ in layer.parameters}
-    for suffix, norm in (("_orig", "spectral_norm or pruning"), ("_g", "weight_norm")):
-        if f"weight{suffix}" in names:
-            return f"its weight is computed from others by {norm}; a new layer's weight would not be"
-    if layer.shares:
-        others = ", ".join(layer.shares[:2])
-        return f"it shares its weight with {others}; a new layer would have weights of its own"
-    if layer.params and not layer.trainable_params and not weights:
-        return "its weights are frozen: a new layer would keep random ones; pass --weights to convert the trained ones"
-    return None
-
-
-def _own_forward(layer: Layer, kind: Kind) -> str | None:
-    """The reason why a layer of a subclass is not rewritten; None for a class of torch.nn."""
-    if layer.kind == layer.base:
-        return None
-    if layer.kind == f"Parametrized{layer.base}":
-        return "its weight is parametrized, for example by weight_norm; a new layer would not be"
-    return f"{layer.kind} is a subclass of {layer.base}, whose forward a {kind.name} layer would not have"
-
-
 def _live(layer: Layer, graph: Graph, kind: Kind, kind_options: KindOptions, patterns: Sequence[str]) -> Results:
     """The candidate or refusal of one layer of a live model."""
     if not matches_pattern(layer.name, patterns):
         return
-    fit, unfit = _fitting(graph, [layer], kind, kind_options)
+    fit, unfit = fitting(graph, [layer], kind, kind_options)
     for reason in unfit:
         yield Refusal(kind.code, None, (layer.name,), reason)
     for use in fit:
-        form = _own_forward(layer, kind) or kind.form([use], kind_options, graph)
+        form = own_forward(layer, kind) or kind.form([use], kind_options, graph)
         if isinstance(form, str):
             yield Refusal(kind.code, None, (layer.name,), form)
             continue
@@ -182,6 +121,7 @@ class _Call:
     patterns: Sequence[str]
     project: Project
     other_calls: Sequence[OtherCall]
+    together: frozenset[Site]
 
     @property
     def site(self) -> Site | None:
@@ -195,7 +135,7 @@ class _Call:
     def results(self) -> Results:
         """A candidate for the layers that can be rewritten, and refusals for the others."""
         selected = [layer for layer in self.layers if matches_pattern(layer.name, self.patterns)]
-        fit, unfit = _fitting(self.graph, selected, self.kind, self.kind_options)
+        fit, unfit = fitting(self.graph, selected, self.kind, self.kind_options)
         for reason, names in unfit.items():
             yield Refusal(self.kind.code, self.site, tuple(names), reason)
         if not fit:
@@ -252,7 +192,7 @@ class _Call:
             return f"its code was generated at run time ({name}) and is not in a file"
         if self.kind.keeps_class and not layer.kind.startswith("Parametrized"):
             return None
-        return _own_forward(layer, self.kind)
+        return own_forward(layer, self.kind)
 
     def _candidate(
         self,
@@ -265,7 +205,9 @@ class _Call:
     ) -> Candidate:
         call = call_sites.at(site, self.project.texts) if site else None
         assert call is not None
-        place = EditedCall(call.site, call, tuple(uses), tuple(dict.fromkeys(others)), through, self.project)
+        place = EditedCall(
+            call.site, call, tuple(uses), tuple(dict.fromkeys(others)), through, self.project, self.together
+        )
         all_fit = all(self.kind.fits(other, form, self.kind_options) for other in place.others)
         drafts = tuple(self.kind.drafts(place, form, all_fit=all_fit))
         if uses[0].layer.kind != self.base:  # a helper would replace the subclass

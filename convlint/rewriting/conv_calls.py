@@ -6,14 +6,15 @@ import ast
 from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations
 
-from convlint.ir import Edit, Site
-from convlint.rewriting import call_text, layer_reads, partial_calls
+from convlint.ir import Edit
+from convlint.rewriting import call_text, class_values, layer_reads, partial_calls
 from convlint.rewriting.base import Draft, EditedCall, Helper, NamedEdit, callee_edit, is_class_call, wrapping_edits
+from convlint.rewriting.call_place import Place
+from convlint.rewriting.class_values import Definition, Rebinding
 from convlint.rewriting.layer_class import LINE, OUTPUT_PADDING, PAIRS, REQUIRED, TUPLES, attribute
 from convlint.rewriting.layer_use import STEM_CHANNELS, LayerArguments
-from convlint.source_text import call_sites
 from convlint.source_text.call_sites import WrittenCall
-from convlint.support.dataclass import dataclass, replace
+from convlint.support.dataclass import replace
 
 Writer = Callable[[frozenset[str]], Helper]
 
@@ -38,20 +39,26 @@ def drafts(
     that reads numbers of the layer, or its weight: that of ``child`` afterwards.
     """
     call = edited.call
-    passed = _passed(edited) if not edited.through and is_class_call(call, base) else None
+    chosen = "" if is_class_call(call, base) else class_values.condition(call, base)
+    defined = None if is_class_call(call, base) or not all_fit else class_values.other_value(edited, base)
+    passed = None if edited.through else _passed(edited, base)
     names = _read_attributes(call)
     read = frozenset(map(attribute, names & _READ))
     state = read | frozenset(map(attribute, names & layer_reads.STATE))
     for more in dict.fromkeys((frozenset(), frozenset({TUPLES}), read, read | {TUPLES}, state, state | {TUPLES})):
         if passed is None:
             break
+        if defined is not None and (draft := _defined_draft(edited, defined, layer_class, passed | more)):
+            yield draft
+        if chosen is None:
+            continue
         helper = layer_class(passed | more)
-        for draft in class_drafts(edited, helper, all_fit=all_fit, fits=fits):
+        for draft in class_drafts(edited, helper, all_fit=all_fit, fits=fits, chosen=chosen):
             if more == state and all_fit and (reads := layer_reads.of_child(call, child)):
                 narrow = layer_class(passed | (more - _STATE))
                 yield replace(draft, edits=(*draft.edits, *reads), helpers=(narrow,))
             yield draft
-    if passed is None and all_fit:
+    if chosen is None and defined is None and all_fit:
         yield from partial_calls.drafts(edited, base, layer_class)
     used = _used(edited)
     for more in dict.fromkeys((frozenset(), read, state)):
@@ -60,7 +67,17 @@ def drafts(
         yield Draft(wrapping_edits(call, function.name), (helper, function))
 
 
-def _passed(edited: EditedCall) -> frozenset[str] | None:
+def _defined_draft(
+    edited: EditedCall, defined: Definition | Rebinding, layer_class: Writer, parameters: frozenset[str]
+) -> Draft | None:
+    """The draft that gives another class to the name that is called; None where the call passes ``groups``."""
+    if edited.call.argument("groups", call_text.GROUPS) is not None:
+        return None
+    helper = layer_class(parameters | defined.passed)
+    return Draft(defined.edits(helper.name), (helper,))
+
+
+def _passed(edited: EditedCall, base: str) -> frozenset[str] | None:
     """The parameters that a call passes; None where that cannot be known.
 
     Of ``**options`` those are known that differ from the defaults in the layers that the call builds.
@@ -68,11 +85,12 @@ def _passed(edited: EditedCall) -> frozenset[str] | None:
     call = edited.call
     if any(isinstance(argument, ast.Starred) for argument in call.node.args):
         return None
-    names = set(call_text.positions_of(call)[: len(call.node.args)])
+    positions = call_text.positions_of(base)
+    names = set(positions[: len(call.node.args)])
     for keyword in call.node.keywords:
         names |= {keyword.arg} if keyword.arg else _used(edited)
     names.discard("groups")
-    if not names <= set(call_text.positions_of(call)):
+    if not names <= set(positions):
         return None
     sizes = [*call.node.args[2:], *(keyword.value for keyword in call.node.keywords)]
     return frozenset({*names, PAIRS} if any(map(_is_no_number, sizes)) else names)
@@ -107,11 +125,17 @@ def _read_attributes(call: WrittenCall) -> set[str]:
 # --- the class instead of the class of torch.nn
 
 
-def class_drafts(edited: EditedCall, helper: Helper, *, all_fit: bool, fits: Sequence[bool]) -> Iterator[Draft]:
-    """Drafts that call the class of a helper, for all layers of a call or under a condition."""
+def class_drafts(
+    edited: EditedCall, helper: Helper, *, all_fit: bool, fits: Sequence[bool], chosen: str = ""
+) -> Iterator[Draft]:
+    """Drafts that call the class of a helper, for all layers of a call or under a condition.
+
+    ``chosen`` is the condition under which the call is of the class that is replaced.
+    """
     call = edited.call
     groups = call.argument("groups", call_text.GROUPS)
-    if all_fit and (groups is None or isinstance(groups, ast.Constant)):
+    fixed = groups is None or isinstance(groups, ast.Constant)
+    if all_fit and fixed and not chosen:
         edits = (
             callee_edit(call, helper.name),
             *call_text.without_groups(call),
@@ -119,11 +143,12 @@ def class_drafts(edited: EditedCall, helper: Helper, *, all_fit: bool, fits: Seq
         )
         yield Draft(edits, (helper,))
         return
-    condition = _condition(edited, fits)
+    condition = "" if all_fit and fixed else _condition(edited, fits)
     if condition is None:
         return
-    place = _Place.of(call)
-    if groups is None or isinstance(groups, ast.Constant):
+    condition = " and ".join(filter(None, (chosen, condition)))
+    place = Place.of(call)
+    if fixed:
         if place is not None and place.name:
             yield Draft((*place.chosen_class(helper.name, condition), *call_text.without_groups(call)), (helper,))
         else:
@@ -138,11 +163,11 @@ def draft_of_some(edited: EditedCall, helper: Helper, more: Sequence[str], fits:
     """The draft that calls the class of a helper with ``more`` arguments, for those layers of a call that fit."""
     condition = _condition(edited, fits)
     if condition is not None:
-        edit = _chosen_call(edited.call, _Place.of(edited.call), helper.name, condition, more)
+        edit = _chosen_call(edited.call, Place.of(edited.call), helper.name, condition, more)
         yield Draft((edit,), (helper,))
 
 
-def _chosen_call(call: WrittenCall, place: _Place | None, name: str, condition: str, more: Sequence[str] = ()) -> Edit:
+def _chosen_call(call: WrittenCall, place: Place | None, name: str, condition: str, more: Sequence[str] = ()) -> Edit:
     """The call of another class if the condition holds, else as it is: two statements, or an expression."""
     if place is not None and place.is_value:
         return place.branches(name, condition, more)
@@ -214,91 +239,3 @@ def _is_number(node: ast.expr) -> bool:
     """Return whether an argument may differ from call to call, and is evaluated again without effect."""
     names = [part for part in ast.walk(node) if isinstance(part, ast.expr) and not isinstance(part, ast.Constant)]
     return bool(names) and all(isinstance(n, ast.Name | ast.Attribute | ast.BinOp | ast.Subscript) for n in names)
-
-
-# --- the statement around a call
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """The statement in which a call stands, which begins its line in a function."""
-
-    call: WrittenCall
-    statement: ast.stmt
-    indent: str
-    name: str  # of a new variable; "" where names of the call are bound within the statement
-
-    @classmethod
-    def of(cls, call: WrittenCall) -> _Place | None:
-        node: ast.AST = call.node
-        inner = False
-        while not isinstance(node, ast.stmt):
-            if node not in call.file.parents:
-                return None
-            node, _ = call.file.parents[node]
-            comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp | ast.Lambda
-            inner = inner or isinstance(node, comprehension | ast.NamedExpr)
-        indent = call.file.lines[node.lineno - 1][: node.col_offset]
-        function = call.scope
-        simple = isinstance(node, ast.Assign | ast.AnnAssign | ast.Return | ast.Expr | ast.AugAssign)
-        if not simple or indent.strip() or not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
-            return None
-        if ";" in "".join(call.file.lines[node.lineno - 1 : node.end_lineno]):
-            return None
-        taken = {name for part in ast.walk(function) for name in call_sites.bound_names(part)}
-        taken |= {part.id for part in ast.walk(function) if isinstance(part, ast.Name)}
-        earlier = [part for part in _calls_in(node) if _before(part, call.node)]
-        names = [f"{name}{len(earlier) + 1 if earlier else ''}" for name in ("conv", "conv_class", "layer_class")]
-        free = next((name for name in names if name not in taken), "")
-        return cls(call, node, indent, "" if inner else free)
-
-    @property
-    def is_value(self) -> bool:
-        """Return whether the statement assigns or returns the result of the call."""
-        if not isinstance(self.statement, ast.Assign | ast.Return) or self.statement.value is not self.call.node:
-            return False
-        return self.statement.end_col_offset == self.call.node.end_col_offset  # and not in parentheses
-
-    def chosen_class(self, helper: str, condition: str) -> tuple[Edit, Edit]:
-        """A variable with the class, before the statement, and the call of it."""
-        line = self.statement.lineno
-        site = Site(self.call.site.path, line, 1, line, 1, self.call.site.function)
-        start = f"{self.indent}{self.name} = "
-        callee = self.call.replacing(self.call.node.func, self.name)
-        dense = call_text.source(self.call, self.call.node.func)
-        text = f"{start}{helper} if {condition} else {dense}\n"
-        return NamedEdit(site, text, helper, len(start)), callee
-
-    def branches(self, helper: str, condition: str, more: Sequence[str] = ()) -> Edit:
-        """The statement with the other class if the condition holds, else as it is."""
-        source = "".join(self.call.file.lines)
-        old = ast.get_source_segment(source, self.statement) or ""
-        call = ast.get_source_segment(source, self.call.node) or ""
-        head = old[: len(old) - len(call)]
-        module = call_text.source(self.call, self.call.node.func).rpartition(".")[0]
-        alone = isinstance(self.statement, ast.Assign) and len(self.statement.targets) == 1
-        if alone and module and call_text.is_annotated(self.call.file.tree):
-            head = head.replace(" =", f": {module}.Module =", 1)  # the branches assign objects of two classes
-        step = call_text.step_of(self.indent)
-        new = f"if {condition}:\n{self.indent}{step}{head}"
-        site = self.call.site
-        line, column = self.statement.lineno, len(self.indent) + 1
-        span = Site(site.path, line, column, site.end_line, site.end_column, site.function)
-        start, inner = len(new), self.indent + step
-        new += call_text.other_class(self.call, helper, inner + head, inner, more)
-        if isinstance(self.statement, ast.Return):
-            text = f"{new}\n{self.indent}{old}"
-        else:
-            moved = old.replace("\n", f"\n{step}")
-            text = f"{new}\n{self.indent}else:\n{inner}{moved}"
-        return NamedEdit(span, text, helper, start)
-
-
-def _calls_in(statement: ast.stmt) -> Iterator[ast.Call]:
-    yield from (node for node in ast.walk(statement) if isinstance(node, ast.Call))
-
-
-def _before(first: ast.Call, second: ast.Call) -> bool:
-    """Return whether a call to the same class stands before another one, and not around it."""
-    same = ast.unparse(first.func) == ast.unparse(second.func)
-    return same and (first.lineno, first.col_offset) < (second.lineno, second.col_offset)

@@ -52,12 +52,12 @@ def rewrites(
 
 
 def refusals(graph: Graph, kinds: Sequence[Kind], patterns: Sequence[str]) -> Iterator[Refusal]:
-    """The refusals of kinds that replace layers."""
+    """The refusals of kinds that replace layers; of those for linear layers only where there is no other kind."""
+    kinds = [kind for kind in kinds if kind.base != "Linear"] or kinds
     for node in _dense_calls(graph, patterns):
         reason = f"not supported for a call of torch.nn.functional.{node.op}, whose weight belongs to no layer"
         for kind in kinds:
-            if kind.base != "Linear":
-                yield Refusal(kind.code, graph.where(node), (node.module,), reason)
+            yield Refusal(kind.code, graph.where(node), (node.module,), reason)
 
 
 def _dense_calls(graph: Graph, patterns: Sequence[str]) -> Iterator[Node]:

@@ -165,7 +165,9 @@ class _Insertion:
         """The place and the text to insert, after the statement ``needed`` and after the preamble."""
         statements = self.file.statements
         lead = 0
-        while lead < len(statements) and (lead <= needed or _is_preamble(statements[lead].node)):
+        while lead < len(statements) and (
+            lead <= needed or (_is_preamble(statements[lead].node) and not self._has_edit(lead, alone=True))
+        ):
             lead += 1
         if not definitions:  # imports alone go below the other imports
             while lead > 1 and not isinstance(statements[lead - 1].node, cst.Import | cst.ImportFrom):
@@ -195,11 +197,11 @@ class _Insertion:
             return False
         return statements[lead - 1].line is statements[lead].line
 
-    def _has_edit(self, lead: int) -> bool:
-        """Return whether a call in the rest of the line is edited."""
+    def _has_edit(self, lead: int, *, alone: bool = False) -> bool:
+        """Return whether anything in the rest of the line, or in this statement ``alone``, is edited."""
         statement = self.file.statements[lead]
         start = self.file.positions[statement.node].start
-        end = self.file.positions[statement.line].end
+        end = self.file.positions[statement.node if alone else statement.line].end
         return any(
             (start.line, start.column + 1) <= (edit.site.line, edit.site.column) <= (end.line, end.column + 1)
             for edit in self.edits

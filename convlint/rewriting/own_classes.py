@@ -68,7 +68,7 @@ def drafts(
 
 def _arguments(call: WrittenCall) -> dict[str, ast.expr]:
     """The arguments of a call by the names of their parameters."""
-    given = dict(zip(call_text.positions_of(call), call.node.args, strict=False))
+    given = dict(zip(call_text.positions_of(call.callee), call.node.args, strict=False))
     return given | {keyword.arg: keyword.value for keyword in call.node.keywords if keyword.arg}
 
 
@@ -78,7 +78,7 @@ def _drafts(edited: EditedCall, own: OwnClass, *, all_fit: bool, fits: Sequence[
     What no parameter gives must be what the class has.
     """
     call = edited.call
-    positions, count = call_text.positions_of(call), len(call.node.args)
+    positions, count = call_text.positions_of(call.callee), len(call.node.args)
     given = _arguments(call)
     groups = given.pop("groups", None)
     if any((_text(given[n]) if n in given else DEFAULTS[n]) != text for n, text in own.built_with(given).items()):

@@ -60,9 +60,9 @@ PARTIAL = "import functools\nfrom torch import nn\nconv3 = functools.partial(nn.
         ("bias=BIAS", "conv3(32, 64)", "separable(conv3(32, 64))"),
     ],
 )
-def test_a_partial_of_the_class_is_not_called(given: str, call: str, expected: str) -> None:
-    text = f"{PARTIAL.format(given)}layer = {call}\n"
-    assert rewritten(text, name="conv3").splitlines()[-1] == f"layer = {expected}"
+def test_a_partial_that_also_builds_a_stem_is_not_called(given: str, call: str, expected: str) -> None:
+    text = f"{PARTIAL.format(given)}layer = {call}\nstem = conv3(3, 32)\n"
+    assert rewritten(text, name="conv3").splitlines()[-2] == f"layer = {expected}"
 
 
 HELPER = HEAD + "def conv3x3(i, o, k=3, g=1):\n    return nn.Conv2d(i, o, k, padding=1, bias=False{})\n"

@@ -66,6 +66,13 @@ def test_the_weight_becomes_smaller_and_the_call_gets_groups(
     assert "not supported for a call of torch.nn.functional.conv2d" in reasons["CVL502"]
 
 
+def test_a_rewrite_of_linear_layers_alone_says_that_it_is_not_supported(kept: Project) -> None:
+    kept.emptied().write("net.py", NET.format(**ROWS))
+    given = ("net.py:Net", "--input", "3,8,8", "--kind", "global-depthwise", "--layer", "1")
+    (refusal,) = kept.suggest(*given, "--output-format", "json").document["refusals"]
+    assert refusal["reason"].startswith("not supported for a call of torch.nn.functional.conv2d")
+
+
 @pytest.mark.parametrize(
     ("changed", "reason"),
     [
