@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations
 
 from convlint.ir import Edit
-from convlint.rewriting import call_text, class_values, layer_reads, partial_calls
+from convlint.rewriting import call_text, class_values, layer_reads, partial_calls, unpacked_calls
 from convlint.rewriting.base import Draft, EditedCall, Helper, NamedEdit, callee_edit, is_class_call, wrapping_edits
 from convlint.rewriting.call_place import Place
 from convlint.rewriting.class_values import Definition, Rebinding
-from convlint.rewriting.layer_class import LINE, OUTPUT_PADDING, PAIRS, REQUIRED, TUPLES, attribute
+from convlint.rewriting.layer_class import LINE, OUTPUT_PADDING, PAIRS, REQUIRED, STARRED, TUPLES, attribute
 from convlint.rewriting.layer_use import STEM_CHANNELS, LayerArguments
 from convlint.source_text.call_sites import WrittenCall
-from convlint.support.dataclass import replace
+from convlint.support.dataclass import dataclass, replace
 
 Writer = Callable[[frozenset[str]], Helper]
 
@@ -53,12 +53,12 @@ def drafts(
         if chosen is None:
             continue
         helper = layer_class(passed | more)
-        for draft in class_drafts(edited, helper, all_fit=all_fit, fits=fits, chosen=chosen):
+        for draft in class_drafts(edited, base, helper, all_fit=all_fit, fits=fits, chosen=chosen):
             if more == state and all_fit and (reads := layer_reads.of_child(call, child)):
                 narrow = layer_class(passed | (more - _STATE))
                 yield replace(draft, edits=(*draft.edits, *reads), helpers=(narrow,))
             yield draft
-    if chosen is None and defined is None and all_fit:
+    if chosen is None and all_fit:
         yield from partial_calls.drafts(edited, base, layer_class)
     used = _used(edited)
     for more in dict.fromkeys((frozenset(), read, state)):
@@ -83,14 +83,20 @@ def _passed(edited: EditedCall, base: str) -> frozenset[str] | None:
     Of ``**options`` those are known that differ from the defaults in the layers that the call builds.
     """
     call = edited.call
-    if any(isinstance(argument, ast.Starred) for argument in call.node.args):
-        return None
     positions = call_text.positions_of(base)
-    names = set(positions[: len(call.node.args)])
+    names: set[str] = set()
+    if any(isinstance(argument, ast.Starred) for argument in call.node.args):
+        if unpacked_calls.starred(call) is None:
+            return None
+        names = {STARRED, *_used(edited)}  # and all that come before them
+        last = max((positions.index(name) for name in names & {*positions[: call_text.GROUPS]}), default=0)
+        names |= {*positions[: last + 1]}
+    else:
+        names |= {*positions[: len(call.node.args)]}
     for keyword in call.node.keywords:
         names |= {keyword.arg} if keyword.arg else _used(edited)
     names.discard("groups")
-    if not names <= set(positions):
+    if not names <= {*positions, STARRED}:
         return None
     sizes = [*call.node.args[2:], *(keyword.value for keyword in call.node.keywords)]
     return frozenset({*names, PAIRS} if any(map(_is_no_number, sizes)) else names)
@@ -126,7 +132,7 @@ def _read_attributes(call: WrittenCall) -> set[str]:
 
 
 def class_drafts(
-    edited: EditedCall, helper: Helper, *, all_fit: bool, fits: Sequence[bool], chosen: str = ""
+    edited: EditedCall, base: str, helper: Helper, *, all_fit: bool, fits: Sequence[bool], chosen: str = ""
 ) -> Iterator[Draft]:
     """Drafts that call the class of a helper, for all layers of a call or under a condition.
 
@@ -143,27 +149,31 @@ def class_drafts(
         )
         yield Draft(edits, (helper,))
         return
-    condition = "" if all_fit and fixed else _condition(edited, fits)
-    if condition is None:
+    test = None if all_fit and fixed else _condition(edited, fits, base)
+    if test is None and not (all_fit and fixed):
         return
-    condition = " and ".join(filter(None, (chosen, condition)))
+    condition = " and ".join(filter(None, (chosen, test.text if test else "")))
+    passed_on = unpacked_calls.PassedOn.of(call, base) if test and test.named else None
+    named = passed_on.edits(test.named) if test and passed_on else ()
     place = Place.of(call)
     if fixed:
         if place is not None and place.name:
-            yield Draft((*place.chosen_class(helper.name, condition), *call_text.without_groups(call)), (helper,))
+            chosen_class = place.chosen_class(helper.name, condition)
+            yield Draft((*chosen_class, *named, *call_text.without_groups(call)), (helper,))
         else:
-            yield Draft(
-                (*_conditional_callee(call, helper.name, condition), *call_text.without_groups(call)), (helper,)
-            )
-    else:
+            callee = _conditional_callee(call, helper.name, condition)
+            yield Draft((*callee, *named, *call_text.without_groups(call)), (helper,))
+    elif not named:
         yield Draft((_chosen_call(call, place, helper.name, condition),), (helper,))
 
 
-def draft_of_some(edited: EditedCall, helper: Helper, more: Sequence[str], fits: Sequence[bool]) -> Iterator[Draft]:
+def draft_of_some(
+    edited: EditedCall, base: str, helper: Helper, more: Sequence[str], fits: Sequence[bool]
+) -> Iterator[Draft]:
     """The draft that calls the class of a helper with ``more`` arguments, for those layers of a call that fit."""
-    condition = _condition(edited, fits)
-    if condition is not None:
-        edit = _chosen_call(edited.call, Place.of(edited.call), helper.name, condition, more)
+    test = _condition(edited, fits, base)
+    if test is not None and not test.named:
+        edit = _chosen_call(edited.call, Place.of(edited.call), helper.name, test.text, more)
         yield Draft((edit,), (helper,))
 
 
@@ -189,42 +199,57 @@ def _conditional_callee(call: WrittenCall, name: str, condition: str) -> tuple[E
 # --- the condition under which a layer is rewritten
 
 
-def _condition(edited: EditedCall, fits: Sequence[bool]) -> str | None:
+@dataclass(frozen=True, slots=True)
+class _Test:
+    """A condition on an argument; ``named``: so many parameters are taken out of ``*args`` for it."""
+
+    text: str
+    holds: Callable[[LayerArguments], bool]
+    named: int = 0
+
+
+def _condition(edited: EditedCall, fits: Sequence[bool], base: str) -> _Test | None:
     """The shortest condition on arguments of the call that holds for the layers to rewrite and for no misfit.
 
     The class has no groups, so it is always a condition that a ``groups`` argument is 1.
     """
     misfits = [others for others, fit in zip(edited.others, fits, strict=True) if not fit]
     uses = [use.arguments for use in edited.uses]
-    tests = [test for test in _tests(edited.call) if all(test[1](n) for n in uses)]
+    tests = [test for test in _tests(edited.call, base) if all(test.holds(n) for n in uses)]
+    tests.sort(key=lambda test: test.named)
     groups = edited.call.argument("groups", call_text.GROUPS)
     required = (
         "" if groups is None or isinstance(groups, ast.Constant) else f"{call_text.source(edited.call, groups)} == 1"
     )
     for count in range(1, len(tests) + 1):
         for chosen in combinations(tests, count):
-            if required and required not in (text for text, _ in chosen):
+            if required and required not in (test.text for test in chosen):
                 continue
-            if not any(all(holds(n) for _, holds in chosen) for n in misfits):
-                return " and ".join(text for text, _ in chosen)
+            if not any(all(test.holds(n) for test in chosen) for n in misfits):
+                text = " and ".join(test.text for test in chosen)
+                return _Test(text, chosen[0].holds, max(test.named for test in chosen))
     return None
 
 
-def _tests(call: WrittenCall) -> Iterator[tuple[str, Callable[[LayerArguments], bool]]]:
+def _tests(call: WrittenCall, base: str) -> Iterator[_Test]:
     possible: tuple[tuple[str, int, str, Callable[[LayerArguments], bool]], ...] = (
         ("kernel_size", 2, "!= 1", lambda n: n.window > 1),
         ("in_channels", 0, f"> {STEM_CHANNELS}", lambda n: n.in_channels > STEM_CHANNELS),
         ("groups", call_text.GROUPS, "== 1", lambda n: n.groups == 1),
         ("out_channels", 1, "> 1", lambda n: n.out_channels > 1),
     )
+    passed_on = unpacked_calls.PassedOn.of(call, base)
     for name, position, comparison, holds in possible:
         node = call.argument(name, position)
         if node is not None and _is_number(node):
-            yield f"{call_text.source(call, node)} {comparison}", holds
+            yield _Test(f"{call_text.source(call, node)} {comparison}", holds)
+        elif node is None and passed_on is not None and name in REQUIRED:
+            if passed_on.can_name(position + 1):
+                yield _Test(f"{name} {comparison}", holds, position + 1)
         elif node is None and (options := _unpacked(call)):
             # A required argument that is not written is among those that are unpacked.
             item = f'["{name}"]' if name in REQUIRED else f'.get("{name}", 1)'
-            yield f"{options}{item} {comparison}", holds
+            yield _Test(f"{options}{item} {comparison}", holds)
 
 
 def _unpacked(call: WrittenCall) -> str:

@@ -26,6 +26,7 @@ REQUIRED = ("in_channels", "out_channels", "kernel_size")
 WINDOW = ("kernel_size", "stride", "padding", "dilation")
 EVERY = frozenset(DEFAULTS)
 TUPLES = "tuples"  # not a parameter, but an option of the text: sizes may be tuples or strings
+STARRED = "starred"  # another option: calls pass ``*args``, in which ``groups`` would come before the bias
 PAIRS = "pairs"  # not a parameter either: calls write sizes as tuples or strings, so that they are not annotated as int
 ATTRIBUTES = ("in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation", "padding_mode")
 
@@ -152,7 +153,11 @@ def conv_parameters(parameters: frozenset[str], base: str = "Conv2d") -> list[st
     """The parameters of a class that replaces a convolution."""
     wanted = parameters | set(REQUIRED)
     known = parameters_of(base).items()
-    return [f"{name}={default}" if default else name for name, default in known if name in wanted]
+    written = [f"{name}={default}" if default else name for name, default in known if name in wanted]
+    after = [text.partition("=")[0] in ("bias", "padding_mode", "device", "dtype") for text in written]
+    if STARRED in parameters and any(after):
+        written.insert(after.index(True), "*")
+    return written
 
 
 def attributes(parameters: frozenset[str], source: str) -> str:
@@ -183,6 +188,7 @@ def of_layer(layer: str, parameters: frozenset[str], base: str = "Conv2d") -> li
         if name not in parameters:
             contiguous = False
             continue
+        contiguous = contiguous and name != "bias"
         value = f"{layer}.bias is not None" if name == "bias" else f"{layer}.{name}"
         values.append(value if contiguous else f"{name}={value}")
     for name in ("device", "dtype"):

@@ -60,7 +60,7 @@ def drafts(
         named = [each for each in known(edited.call, edited.project, base) if each.statement is None]
         for each in named:
             if (own := _own_class(each, _depthwise(each, between))) is not None:
-                yield from _drafts(edited, own, all_fit=all_fit, fits=fits)
+                yield from _drafts(edited, base, own, all_fit=all_fit, fits=fits)
         for each in named if all_fit and "Transpose" not in base else ():
             if (own := _own_class(each, _block(each, between))) is not None:
                 yield from _after_block(edited, own)
@@ -72,7 +72,7 @@ def _arguments(call: WrittenCall) -> dict[str, ast.expr]:
     return given | {keyword.arg: keyword.value for keyword in call.node.keywords if keyword.arg}
 
 
-def _drafts(edited: EditedCall, own: OwnClass, *, all_fit: bool, fits: Sequence[bool]) -> Iterator[Draft]:
+def _drafts(edited: EditedCall, base: str, own: OwnClass, *, all_fit: bool, fits: Sequence[bool]) -> Iterator[Draft]:
     """Drafts that call a class with the arguments that it has.
 
     What no parameter gives must be what the class has.
@@ -86,7 +86,7 @@ def _drafts(edited: EditedCall, own: OwnClass, *, all_fit: bool, fits: Sequence[
     add_bias = own.without_bias and "bias" not in given
     names = set(list(given)[count:])
     if not add_bias and own.parameters[:count] == positions[:count] and names <= {*own.written} & {*own.parameters}:
-        for draft in conv_calls.class_drafts(edited, Helper(own.name, ""), all_fit=all_fit, fits=fits):
+        for draft in conv_calls.class_drafts(edited, base, Helper(own.name, ""), all_fit=all_fit, fits=fits):
             yield Draft(tuple(Edit(edit.site, edit.text) for edit in draft.edits))
         return
     rest = [node for name, node in given.items() if name not in own.parameters and name not in own.fixed]

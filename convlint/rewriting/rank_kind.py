@@ -124,7 +124,9 @@ class RankKind(Kind):
             ranks = _written_ranks(edited, form)
             if ranks is not None and not all_fit:
                 fits = [self.fits(other, form, KindOptions()) for other in edited.others]
-                yield from conv_calls.draft_of_some(edited, self.class_helper(form), (f"ranks={ranks}",), fits)
+                yield from conv_calls.draft_of_some(
+                    edited, form.base, self.class_helper(form), (f"ranks={ranks}",), fits
+                )
             elif ranks is not None:
                 edits = (callee_edit(call, self.prefix + form.base), call.adding(f"ranks={ranks}"))
                 yield Draft(edits, (self.class_helper(form),))

@@ -374,7 +374,7 @@ def test_a_grouped_call_keeps_all_that_is_written_in_it(call: str, made: str) ->
         ("nn.Conv2d(a, b, 3, groups=1, bias=False)", "DepthwiseSeparableConv2d(a, b, 3, bias=False)"),
         ("nn.Conv2d(a, b, 3, 1, 1, 1, 1, False)", "DepthwiseSeparableConv2d(a, b, 3, 1, 1, 1, bias=False)"),
         ("nn.Conv2d(a, b, 3, **c)", "DepthwiseSeparableConv2d(a, b, 3, **c)"),
-        ("nn.Conv2d(a, *b, groups=1, **c)", "separable(nn.Conv2d(a, *b, groups=1, **c))"),
+        ("nn.Conv2d(a, *b, groups=1, **c)", "DepthwiseSeparableConv2d(a, *b, **c)"),
         (
             "nn.Conv2d(a, b, 3, groups=g)",
             "DepthwiseSeparableConv2d(a, b, 3) if g == 1 else nn.Conv2d(a, b, 3, groups=g)",
