@@ -119,7 +119,8 @@ CERTAIN = {
     "two layers that read the input": ("nn.Conv2d(4, 8, 3)", "return self.conv(x), self.next(x)", "CVL102"),
 }
 UNCERTAIN = {
-    "features of another size": ("nn.Linear(8 * 51 * 51, 4)", HEAD_OF_LINEAR, "3,H,W"),
+    "features of another size": ("nn.Linear(8 * 51 * 51, 4)", HEAD_OF_LINEAR, "3,H,W; it runs with 3,102,102"),
+    "features of a map that is not square": ("nn.Linear(8 * 50 * 51, 4)", HEAD_OF_LINEAR, "3,H,W"),
     "a kernel larger than usual images": ("nn.Conv2d(8, 4, 601)", "return self.next(self.conv(x))", "3,H,W"),
     "a norm of a single value": ("nn.InstanceNorm2d(8)", "return self.next(self.conv(x)[:, :, :1, :1])", "3,H,W"),
     "a dict": ("nn.ReLU()", "return self.next(self.conv(x['image']) + x['mask'])", "x.image=C,H,W --input x.mask"),
@@ -169,6 +170,44 @@ def test_an_error_of_any_input_is_found_with_a_guess(name: str, run: Run) -> Non
     assert not answer.problems
     assert answer.graph is not None
     assert [f.code for f in run_models.findings(answer.graph) if f.severity == "error"] == [code]
+
+
+ATARI = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv2d(4, 32, 8, 4), nn.Conv2d(32, 64, 4, 2), nn.Conv2d(64, 64, 3), nn.Flatten())
+        self.head = nn.Linear(64 * 7 * 7, 512)
+        self.last = nn.Linear({width}, 6)
+
+    def forward(self, x):
+        return self.last(self.head(self.body(x)))
+"""
+
+
+def test_the_size_that_a_linear_layer_requires_is_named(run: Run) -> None:
+    (problem,) = run(ATARI.format(width=512)).problems
+    assert problem.message.endswith("it runs with 4,88,88")
+    assert not run(ATARI.format(width=512), "4,88,88").problems
+
+
+def test_other_errors_are_found_at_the_size_that_a_linear_layer_requires(run: Run) -> None:
+    answer = run(ATARI.format(width=500))
+    assert not answer.problems
+    assert answer.graph is not None
+    assert answer.graph.inputs == ("x: 1x4x88x88 float32",)
+    assert [(node.layer, bool(node.error)) for node in answer.graph.nodes if node.op == "linear"] == [
+        ("head", False),
+        ("last", True),
+    ]
+
+
+def test_an_image_of_mnist_is_guessed(run: Run) -> None:
+    head = "nn.Sequential(nn.MaxPool2d(2), nn.Flatten(), nn.Linear(8 * 7 * 7, 10))"
+    answer = run(IN_FORWARD.format(layer=head, forward="return self.next(self.conv(x))"))
+    assert not answer.problems
+    assert answer.graph is not None
+    assert answer.graph.inputs == ("x: 1x3x28x28 float32",)
 
 
 @pytest.mark.parametrize("name", UNCERTAIN)

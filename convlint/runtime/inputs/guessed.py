@@ -167,7 +167,8 @@ def _problem(graph: Graph, failed: Sequence[Node], model: nn.Module, inputs: Inp
         option = "input=..."
     else:
         option = " ".join(f"--input {key}=C,H,W" for key in keys) or f"--input {_form(tensor)}"
-    return f"no input is known: with the guessed input {guess}, {what}; pass the input with {option}"
+    fits = f"; it runs with {inputs.runs_with}" if inputs.runs_with else ""
+    return f"no input is known: with the guessed input {guess}, {what}; pass the input with {option}{fits}"
 
 
 def _form(tensor: Tensor) -> str:

@@ -23,11 +23,15 @@ from convlint.support.errors import UsageError
 
 @dataclass(frozen=True)
 class Inputs:
-    """The arguments of one forward. ``source`` is the text that a report shows for their origin."""
+    """The arguments of one forward. ``source`` is the text that a report shows for their origin.
+
+    If they are guessed and fail, ``runs_with`` is an input of an unusual size that does not.
+    """
 
     args: tuple[Any, ...] = ()
     kwargs: dict[str, Any] = field(default_factory=dict)
     source: str = ""
+    runs_with: InputSpec | None = None
 
     @property
     def tensors(self) -> list[Tensor]:
@@ -43,7 +47,7 @@ class Inputs:
 
     def map(self, change: Callable[[Tensor], Tensor]) -> Inputs:
         """Return the same arguments with ``change`` applied to every tensor."""
-        return Inputs(_mapped(self.args, change), _mapped(self.kwargs, change), self.source)
+        return Inputs(_mapped(self.args, change), _mapped(self.kwargs, change), self.source, self.runs_with)
 
 
 def _mapped(value: Any, change: Callable[[Tensor], Tensor]) -> Any:

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from convlint.analysis import ops
 from convlint.ir import Graph, Shape
 from convlint.runtime import isolation
 from convlint.runtime.failures import ProblemError
@@ -20,16 +21,18 @@ from convlint.runtime.isolation import Args, CallModule, Kwargs
 from convlint.runtime.record.record import record, set_training, training_flags_restored
 from convlint.settings.input_shapes import InputSpec
 from convlint.settings.jobs import Job
+from convlint.support.dataclass import replace
 
 _SIZES = {
     1: (32, 64, 128, 224, 512, 1024, 4096, 16_000),
-    2: (32, 64, 128, 224, 256, 299, 384, 512),
+    2: (32, 64, 128, 224, 28, 256, 299, 384, 512),
     3: (16, 32, 64, 112, 224),
 }
 _SIZE_NAMES = ("in_size", "img_size", "image_size", "input_size")
 _CONFIGS = ("pretrained_cfg", "default_cfg")  # of timm: dicts with an input_size of (C, H, W)
 _INPUT_LAYERS = (nn.modules.conv._ConvNd, nn.Linear, nn.Embedding, nn.EmbeddingBag)
 _COMMON = 5  # sizes that are compared by their number of failures if the model runs on none
+_STEPS = 3  # to the size that a linear layer requires
 _LARGEST = 1024
 _SECONDS = 20.0
 TOO_SMALL = re.compile(  # error messages of PyTorch
@@ -43,7 +46,8 @@ TOO_SMALL = re.compile(  # error messages of PyTorch
 
 def guess_inputs(model: nn.Module, job: Job) -> Inputs:
     """Guess an input: the channels of the first layer that is called, at the size that the model declares or else the
-    smallest common size that runs. If no size runs, return the one with the fewest failures.
+    smallest common size that runs. If no size runs, return the one with the fewest failures, of common sizes and the
+    size that a linear layer requires. If only the latter runs, the layer may be wrong: it becomes ``runs_with``.
 
     Raises ProblemError if ``forward`` needs more than one input, or a list of them.
     """
@@ -65,11 +69,54 @@ def guess_inputs(model: nn.Module, job: Job) -> Inputs:
         inputs = inputs_for(model, job, spec)
         if _runs(model, inputs):
             return inputs
-    common = [spec for spec in tried if spec.shape[0] == tried[0].shape[0]][:_COMMON]
-    guesses = [inputs_for(model, job, spec) for spec in common]
+    specs = [spec for spec in tried if spec.shape[0] == tried[0].shape[0]][:_COMMON]
+    guesses = [inputs_for(model, job, spec) for spec in specs]
     graphs = [record(model, each.args, each.kwargs).graph() for each in guesses]
+    runs_with = None
+    for _ in range(_STEPS):
+        size = required_size(specs, graphs)
+        if size is None or any(size == spec.shape[-1] for spec in specs):
+            break
+        spec = InputSpec((specs[0].shape[0], *(size,) * len(specs[0].shape[1:])))
+        inputs = inputs_for(model, job, spec)
+        if _runs(model, inputs):
+            runs_with = spec
+            break
+        specs.append(spec)
+        guesses.append(inputs)
+        graphs.append(record(model, inputs.args, inputs.kwargs).graph())
     counts = [(graph.failure is not None, sum(node.error is not None for node in graph.nodes)) for graph in graphs]
-    return guesses[counts.index(min(counts))]
+    return replace(guesses[counts.index(min(counts))], runs_with=runs_with)
+
+
+def required_size(specs: Sequence[InputSpec], graphs: Sequence[Graph]) -> int | None:
+    """The size of a square input for which a linear layer that failed receives as many features as it expects; None if
+    none failed. ``graphs`` are of runs with the inputs ``specs``.
+
+    The map that the layer reads grows in steps of the total stride, which two runs with other sizes determine.
+    """
+    maps = sorted((spec.shape[-1], *found) for spec, graph in zip(specs, graphs, strict=True) if (found := _map(graph)))
+    if not maps or not maps[0][1] < maps[-1][1]:
+        return None
+    stride = (maps[-1][0] - maps[0][0]) / (maps[-1][1] - maps[0][1])
+    size, has, needs = min(maps, key=lambda each: abs(each[1] - each[2]))
+    return min(max(1, size + round((needs - has) * stride)), _LARGEST)
+
+
+def _map(graph: Graph) -> tuple[int, int] | None:
+    """The size of the square map that the first linear layer that fails reads flattened, and the size that has as many
+    features as it expects; None if there is no such layer.
+    """
+    node = next((node for node in graph.nodes if node.op == "linear" and node.error), None)
+    if node is None or is_too_small(graph):
+        return None
+    before = graph.producer(node.inputs[0])
+    shape = graph.tensor(before.inputs[0]).shape if before.op in ops.FLATTENING and before.inputs else ()
+    features = node.attrs.get("in_features")
+    if len(shape) < 3 or len({*shape[2:]}) != 1 or not isinstance(features, int):
+        return None
+    needs = round((features / shape[1]) ** (1 / len(shape[2:])))
+    return (shape[2], needs) if shape[1] * needs ** len(shape[2:]) == features else None
 
 
 def _input_options(names: Sequence[str], job: Job) -> str:
