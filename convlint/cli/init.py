@@ -202,7 +202,7 @@ def _explain(proposed: Sequence[Detected], others: Sequence[Detected], name: str
     if proposed:
         _print_error("Run `convlint check` to check these models.")
     else:
-        _print_error(f"No model can be built without arguments; add one with its input to {name}.")
+        _print_error(f"No model is complete; add one with its arguments and inputs to {name}.")
 
 
 def _print_error(text: str) -> None:

@@ -168,6 +168,14 @@ def test_codes_in_one_argument_are_separated_by_commas(tmp_path: Path) -> None:
     assert "write CVL101,cvl102" in done.stderr
 
 
+def test_a_script_that_reads_the_command_line_is_no_module(tmp_path: Path) -> None:
+    parser = "import argparse\nparser = argparse.ArgumentParser()\nparser.add_argument('--data', required=True)\n"
+    (tmp_path / "train.py").write_text(f"{parser}args = parser.parse_args()\n{NET}")
+    done = command(tmp_path, "check", "train.py:Net", "--input", "3,8,8")
+    assert done.returncode == 2
+    assert 'while it was imported; what runs a program belongs below `if __name__ == "__main__":`' in done.stdout
+
+
 @pytest.mark.parametrize("option", ["--open", "--rust", "--tree"])
 def test_no_option_is_suggested_that_is_not_alike(option: str, tmp_path: Path) -> None:
     done = command(tmp_path, "check", "net.py", option)

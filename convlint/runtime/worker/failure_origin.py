@@ -13,7 +13,10 @@ from convlint.runtime.failures import one_line
 def problem(error: BaseException, during: str) -> Problem:
     """Describe an exception of a job as a problem. ``during`` names the phase and the target."""
     if isinstance(error, SystemExit):
-        return Problem("exit", f"the code of the model called sys.exit({_repr(error.code)})")
+        text = f"the code of the model called sys.exit({_repr(error.code)})"
+        if _is_of_an_import(error):
+            text += ' while it was imported; what runs a program belongs below `if __name__ == "__main__":`'
+        return Problem("exit", text)
     whole = "".join(traceback.format_exception(error))
     kind = type(error).__name__
     if not isinstance(error, Exception):
@@ -38,6 +41,13 @@ def _of_the_model(error: BaseException) -> Site | None:
         elif not code_sites.is_foreign(code):
             site = code_sites.site_of((code, offset))
     return site
+
+
+def _is_of_an_import(error: BaseException) -> bool:
+    """Return True for an exception of the statements of a module of the user."""
+    codes = [code for code, _ in code_sites.instants(error)]
+    own = [code for code in codes if not code_sites.is_convlint(code) and not code_sites.is_foreign(code)]
+    return any(code.co_name == "<module>" for code in own)
 
 
 def _repr(value: object) -> str:
