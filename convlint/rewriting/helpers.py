@@ -8,6 +8,7 @@ inserts above a docstring or ``from __future__`` that shares its line, and takes
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from itertools import combinations
@@ -116,12 +117,15 @@ def _helper_names(file: SourceFile, helpers: Sequence[Helper], nn: str) -> dict[
 
 def _definition(file: SourceFile, helper: Helper, nn: str, names: Mapping[str, str]) -> str:
     """The text of a helper with the names and the indentation of this file."""
-    text = layer_class.in_lines_of(file.line_length, helper.text)
+    text = helper.text
     if file.leaves_out_docstrings:
         text = layer_class.without_docstring(text)
     if file.is_annotated and helper.writer is not None and not _UNTYPED & helper.parameters:
         text = layer_class.annotated(text)
-    return _renamed(text, tuple({**names, "nn": nn}.items()), file.module_node.default_indent)
+    text = layer_class.in_lines_of(file.line_length, text)
+    indent = file.module_node.default_indent
+    written = _renamed(text, tuple({**names, "nn": nn}.items()), indent)
+    return re.sub(r"^(\t+)    ", r"\1\t", written, flags=re.MULTILINE) if indent == "\t" else written
 
 
 @lru_cache(maxsize=512)
