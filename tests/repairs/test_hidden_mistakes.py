@@ -342,3 +342,16 @@ def net():
     return Net()
 """)
     assert found == [(16, "remove `groups=5`"), (8, "replace `inputs * 2` with `inputs`")]
+
+
+def test_votes_that_are_counted_take_steps() -> None:
+    layers = range(24)
+    init = "\n".join(f"        self.c{n} = nn.Conv2d(3 + 7 * {n}, 8, 1)" for n in layers)
+    calls = "\n".join(f"        x = torch.cat([x, self.c{n}(x)], 1)" for n in layers)
+    text = (
+        "import torch\nfrom torch import nn\n\n\nclass Net(nn.Module):\n    def __init__(self):\n"
+        f"        super().__init__()\n{init}\n\n    def forward(self, x):\n{calls}\n        return x\n"
+    ).encode()
+    project = Project(".", (), SourceTexts({"net.py": text}))
+    checked = check_file("net.py", text, project)
+    assert project.work.steps > 2 * checked.steps

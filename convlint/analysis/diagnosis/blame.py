@@ -219,6 +219,11 @@ def disagreements(graph: Graph) -> tuple[Disagreement, ...]:
     return graph.derived(_Diagnosis).disagreements if any(node.error for node in graph.nodes) else ()
 
 
+def ballots(graph: Graph) -> int:
+    """The ballots that were counted to find the disagreements of a graph, a measure of the work."""
+    return graph.derived(_Diagnosis).poll.counted if any(node.error for node in graph.nodes) else 0
+
+
 def refusals(graph: Graph) -> tuple[Refusal, ...]:
     """Group the convolutions whose constructor raised because of their groups by the place to blame."""
     wrong = [layer for layer in graph.layers if refuses(layer)]

@@ -18,6 +18,7 @@ ITERATIONS: Final = 400  # of one loop
 STEPS_OF_A_LOOP: Final = 4_000  # in which it builds no layer and calls none for the first time
 BASES: Final = 300  # of one class, directly or not; one with more has an unknown base
 ITEMS_IN_A_STEP: Final = 8  # that are copied or compared
+BALLOTS_IN_A_STEP: Final = 6  # that are counted to find whose number is wrong
 COPIES: Final = 4_096  # of objects, in one deep copy
 
 _PATH, _PATH_PER_LINE = 15_000, 12  # a line that builds or calls a layer takes 8
