@@ -20,7 +20,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import growth_structures  # noqa: F401 - it adds shapes
+from bench import growth_flows, growth_structures  # noqa: F401 - they add shapes
 from bench.growth_shapes import HEAD, SHAPES, files_of
 from bench.markdown import table
 

@@ -199,6 +199,7 @@ class Interpreter:
         if arguments is None:
             return self.call_unknown(call)
         self.execution.site = call.site
+        self.handle_items(sum(len(value) for value in call.values() if type(value) in (list, tuple)))
         try:
             return operation.call(self.execution, arguments)
         except NOT_TAKEN:
