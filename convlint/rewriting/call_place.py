@@ -10,7 +10,7 @@ from convlint.rewriting import call_text
 from convlint.rewriting.base import NamedEdit
 from convlint.source_text import call_sites
 from convlint.source_text.call_sites import WrittenCall
-from convlint.support.dataclass import dataclass
+from convlint.support.dataclass import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,13 @@ class Place:
         free = next((name for name in names if name not in taken), "")
         return cls(call, node, indent, "" if inner else free)
 
+    def with_name(self, *names: str) -> Place | None:
+        """The same place for a variable with the first of these names that its function does not use."""
+        function = ast.walk(self.call.scope)
+        taken = {each for node in function for each in (*call_sites.bound_names(node), getattr(node, "id", ""))}
+        free = next((name for name in names if name not in taken), None)
+        return replace(self, name=free) if free else None
+
     @property
     def is_value(self) -> bool:
         """Return whether the statement assigns or returns the result of the call."""
@@ -53,9 +60,10 @@ class Place:
             return False
         return self.statement.end_col_offset == self.call.node.end_col_offset  # and not in parentheses
 
-    def chosen_class(self, helper: str, condition: str) -> tuple[Edit, Edit]:
-        """A variable with the class, before the statement, and the call of it."""
-        callee = self.call.replacing(self.call.node.func, self.name)
+    def chosen_class(self, helper: str, condition: str, called: WrittenCall | None = None) -> tuple[Edit, Edit]:
+        """A variable with the class, before the statement, and the call of it, here or ``called`` further below."""
+        called = called or self.call
+        callee = called.replacing(called.node.func, self.name)
         return self.assignment(self.name, helper, condition, call_text.source(self.call, self.call.node.func)), callee
 
     def assignment(self, variable: str, helper: str, condition: str, dense: str) -> Edit:

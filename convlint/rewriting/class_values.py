@@ -7,10 +7,10 @@ the call asks for the class that it is about to call. Neither builds a layer in 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
-from convlint.ir import Edit
-from convlint.rewriting.base import EditedCall, NamedEdit
+from convlint.ir import Edit, Site
+from convlint.rewriting.base import EditedCall, NamedEdit, is_class_call
 from convlint.rewriting.call_place import Place
 from convlint.rewriting.call_text import source
 from convlint.rewriting.layer_class import parameters_of
@@ -94,24 +94,59 @@ def _rebinding(edited: EditedCall, base: str) -> Rebinding | None:
     loads = [n for n in inside if isinstance(n, ast.Name) and n.id == function.id and isinstance(n.ctx, ast.Load)]
     stored = [n for n in stores if isinstance(n, ast.Name)]
     annotated = any(isinstance(n, ast.arg) and n.annotation and base in ast.unparse(n.annotation) for n in stores)
-    calls = [n for n in loads if not any(n in ast.walk(call.file.parents[store][0]) for store in stored)]
-    if not stores or annotated or not calls or not _may_all_change(edited, calls):
+    reads = [n for n in loads if not any(n in ast.walk(call.file.parents[store][0]) for store in stored)]
+    if not stores or annotated or not reads or not _may_all_change(edited, reads):
         return None
-    first = min(calls, key=lambda node: (node.lineno, node.col_offset))
-    made = call.file.parents[first][0]
-    site = lines.span(call.site.path, made, call.file.lines, call.site.function) if isinstance(made, ast.Call) else None
-    place = Place.of(WrittenCall(site, made, call.file)) if site and isinstance(made, ast.Call) else None
+    place = _before_all(call, [call.file.parents[node][0] for node in reads], stored)
+    return Rebinding(place, function.id, chosen) if place else None
+
+
+def shared_place(edited: EditedCall, base: str) -> Place | None:
+    """The statement before which one variable can get the class for several calls of a function.
+
+    None where the function has such calls of another expression as well, which would need another variable.
+    """
+    call, together = edited.call, _together(edited)
+    if not isinstance(call.scope, Function):
+        return None
+    inside = list(ast.walk(call.scope))
+    made = [n for n in inside if isinstance(n, ast.Call) and lines.span(call.site.path, n, call.file.lines) in together]
+    chosen = [n for n in made if not is_class_call(replace(call, node=n), base)]
+    text = ast.unparse(call.node.func)
+    if len(chosen) == 1 or any(ast.unparse(node.func) != text for node in chosen):
+        return None
+    parts = list(ast.walk(call.node.func))
+    names = {n.id for n in parts if isinstance(n, ast.Name)}
+    attributes = {n.attr for n in parts if isinstance(n, ast.Attribute)}
+    stored: list[ast.expr] = [n for n in inside if isinstance(n, ast.Name) and names & {*call_sites.bound_names(n)}]
+    stored += [
+        n for n in inside if isinstance(n, ast.Attribute) and n.attr in attributes and isinstance(n.ctx, ast.Store)
+    ]
+    place = _before_all(call, chosen, stored)
+    return place.with_name("conv_cls", "conv_type") if place else None
+
+
+def _before_all(call: WrittenCall, calls: Iterable[ast.AST], stored: Sequence[ast.expr]) -> Place | None:
+    """The statement of the first of these calls, if it runs before the others and what they call has its value then."""
+    made = [node for node in calls if isinstance(node, ast.Call)]
+    first = min(made, key=lambda node: (node.lineno, node.col_offset))
+    site = lines.span(call.site.path, first, call.file.lines, call.site.function)
+    place = Place.of(WrittenCall(site, first, call.file))
     if place is None or any(node.lineno >= place.statement.lineno for node in stored):
         return None
-    if not all(place.comes_before(node) for node in calls) or (stored and place.is_in_loop):
+    if not all(place.comes_before(node) for node in made) or (stored and place.is_in_loop):
         return None
-    return Rebinding(place, function.id, chosen)
+    return place
+
+
+def _together(edited: EditedCall) -> set[Site]:
+    return {replace(site, function="") for site in (*edited.together, edited.call.site)}
 
 
 def _may_all_change(edited: EditedCall, loads: Iterable[ast.AST]) -> bool:
     """Return whether all these reads of a name are calls whose layers are rewritten."""
     call = edited.call
-    together = {replace(site, function="") for site in (*edited.together, call.site)}
+    together = _together(edited)
     for load in loads:
         parent, field = call.file.parents.get(load, (None, ""))
         if not isinstance(parent, ast.Call) or field != "func":

@@ -173,6 +173,9 @@ def class_drafts(
     named = passed_on.edits(test.named) if test and passed_on else ()
     place = Place.of(call)
     if fixed:
+        if condition == chosen and (shared := class_values.shared_place(edited, base)) is not None:
+            edits = (*shared.chosen_class(helper.name, condition, call), *call_text.without_groups(call))
+            yield Draft(edits, (helper,))
         if place is not None and place.name:
             chosen_class = place.chosen_class(helper.name, condition)
             yield Draft((*chosen_class, *named, *call_text.without_groups(call)), (helper,))

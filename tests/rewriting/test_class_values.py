@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 
 import pytest
 
+from convlint.ir import Replacement
+from convlint.rewriting import helpers
+from convlint.rewriting.base import EditedCall
+from convlint.rewriting.kinds import of_code
+from convlint.rewriting.layer_use import LayerUse
+from convlint.source_text import call_sites, edits, lines
+from convlint.source_text.texts import SourceTexts
 from tests.rewriting.suggest_project import project
-from tests.rewriting.test_conv_calls import HEAD, STEM, rewritten
+from tests.rewriting.test_conv_calls import DENSE, HEAD, STEM, rewritten
 
 PARTIAL = "from functools import partial\n\n\n"
 CLASS = "DepthwiseSeparableConv2d"
@@ -77,6 +85,48 @@ def test_a_call_that_also_builds_a_stem_has_both_conditions() -> None:
 )
 def test_a_name_that_something_else_reads_keeps_its_class(text: str) -> None:
     assert any(line.startswith(f"conv_class = {CLASS} if conv is nn.Conv2d") for line in changed(text))
+
+
+def test_the_class_comes_below_constants_that_are_computed() -> None:
+    text = "from torch import nn\n\nA = 1\nB = dict(a=1)\n\n\ndef f(i):\n    return nn.Conv2d(i, 8, 3)\n"
+    assert rewritten(text).startswith(f"from torch import nn\n\nA = 1\nB = dict(a=1)\n\n\nclass {CLASS}(")
+
+
+def shared(text: str, name: str) -> list[str]:
+    """The lines that differ, if all calls in a function are rewritten."""
+    calls = [n for n in ast.walk(ast.parse(HEAD + text)) if isinstance(n, ast.Call) and name in ast.unparse(n.func)]
+    sites = frozenset(lines.span("net.py", node, lines.split(HEAD + text)) for node in calls)
+    texts = SourceTexts({"net.py": (HEAD + text).encode()})
+    made = []
+    for site in sites:
+        call = call_sites.at(site, texts)
+        assert call is not None
+        place = EditedCall(site, call, (LayerUse(None, DENSE, None, ()),), together=sites)  # type: ignore[arg-type]
+        made.append(next(of_code("CVL502").drafts(place, Replacement("CVL502"), all_fit=True)))
+    after = edits.apply((HEAD + text).encode(), helpers.edits("net.py", HEAD + text, made)).decode()
+    return [line.strip() for line in after[after.index("def f(") :].splitlines() if line not in text.splitlines()]
+
+
+def test_several_calls_in_a_function_share_a_variable() -> None:
+    text = "def f(self):\n    self.a = self.kind(8, 64, 3)\n    if self.b:\n        self.b = self.kind(64, 64, 3)\n"
+    assert shared(text, "kind") == [
+        f"conv_cls = {CLASS} if self.kind is nn.Conv2d else self.kind",
+        "self.a = conv_cls(8, 64, 3)",
+        "self.b = conv_cls(64, 64, 3)",
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "def f(self):\n    a = self.kind(8, 64, 3)\n    self.kind = None\n    return a, self.kind(8, 64, 3)\n",
+        "def f(self):\n    if self.b:\n        return self.kind(8, 64, 3)\n    return self.kind(8, 64, 3)\n",
+        "def f(self, kinds):\n    return [\n        self.kind(8, 64, 3),\n        kinds[0].kind(8, 64, 3),\n    ]\n",
+    ],
+    ids=["another value", "another branch", "another class"],
+)
+def test_calls_that_may_be_of_different_classes_share_none(text: str) -> None:
+    assert not [line for line in shared(text, "kind") if "conv_cls" in line]
 
 
 def test_a_function_of_the_file_is_no_class() -> None:
