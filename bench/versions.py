@@ -120,14 +120,14 @@ def _is(case: TestCase, *kinds: type) -> bool:
 
 def in_node(node: Path) -> tuple[str, int, int]:
     """Return the version of Python in Node.js, the number of findings there, and of those that are not as here."""
-    import typer  # its folder is where the packages are
+    import pathspec  # its folder is where the packages are
 
     command = (sys.executable, "-m", "convlint", "check", "--no-cache", "--output-format", "json", *FILES)
     output = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout
     here = json.loads(output)["findings"]
     (node / "convlint.mjs").write_text(IN_NODE, encoding="utf-8")
     (node / "program.txt").write_text(IN_PYTHON, encoding="utf-8")
-    packages = Path(typer.__file__).parents[1]
+    packages = Path(pathspec.__file__).parents[1]
     done = subprocess.run(
         [shutil.which("node") or "node", "--stack-size=4000", "convlint.mjs", str(ROOT), str(packages), "program.txt"],
         cwd=node,

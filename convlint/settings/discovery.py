@@ -6,6 +6,7 @@ ruff. Links to directories are not followed, because they may form a loop.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,7 +19,7 @@ from convlint.support.errors import UsageError, nearest_file
 from convlint.support.regular_file import read_regular_file
 
 if TYPE_CHECKING:
-    from convlint.settings.git_patterns import GitPatterns
+    from pathspec import GitIgnoreSpec
 
 DEFAULT_EXCLUDE = (
     *(".git", ".hg", ".svn", ".bzr", ".venv", "venv", ".direnv", ".eggs", ".tox", ".nox"),
@@ -31,9 +32,10 @@ DEFAULT_EXCLUDE = (
 
 
 MOST_PATTERNS = 10_000
-"""Exclusions: more would take seconds."""
+"""Exclusions, and lines of a .gitignore file: more would take seconds."""
 _MOST_PATTERN_BYTES = 200_000  # of all exclusions, and
 _MOST_IGNORE_BYTES = 1 << 20  # of a .gitignore file
+_MOST_WILDCARDS = 4  # in a pattern: the time for a path grows with its length to this power
 
 
 @dataclass(frozen=True, repr=False)
@@ -167,12 +169,13 @@ def _upwards(path: str) -> Iterator[str]:
 class _Ignores:
     """The rules in the .gitignore files of a directory and of those above it, the outermost first."""
 
-    specs: tuple[tuple[str, GitPatterns], ...] = ()
+    specs: tuple[tuple[str, GitIgnoreSpec], ...] = ()
     problems: tuple[Problem, ...] = ()
 
     def __call__(self, path: str, *, folder: bool) -> bool:
         for base, spec in reversed(self.specs):
-            verdict = spec.ignores(path[len(base) :].lstrip(os.sep), folder=folder)
+            relative = os.path.relpath(path, base).replace(os.sep, "/")
+            verdict = spec.check_file(relative + "/" if folder else relative).include
             if verdict is not None:
                 return verdict
         return False
@@ -182,17 +185,39 @@ class _Ignores:
         path = os.path.join(folder, file)
         if not os.path.lexists(path):  # an error would cost as much as a line of patterns
             return self
-        from convlint.settings.git_patterns import GitPatterns
-
         try:
-            spec = GitPatterns(read_regular_file(path, _MOST_IGNORE_BYTES))
+            lines = read_regular_file(path, _MOST_IGNORE_BYTES).decode(errors="replace").splitlines()
+            spec = _spec(path, lines)
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             return self
-        except ValueError as error:
-            return replace(self, problems=(*self.problems, unreadable(display_path(path), OSError(0, str(error)))))
         except OSError as error:
             return replace(self, problems=(*self.problems, unreadable(display_path(path), error)))
         return replace(self, specs=(*self.specs, (folder, spec)))
+
+
+def _spec(path: str, lines: Sequence[str]) -> GitIgnoreSpec:
+    """The rules of a .gitignore file; git ignores those that are not valid. Raises OSError for rules that take long."""
+    from pathspec import GitIgnoreSpec
+
+    if len(lines) > MOST_PATTERNS:
+        raise OSError(errno.EFBIG, f"it has more than {MOST_PATTERNS:,} lines", path)
+    for number, line in enumerate(lines, start=1):
+        if not line.startswith("#") and len(re.findall(r"\*+", line)) > _MOST_WILDCARDS:
+            raise OSError(errno.EINVAL, f"the pattern in line {number} has more than {_MOST_WILDCARDS} wildcards", path)
+    try:
+        return GitIgnoreSpec.from_lines(lines)
+    except ValueError:
+        return GitIgnoreSpec.from_lines([line for line in lines if _is_valid(line)])
+
+
+def _is_valid(line: str) -> bool:
+    from pathspec import GitIgnoreSpec
+
+    try:
+        GitIgnoreSpec.from_lines([line])
+    except ValueError:
+        return False
+    return True
 
 
 def _above(folder: str) -> _Ignores | None:
