@@ -24,13 +24,14 @@ def parse(arguments: Sequence[str]) -> CheckRequest | None:
         return None
     known = _REQUESTS[command].options(command).values()
     options = {flag: each for each in known if each.panel != ARGUMENTS for flag in each.flags}
-    targets: tuple[str, ...] = ()
+    targets: list[str] = []
     values: dict[str, Any] = {}
+    repeated: dict[str, list[Any]] = {}
     pending = list(reversed(arguments[1:]))
     while pending:
         argument = pending.pop()
         if argument == "-" or not argument.startswith("-"):
-            targets += (argument,)
+            targets.append(argument)
             continue
         name, equals, text = argument.partition("=") if argument[1] == "-" else (argument, "", "")
         option = options.get(name)
@@ -46,10 +47,13 @@ def parse(arguments: Sequence[str]) -> CheckRequest | None:
         is_given_twice = option.name in values and not option.is_repeatable
         if text.startswith("-") or is_given_twice or not _is_plain(option, text):
             return None
-        value = option.kind(text)
-        values[option.name] = (*values.get(option.name, ()), value) if option.is_repeatable else value
+        if option.is_repeatable:
+            repeated.setdefault(option.name, []).append(option.kind(text))
+        else:
+            values[option.name] = option.kind(text)
+    values |= {name: tuple(each) for name, each in repeated.items()}
     if command == "check":
-        return CheckRequest.parse({**values, "targets": targets})
+        return CheckRequest.parse({**values, "targets": tuple(targets)})
     return _REQUESTS[command].parse({**values, "target": targets[0]}) if len(targets) == 1 else None
 
 

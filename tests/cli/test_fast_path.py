@@ -278,3 +278,11 @@ def test_what_typer_reads_loads_no_torch() -> None:
     names = loaded("check", "fixtures/gdconv.py", "--no-cache", "--timeout", "3")
     assert "typer" in names
     assert not names & {"torch", "numpy", "libcst", "convlint.runtime.worker.client"}
+
+
+def test_thousands_of_files_and_exclusions_are_taken_one_by_one() -> None:
+    parts = [part for n in range(50_000) for part in (f"net{n}.py", "--exclude", f"d{n}")]
+    request = fast_path.parse(["check", *parts])
+    assert request is not None
+    assert request.targets[-1] == "net49999.py"
+    assert len(request.exclude) == 50_000
