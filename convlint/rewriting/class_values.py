@@ -59,8 +59,8 @@ def condition(call: WrittenCall, base: str) -> str | None:
         if isinstance(name, ast.Constant):
             return "" if name.value == base else None
         return f'{source(call, name)} == "{base}"' if name is not None and _is_simple(name) else None
-    name_of_class = _spelled(call.file, base)
-    if name_of_class is None or not _is_simple(function) or not _varies(call):
+    name_of_class = spelled(call.file, base)
+    if name_of_class is None or not holds_class(call) or _is_partial(call):
         return None
     return f"{source(call, function)} is {name_of_class}"
 
@@ -169,20 +169,24 @@ def _is_simple(node: ast.expr) -> bool:
     return all(isinstance(part, _SIMPLE) for part in ast.walk(node))
 
 
-def _varies(call: WrittenCall) -> bool:
-    """Return whether the value of the callee is chosen: by a parameter, a variable, an attribute, or an index."""
+def holds_class(call: WrittenCall) -> bool:
+    """Return whether a call is of a parameter, a variable, an attribute or an entry of a registry."""
     function = call.node.func
     if not isinstance(function, ast.Name):
-        return not call.callee
+        return not call.callee and _is_simple(function)
     bound = [node for node in call.file.nodes if function.id in call_sites.bound_names(node)]
-    if not bound or any(not isinstance(node, ast.Name | ast.arg) for node in bound):
-        return False
-    values = [call.file.parents[node][0] for node in bound]
+    return bool(bound) and all(isinstance(node, ast.Name | ast.arg) for node in bound)
+
+
+def _is_partial(call: WrittenCall) -> bool:
+    name = ast.unparse(call.node.func)
+    stores = [n for n in call.file.nodes if isinstance(n, ast.Name) and name in call_sites.bound_names(n)]
+    values = [call.file.parents[node][0] for node in stores]
     made = [value.value for value in values if isinstance(value, ast.Assign) and isinstance(value.value, ast.Call)]
-    return not any(ast.unparse(value.func) in ("partial", "functools.partial") for value in made)
+    return any(ast.unparse(value.func) in ("partial", "functools.partial") for value in made)
 
 
-def _spelled(file: ParsedFile, base: str) -> str | None:
+def spelled(file: ParsedFile, base: str) -> str | None:
     """The class of torch.nn as the file can write it; None if it imports neither the class nor its modules."""
     for module, rest in ((f"torch.nn.{base}", ""), ("torch.nn", f".{base}"), ("torch", f".nn.{base}")):
         for name, meaning in file.imported.items():

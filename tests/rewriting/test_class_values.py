@@ -87,6 +87,15 @@ def test_a_name_that_something_else_reads_keeps_its_class(text: str) -> None:
     assert any(line.startswith(f"conv_class = {CLASS} if conv is nn.Conv2d") for line in changed(text))
 
 
+@pytest.mark.parametrize("form", [Replacement("CVL501", groups=2), Replacement("CVL501", groups=2, shuffled=True)])
+def test_groups_are_an_argument_of_a_class_value_too(form: Replacement) -> None:
+    text = "from functools import partial\nimport torch\nfrom torch.nn import Conv2d\n"
+    text += "conv = partial(Conv2d, padding=1)\nlayer = conv(32, 64, 3)\n"
+    shuffle = "torch.nn.Sequential(torch.nn.ChannelShuffle(2), " if form.shuffled else ""
+    after = rewritten(text, name="conv", code="CVL501", form=form)
+    assert after == text.replace("conv(32, 64, 3)", f"{shuffle}conv(32, 64, 3, groups=2){')' if shuffle else ''}")
+
+
 def test_the_class_comes_below_constants_that_are_computed() -> None:
     text = "from torch import nn\n\nA = 1\nB = dict(a=1)\n\n\ndef f(i):\n    return nn.Conv2d(i, 8, 3)\n"
     assert rewritten(text).startswith(f"from torch import nn\n\nA = 1\nB = dict(a=1)\n\n\nclass {CLASS}(")

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from math import gcd
 
 from convlint.ir import Costs, Edit, Graph, Replacement, Site
+from convlint.rewriting import class_values
 from convlint.rewriting.base import (
     CONVOLUTIONS,
     Draft,
@@ -127,12 +128,13 @@ class Grouped(Kind):
     def drafts(self, edited: EditedCall, form: Replacement, *, all_fit: bool) -> Iterator[Draft]:
         """A ``groups`` argument, constant or computed per layer, or else a function around the call."""
         base = form.base or self.base
+        known = not edited.through and (edited.call.callee or class_values.holds_class(edited.call))
         if form.shuffled:
-            if not edited.through and is_class_call(edited.call, base):
+            if known and all_fit:
                 found = _by_argument(edited, form.groups, base, all_fit=all_fit)
-                yield from (_after_shuffle(draft, edited.call, form.groups) for draft in found if all_fit)
+                yield from (after for draft in found if (after := _after_shuffle(draft, edited.call, form.groups)))
             return
-        if not edited.through and edited.call.callee:
+        if known:
             yield from _by_argument(edited, form.groups, base, all_fit=all_fit)
         helper = _function_name(form)
         yield Draft(wrapping_edits(edited.call, helper, str(form.groups)), self.helpers(form))
@@ -235,10 +237,15 @@ def _by_argument(edited: EditedCall, groups: int, base: str, *, all_fit: bool) -
             yield Draft((NamedEdit(edit.site, edit.text, "math", start),), modules=("math",))
 
 
-def _after_shuffle(draft: Draft, call: WrittenCall, groups: int) -> Draft:
-    """The draft with a channel shuffle before the convolution, in lines of their own if one gets too long."""
-    module = ast.unparse(call.node.func).rpartition(".")[0]
-    start = f"{module}.Sequential({module}.ChannelShuffle({groups}), "
+def _after_shuffle(draft: Draft, call: WrittenCall, groups: int) -> Draft | None:
+    """The draft with a channel shuffle before the convolution, in lines of their own if one gets too long.
+
+    None where the file imports neither torch nor the two classes.
+    """
+    sequential, shuffle = (class_values.spelled(call.file, name) for name in ("Sequential", "ChannelShuffle"))
+    if sequential is None or shuffle is None:
+        return None
+    start = f"{sequential}({shuffle}({groups}), "
     end = ")"
     line = call.file.lines[call.node.lineno - 1].rstrip()
     longer = len(line) + len(start) + len(f", groups={groups})")
