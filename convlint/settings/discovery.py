@@ -9,8 +9,10 @@ from __future__ import annotations
 import errno
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
+from math import comb
 from typing import TYPE_CHECKING
 
 from convlint.ir import Problem
@@ -33,9 +35,8 @@ DEFAULT_EXCLUDE = (
 
 MOST_PATTERNS = 10_000
 """Exclusions, and lines of a .gitignore file: more would take seconds."""
-_MOST_PATTERN_BYTES = 200_000  # of all exclusions, and
-_MOST_IGNORE_BYTES = 1 << 20  # of a .gitignore file
-_MOST_WILDCARDS = 4  # in a pattern: the time for a path grows with its length to this power
+_MOST_PATTERN_BYTES = 200_000  # of all exclusions, and of a .gitignore file
+_MOST_STEPS = 10_000_000  # to match a path with the patterns of all .gitignore files: a tenth of a second
 
 
 @dataclass(frozen=True, repr=False)
@@ -170,9 +171,16 @@ class _Ignores:
     """The rules in the .gitignore files of a directory and of those above it, the outermost first."""
 
     specs: tuple[tuple[str, GitIgnoreSpec], ...] = ()
+    wildcards: Counter[int] = field(default_factory=Counter)  # the number of patterns by that of their wildcards
     problems: tuple[Problem, ...] = ()
 
     def __call__(self, path: str, *, folder: bool) -> bool:
+        """Return whether a path is ignored. Raises OSError if that takes long."""
+        if self.wildcards:
+            length = len(path) - len(self.specs[0][0])
+            if sum(times * comb(length, count) for count, times in self.wildcards.items()) > _MOST_STEPS:
+                reason = "the patterns of .gitignore have too many wildcards for so long a path"
+                raise OSError(errno.EINVAL, reason, path)
         for base, spec in reversed(self.specs):
             relative = os.path.relpath(path, base).replace(os.sep, "/")
             verdict = spec.check_file(relative + "/" if folder else relative).include
@@ -186,27 +194,26 @@ class _Ignores:
         if not os.path.lexists(path):  # an error would cost as much as a line of patterns
             return self
         try:
-            lines = read_regular_file(path, _MOST_IGNORE_BYTES).decode(errors="replace").splitlines()
+            lines = read_regular_file(path, _MOST_PATTERN_BYTES).decode(errors="replace").splitlines()
             spec = _spec(path, lines)
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             return self
         except OSError as error:
             return replace(self, problems=(*self.problems, unreadable(display_path(path), error)))
-        return replace(self, specs=(*self.specs, (folder, spec)))
+        counts = [len(re.findall(r"\*+", line)) for line in lines if not line.startswith("#")]
+        several = Counter(count for count in counts if count > 1)
+        return replace(self, specs=(*self.specs, (folder, spec)), wildcards=self.wildcards + several)
 
 
 def _spec(path: str, lines: Sequence[str]) -> GitIgnoreSpec:
-    """The rules of a .gitignore file; git ignores those that are not valid. Raises OSError for rules that take long."""
+    """The rules of a .gitignore file; git ignores those that are not valid. Raises OSError for too many."""
     from pathspec import GitIgnoreSpec
 
     if len(lines) > MOST_PATTERNS:
         raise OSError(errno.EFBIG, f"it has more than {MOST_PATTERNS:,} lines", path)
-    for number, line in enumerate(lines, start=1):
-        if not line.startswith("#") and len(re.findall(r"\*+", line)) > _MOST_WILDCARDS:
-            raise OSError(errno.EINVAL, f"the pattern in line {number} has more than {_MOST_WILDCARDS} wildcards", path)
     try:
         return GitIgnoreSpec.from_lines(lines)
-    except ValueError:
+    except (ValueError, re.error):  # re.error: of `[z-a]`
         return GitIgnoreSpec.from_lines([line for line in lines if _is_valid(line)])
 
 
@@ -215,7 +222,7 @@ def _is_valid(line: str) -> bool:
 
     try:
         GitIgnoreSpec.from_lines([line])
-    except ValueError:
+    except (ValueError, re.error):  # re.error: of `[z-a]`
         return False
     return True
 
@@ -285,4 +292,8 @@ class _Walk:
         except OSError:  # a link to itself: a problem when it is read
             return True
         path = os.path.abspath(entry.path)
-        return not self.excluded(path) and not ignores(path, folder=folder)
+        try:
+            return not self.excluded(path) and not ignores(path, folder=folder)
+        except OSError as error:
+            self.problems.append(unreadable(display_path(path), error))
+            return False
