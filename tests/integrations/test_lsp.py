@@ -780,6 +780,26 @@ async def test_leaving_without_a_shutdown_is_an_error(editor: Editor) -> None:
     await editor.client.stop()
 
 
+NO_PROTOCOL = {
+    "a line without end": (b"a" * 1_000_000, "standard input is not the Language Server Protocol"),
+    "lines without end": (b"yes\n" * 1_000_000, "standard input is not the Language Server Protocol"),
+    "a message of 100 TB": (
+        b"Content-Length: 99999999999999\r\n\r\n{}",
+        "announces a message of more than 268,435,456",
+    ),
+    "more than an int holds": (b"Content-Length: " + b"9" * 5000 + b"\r\n\r\n{}", "announces a message of more than"),
+}
+
+
+@pytest.mark.parametrize("name", NO_PROTOCOL)
+def test_input_that_is_not_the_protocol_ends_it_with_one_line(name: str) -> None:
+    data, message = NO_PROTOCOL[name]
+    done = subprocess.run(COMMAND, input=data, capture_output=True, check=False)
+    assert done.returncode == 2
+    assert message in done.stderr.decode()
+    assert done.stderr.count(b"\n") == 1
+
+
 def test_without_pygls_it_says_what_to_install(tmp_path: Path) -> None:
     code = "import sys; sys.modules['pygls'] = None; from convlint.__main__ import main; main()"
     done = subprocess.run([sys.executable, "-c", code, "server"], capture_output=True, text=True, check=False)
