@@ -202,8 +202,9 @@ class _Check:
 
         written, problems = [], []
         for change in changes:
-            if change.path not in self.request.targets and links.leads_out(change.path):
-                problems.append(Problem("unwritable-file", links.refusal(change.path), path=change.path))
+            if change.path != _stdin_path(self.request) and links.leads_out(change.path):
+                text = f"{links.refusal(change.path)}; pass this path to change the file"
+                problems.append(Problem("unwritable-file", text, path=change.path))
                 continue
             try:
                 if change.path != _stdin_path(self.request):

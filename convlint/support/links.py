@@ -6,14 +6,17 @@ import os
 
 
 def leads_out(path: str) -> bool:
-    """Return whether a file is a link out of the working directory.
+    """Return whether a file of the working directory is elsewhere: it is a link, or is in a folder that is one.
 
-    convlint writes through such a link only if the user has named it.
+    A path outside the working directory was written by the user, so that only the file itself must not be a link.
     """
     here = os.path.join(os.path.realpath(os.getcwd()), "")
-    return os.path.islink(path) and not os.path.realpath(path).startswith(here)
+    if os.path.realpath(path).startswith(here):
+        return False
+    return os.path.islink(path) or os.path.abspath(path).startswith(here)
 
 
 def refusal(path: str) -> str:
-    """The message about such a link."""
-    return f"{path} cannot be written: it is a link to {os.path.realpath(path)}"
+    """The message about such a file."""
+    link = "it is a link to" if os.path.islink(path) else "its folder is a link, and the file is"
+    return f"{path} cannot be written: {link} {os.path.realpath(path)}"

@@ -304,6 +304,41 @@ def test_a_file_that_cannot_be_written_is_a_problem(convlint: Convlint, monkeypa
     assert "Fixed" not in result.out
 
 
+@pytest.mark.parametrize("option", ["--fix", "--add-noqa"])
+@pytest.mark.parametrize("named", ["link.py", "folder", "folder/a.py", "."])
+def test_a_file_that_a_link_leads_to_is_not_written(
+    convlint: Convlint, tmp_path_factory: pytest.TempPathFactory, option: str, named: str
+) -> None:
+    other = tmp_path_factory.mktemp("elsewhere") / "a.py"
+    other.write_bytes(b"MEND\n")
+    os.symlink(other, "link.py")
+    os.symlink(other.parent, "folder")
+    result = convlint(named, option)
+    assert other.read_bytes() == b"MEND\n"
+    assert result.code == 2
+    assert f"{other}; pass this path to change the file" in result.out
+
+
+@pytest.mark.parametrize("option", ["--fix", "--add-noqa"])
+def test_a_link_within_the_folder_is_written_through(convlint: Convlint, option: str) -> None:
+    write(a="MEND\n")
+    os.symlink("a.py", "link.py")
+    assert convlint("link.py", option).code == 0
+    assert Path("a.py").read_bytes() != b"MEND\n"
+    assert Path("link.py").is_symlink()
+
+
+def test_a_folder_elsewhere_may_be_reached_through_a_link(
+    convlint: Convlint, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    above = tmp_path_factory.mktemp("elsewhere")
+    (above / "real").mkdir()
+    (above / "real" / "a.py").write_bytes(b"MEND\n")
+    os.symlink("real", above / "link")
+    assert convlint(str(above / "link"), "--fix").code == 0
+    assert (above / "real" / "a.py").read_bytes() == b"good\n"
+
+
 # --- standard input
 
 
