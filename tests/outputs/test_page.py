@@ -327,6 +327,59 @@ def test_a_chip_brings_its_box_into_view(browser: Browser, folder: Path, net: Re
         assert 0 <= place["top"] < place["bottom"] <= 800
 
 
+SCALE = "new DOMMatrix(getComputedStyle(document.querySelector('.canvas')).transform).a"
+
+
+@needs_chromium
+def test_what_is_searched_for_is_large_enough_to_be_read(browser: Browser, folder: Path, net: Report) -> None:
+    """Also where the graph was made small; a click on a small box leaves it small."""
+    with opened(browser, folder, net, height=300) as page:
+        button(page, "all")
+        button(page, "Fit")
+        small = page.value(SCALE)
+        assert small < 0.5
+        page.value("document.querySelector('.window .box').click()")
+        assert page.value(SCALE) == small
+        field = "document.querySelector('#graph input')"
+        page.value(f"{field}.value = 'head', {field}.dispatchEvent(new Event('input')), 0")
+        assert page.value(SCALE) == 1
+        place = page.value("document.querySelector('[aria-selected=true]').getBoundingClientRect().toJSON()")
+        window = page.value("document.querySelector('.window').getBoundingClientRect().toJSON()")
+        assert window["top"] <= place["top"] < place["bottom"] <= window["bottom"]
+
+
+@needs_chromium
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_graph_stays_where_it_is_when_details_open_and_close(
+    browser: Browser, folder: Path, net: Report, width: int
+) -> None:
+    """They make the page narrower, so that the findings above the graph become longer."""
+    with opened(browser, folder, net, width=width) as page:
+        place = "document.querySelector('.window').getBoundingClientRect().top"
+        page.value("document.getElementById('graph').scrollIntoView({behavior: 'instant'}), 0")
+        page.settled()
+        before = page.value(place)
+        page.click(".window [title='Conv2d stem']")
+        assert not page.value("document.getElementById('details').hidden")
+        assert page.value(place) == pytest.approx(before, abs=1)
+        page.press("Escape")
+        assert page.value(place) == pytest.approx(before, abs=1)
+
+
+@needs_chromium
+def test_a_picture_is_named_after_the_model_it_shows(browser: Browser, folder: Path, net: Report, evil: Report) -> None:
+    both = replace(net, models=(*net.models, *evil.models))
+    with opened(browser, folder, both) as page:
+        page.value("HTMLAnchorElement.prototype.click = function () { window.saved = this.download; }, 0")
+        names = []
+        for model in (0, 1):
+            chosen = "document.getElementById('models')"
+            page.value(f"{chosen}.selectedIndex = {model}, {chosen}.dispatchEvent(new Event('change')), 0")
+            button(page, "SVG")
+            names.append(page.value("window.saved"))
+        assert names == ["nets.py_Net.svg", "nets.py_Evil.svg"]
+
+
 @needs_chromium
 @pytest.mark.parametrize("kind", ["SVG", "PNG"])
 def test_what_is_open_is_saved_as_a_picture(browser: Browser, folder: Path, evil: Report, kind: str) -> None:

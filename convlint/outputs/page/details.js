@@ -10,10 +10,10 @@ function details(tables, panel, name, box, show) {
   const called = box?.called;
   const findings = owner || !operator ? tables.findings.get(name) || [] : [];
   const failed = box?.error || layer?.failed;
-  const close = () => {
+  const close = () => inPlace(() => {
     panel.hidden = true;
     document.body.classList.remove("detailed");
-  };
+  });
   const source = (title, at) => at && [
     el("p", { class: "place" }, `${title} `, el("code", {}, place(at))),
     !findings.some((finding) => place(finding) === place(at)) && excerpt(report, at, "info"),
@@ -31,7 +31,7 @@ function details(tables, panel, name, box, show) {
     operator && neighbors(tables, box, show));
   panel.hidden = false;
   panel.scrollTop = 0;
-  document.body.classList.add("detailed");
+  inPlace(() => document.body.classList.add("detailed"));
 }
 
 function attributes(tables, box, layer, module) {

@@ -32,6 +32,15 @@ const svg = (tag, properties, ...children) =>
   fill(document.createElementNS("http://www.w3.org/2000/svg", tag), properties, children);
 const button = (properties, ...children) => el("button", { type: "button", ...properties }, ...children);
 
+// Change the width of the page, and keep the section that is looked at where it is in the window.
+function inPlace(change) {
+  const top = (part) => part.getBoundingClientRect().top;
+  const seen = [...document.querySelectorAll("main section")].findLast((part) => top(part) < innerHeight / 2);
+  const before = seen && top(seen);
+  change();
+  if (seen) scrollBy({ top: top(seen) - before, behavior: "instant" });
+}
+
 // A text with the Markdown that messages use: code in backticks, and **bold**. All of it becomes text nodes.
 const prose = (text) => String(text).split(/`([^`]*)`/).map((part, n) => (n % 2 ? el("code", {}, part) : emphasized(part)));
 const emphasized = (text) => text.split(/\*\*(\w[^*`\n]*)\*\*/).map((part, n) => (n % 2 ? el("strong", {}, part) : part));

@@ -38,7 +38,7 @@ function saveSvg(tables, drawn) {
     return svg("rect", { x: shape.x, y: shape.y, width: shape.width, height: shape.height, rx: shape.round, ...look });
   });
   const root = svg("svg", { xmlns: "http://www.w3.org/2000/svg", width: drawn.width, height: drawn.height, viewBox: `0 0 ${drawn.width} ${drawn.height}` }, children);
-  save(new Blob([new XMLSerializer().serializeToString(root)], { type: "image/svg+xml" }), "svg");
+  save(new Blob([new XMLSerializer().serializeToString(root)], { type: "image/svg+xml" }), `${fileName(tables)}.svg`);
 }
 
 function savePng(tables, drawn) {
@@ -65,12 +65,13 @@ function savePng(tables, drawn) {
       pen.stroke(path);
     }
   }
-  canvas.toBlob((blob) => save(blob, "png"), "image/png");
+  canvas.toBlob((blob) => save(blob, `${fileName(tables)}.png`), "image/png");
 }
 
-function save(blob, ending) {
+const fileName = (tables) => (tables.model.target || "model").replace(/[^\w.-]+/g, "_");
+
+function save(blob, name) {
   const url = URL.createObjectURL(blob);
-  const name = (report.models[0]?.target || "model").replace(/[^\w.-]+/g, "_");
-  el("a", { href: url, download: `${name}.${ending}` }).click();
+  el("a", { href: url, download: name }).click();
   setTimeout(() => URL.revokeObjectURL(url), 10000);
 }

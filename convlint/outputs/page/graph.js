@@ -2,7 +2,7 @@
 
 const AT_FIRST = 40; // boxes that are open at first, at most
 const BEYOND = 300; // pixels drawn around the visible part
-const ZOOM = { least: 0.05, most: 2, step: 1.25 };
+const ZOOM = { least: 0.05, most: 2, step: 1.25, readable: 0.6 };
 
 function graphView(tables, select) {
   const root = tables.boxes[0];
@@ -176,10 +176,11 @@ function graphView(tables, select) {
     paint();
   }
 
-  // Open what contains a box, and scroll the window to it.
+  // Open what contains a box, and scroll the window to it; large enough to be read, unless it is the one clicked.
   function reveal(box) {
     selected = box;
     for (let outer = box.outer; outer; outer = outer.outer) open.add(outer.id);
+    if (zoom < ZOOM.readable && box !== current) zoom = 1;
     redraw();
     goTo(box);
   }
