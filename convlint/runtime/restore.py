@@ -2,82 +2,112 @@
 
 from __future__ import annotations
 
+import array
+import operator
 import random
 import sys
-from collections import Counter, OrderedDict, defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from itertools import chain
 from types import MemberDescriptorType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from convlint.runtime.held_values import HeldValues, dict_of, items, pairs
 from convlint.runtime.process_state import process_as_found
 from convlint.runtime.saved_tensors import saved, versions_kept
-
-_CONTAINERS = (dict, OrderedDict, defaultdict, Counter, list, set, deque)
-_MOST_ITEMS = 1_000_000  # in the containers of a module that are looked into
 
 
 @contextmanager
 def as_found(model: nn.Module) -> Iterator[None]:
     """Context that undoes on exit what a forward may change, also if it raises.
 
-    This covers the class and the attributes of every module and the contents of lists and dicts in them, also nested
-    ones (including hooks, submodules and training flags); values, memory layout, gradients and ``requires_grad`` of
+    This covers the class and the attributes of every module, also of those that are not registered, and of objects of
+    other classes, and the attributes of the classes; the contents of lists and dicts in them, also nested ones
+    (including hooks, submodules and training flags); values, memory layout, gradients and ``requires_grad`` of
     parameters, buffers and other tensors in attributes; arrays and random generators in attributes; and what
     ``process_as_found`` restores. Version counters of tensors do not change, so a pending backward still works. A copy
     of all tensors is kept in main memory meanwhile.
     """
     with ExitStack() as stack:
         stack.enter_context(process_as_found())
-        modules = list(model.modules())
-        tensors = list(_tensors(modules))
-        stack.enter_context(versions_kept(tensors))
-        stack.callback(_values(tensors))
-        stack.callback(_attributes(modules))
-        stack.callback(_shards(modules))
+        held = HeldValues(model, kinds := _kinds_with_state())
+        stack.enter_context(versions_kept(held.tensors))
+        stack.callback(_values(held.tensors))
+        stack.callback(_attributes(held, kinds))
+        stack.callback(_shards(model))
         yield
 
 
-def _attributes(modules: list[nn.Module]) -> Callable[[], None]:
-    """Save the attributes of modules and the items of containers in them; return a function that restores them."""
-    kept = [(module, type(module), dict(vars(module))) for module in modules]
-    slots = [
-        (slot, module, slot.__get__(module) if _is_set(slot, module) else _UNSET)
-        for module in modules
-        for slot in _slots(type(module))
+def _attributes(held: HeldValues, kinds: dict[type, Callable[[Any], Restore]]) -> Callable[[], None]:
+    """Save the attributes of objects and classes and the items of containers; return a function that restores them."""
+    objects = [(each, type(each), dict_of(each)) for each in held.objects]
+    all_slots = [
+        (slot, each, slot.__get__(each) if _is_set(slot, each) else _UNSET)
+        for each in held.objects
+        for slot in held.slots_of(each)
     ]
-    values = (value for _, _, attributes in kept for value in attributes.values())
-    inside = list(_reached(chain(values, (value for _, _, value in slots))))
-    contents = [(value, value.copy()) for value in inside if type(value) in _CONTAINERS]
-    kinds = _kinds_with_state()
-    states = [kinds[type(value)](value) for value in inside if type(value) in kinds]
+    classes = [(each, dict(vars(each))) for each in held.classes]
+    tables = [(each, pairs(each)) for each in held.containers if isinstance(each, dict)]
+    lists = [(each, items(each)) for each in held.containers if not isinstance(each, dict)]
+    states = [kinds[type(value)](value) for value in held.others]
 
     def restore() -> None:
-        for module, kind, attributes in kept:
-            if type(module) is not kind:
-                object.__setattr__(module, "__class__", kind)
-            vars(module).clear()
-            vars(module).update(attributes)
-        for container, items in contents:
-            if type(container) is list:
-                container[:] = items
-            else:
-                container.clear()
-                container.extend(items) if type(container) is deque else container.update(items)
+        for each, kind, attributes in objects:
+            if type(each) is not kind:
+                object.__setattr__(each, "__class__", kind)
+            if dict_of(each) is not attributes:
+                object.__setattr__(each, "__dict__", attributes)
+        for table, before in tables:
+            _restore_table(table, before)
+        for container, values in lists:
+            _restore_items(container, values)
         for restore_state in states:
             restore_state()
-        for slot, module, value in slots:
+        for slot, each, value in all_slots:
             if value is not _UNSET:
-                slot.__set__(module, value)
-            elif _is_set(slot, module):
-                slot.__delete__(module)
+                slot.__set__(each, value)
+            elif _is_set(slot, each):
+                slot.__delete__(each)
+        for kind, attributes in classes:
+            _restore_class(kind, attributes)
 
     return restore
+
+
+def _restore_table(table: dict[Any, Any], before: list[tuple[Any, Any]]) -> None:
+    now = pairs(table)
+    if len(now) == len(before) and all(a is c and b is d for (a, b), (c, d) in zip(now, before, strict=True)):
+        return  # nothing is written that has not changed, because another thread may read it
+    base: Any = OrderedDict if isinstance(table, OrderedDict) else dict
+    base.clear(table)
+    for key, value in before:
+        base.__setitem__(table, key, value)
+
+
+def _restore_items(container: Any, before: list[Any]) -> None:
+    now = items(container)
+    if len(now) == len(before) and all(map(operator.is_, now, before)):
+        return
+    if isinstance(container, list):
+        list.__setitem__(container, slice(None), before)
+    elif isinstance(container, set):
+        set.clear(container)
+        set.update(container, before)
+    else:
+        deque.clear(container)
+        deque.extend(container, before)
+
+
+def _restore_class(kind: type, before: dict[str, Any]) -> None:
+    for name in vars(kind).keys() - before.keys():
+        type.__delattr__(kind, name)
+    for name, value in before.items():
+        if vars(kind).get(name, _UNSET) is not value:
+            type.__setattr__(kind, name, value)
 
 
 _UNSET = object()
@@ -88,6 +118,8 @@ def _kinds_with_state() -> dict[type, Callable[[Any], Restore]]:
     """Functions that save the state of values of these types; what they return restores it."""
     kinds: dict[type, Callable[[Any], Restore]] = {
         torch.Generator: lambda value: partial(value.set_state, value.get_state()),
+        bytearray: _sliced,
+        array.array: _sliced,
         random.Random: lambda value: partial(value.setstate, value.getstate()),
     }
     if numpy := sys.modules.get("numpy"):
@@ -101,6 +133,16 @@ def _kinds_with_state() -> dict[type, Callable[[Any], Restore]]:
     return kinds
 
 
+def _sliced(value: Any) -> Restore:
+    copy = value[:]
+
+    def restore() -> None:
+        if value != copy:
+            value[:] = copy
+
+    return restore
+
+
 def _array(value: Any) -> Restore:
     copy = value.copy() if value.flags.writeable else value
 
@@ -111,53 +153,20 @@ def _array(value: Any) -> Restore:
     return restore
 
 
-def _slots(kind: type) -> Iterator[MemberDescriptorType]:
-    """The attributes of a class that are not in the ``__dict__`` of its objects."""
-    for each in kind.__mro__:
-        if "__slots__" in vars(each):
-            yield from (value for value in vars(each).values() if type(value) is MemberDescriptorType)
-
-
-def _is_set(slot: MemberDescriptorType, module: nn.Module) -> bool:
+def _is_set(slot: MemberDescriptorType, owner: object) -> bool:
     try:
-        slot.__get__(module)
+        slot.__get__(owner)
     except AttributeError:
         return False
     return True
 
 
-def _reached(values: Iterable[Any]) -> Iterator[Any]:
-    """Values, and those in their containers, each container once."""
-    seen: set[int] = set()
-    pending, left = [iter(values)], _MOST_ITEMS
-    while pending:
-        for value in pending[-1]:
-            yield value
-            if (type(value) in _CONTAINERS or type(value) is tuple) and id(value) not in seen and len(value) <= left:
-                seen.add(id(value))
-                left -= len(value)
-                pending.append(iter(list(value.values() if isinstance(value, dict) else value)))
-                break
-        else:
-            pending.pop()
-
-
-def _tensors(modules: list[nn.Module]) -> Iterator[Tensor]:
-    """Parameters, buffers and other tensors in attributes, each once."""
-    seen: set[int] = set()
-    for module in modules:
-        for value in _reached((*module._parameters.values(), *module._buffers.values(), *vars(module).values())):
-            if isinstance(value, Tensor) and id(value) not in seen:
-                seen.add(id(value))
-                yield value
-
-
-def _shards(modules: list[nn.Module]) -> Callable[[], None]:
+def _shards(model: nn.Module) -> Callable[[], None]:
     """Save which modules of FSDP have sharded parameters: one that a forward begins with keeps the whole ones."""
     kind = getattr(sys.modules.get("torch.distributed.fsdp"), "FSDPModule", ())
     sharded: list[Any] = [
         module
-        for module in modules
+        for module in model.modules()
         if isinstance(module, kind) and any(type(each).__name__ == "DTensor" for each in module.parameters())
     ]
 

@@ -322,6 +322,85 @@ def test_layers_that_a_forward_removes_are_part_of_the_model() -> None:
     assert report.totals.params == sum(parameter.numel() for parameter in model.parameters()) == 32
 
 
+class Notes:
+    """An object of the project: a counter, a cache."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.kept = [torch.zeros(2)]
+        self.norm = nn.BatchNorm2d(3)
+
+
+class Slotted:
+    __slots__ = ("calls", "late")
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+
+class Record(dict[str, int]):
+    """A dictionary whose methods are not those of a dictionary."""
+
+    def __setitem__(self, key: str, value: int) -> None:
+        super().__setitem__(key, 2 * value)
+
+    def copy(self) -> Record:
+        raise NotImplementedError
+
+
+class Counts(nn.Module):
+    built = 0
+    names: list[str] = []  # noqa: RUF012 - the kind of mistake that models contain
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.notes, self.slotted, self.data, self.record = Notes(), Slotted(), bytearray(b"a"), Record(a=1)
+        self.optimizer = torch.optim.SGD(nn.Linear(1, 1).parameters(), lr=0.1, momentum=0.9)
+        self.norms = [nn.BatchNorm2d(3)]
+        object.__setattr__(self, "hidden", nn.BatchNorm2d(3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.notes.calls += 1
+        self.notes.kept[0] += 1
+        self.notes.late = True
+        self.slotted.calls += 1
+        self.slotted.late = True
+        self.data.append(1)
+        self.record["b"] = 1
+        for group in self.optimizer.param_groups:
+            for parameter in group["params"]:
+                parameter.grad = torch.ones_like(parameter)
+        self.optimizer.step()
+        type(self).built += 1
+        self.names.append("late")
+        type(self).late = True
+        for norm in (*self.norms, self.hidden, self.notes.norm):
+            x = norm(x)
+        return x
+
+
+def test_objects_classes_and_modules_that_are_not_registered_are_as_they_were() -> None:
+    model = Counts()
+
+    def found() -> list[object]:
+        norms = (*model.norms, model.hidden, model.notes.norm)
+        return [
+            {name: value for name, value in vars(model.notes).items() if isinstance(value, int)},
+            model.notes.kept[0].tolist(),
+            (model.slotted.calls, hasattr(model.slotted, "late")),
+            (bytes(model.data), dict(model.record)),
+            (len(model.optimizer.state), [p.tolist() for p in model.optimizer.param_groups[0]["params"]]),
+            (Counts.built, list(Counts.names), hasattr(Counts, "late")),
+            [(norm.running_mean.tolist(), norm.num_batches_tracked.item(), norm.training) for norm in norms],
+        ]
+
+    before = found()
+    report = convlint.check(model, input=(3, 8, 8))
+    assert report.problems == ()
+    assert {finding.code for finding in report.findings} == {"CVL206"}
+    assert found() == before
+
+
 def test_lazy_layers_stay_lazy() -> None:
     model = nn.Sequential(nn.LazyConv2d(4, 3))
     report = convlint.check(model, input=(3, 8, 8))
