@@ -38,7 +38,8 @@ def methods(files: Files) -> list[str]:
 def _can_be_called(method: ast.FunctionDef) -> bool:
     arguments = method.args
     needed = len(arguments.posonlyargs) + len(arguments.args) - len(arguments.defaults)
-    if needed != 1 or None in arguments.kw_defaults or method.decorator_list:
+    by_torch = all(ast.unparse(each).startswith("torch.") for each in method.decorator_list)  # no_grad() and the like
+    if needed != 1 or None in arguments.kw_defaults or not by_torch:
         return False
     calls = (node for node in ast.walk(method) if isinstance(node, ast.Call))
     return not any(_EFFECTS.search(ast.unparse(call.func)) for call in calls)

@@ -43,7 +43,12 @@ class Block:
     def convert_to_file(self):
         torch.save(self, "net.pt")
 
+    @torch.no_grad()
     def merge(self, factor=2):
+        return self
+
+    @property
+    def fused(self):
         return self
 """
 
