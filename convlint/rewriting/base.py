@@ -84,6 +84,7 @@ class EditedCall:
     ``uses`` are layers to rewrite, ``others`` the arguments of all other layers of the call, in this model or in other
     constructor calls of the file. ``through``: the call is of a function that returns the layer, not of its class.
     ``project`` has the classes that may be used instead, and ``together`` are calls whose layers are rewritten as well.
+    ``callers`` are the files of the calls that lead to this one.
     """
 
     site: Site
@@ -93,6 +94,7 @@ class EditedCall:
     through: bool = False
     project: Project = field(default_factory=lambda: Project("."))
     together: frozenset[Site] = frozenset()
+    callers: tuple[str, ...] = ()
 
 
 class Kind(ABC):

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterable, Iterator, Sequence
 
 from convlint.ir import Graph, Layer, LayerChange, OtherCall, Refusal, Replacement, Site
-from convlint.rewriting import functional
+from convlint.rewriting import class_names, functional
 from convlint.rewriting.base import Draft, EditedCall, Kind, KindOptions
 from convlint.rewriting.fitting import by_call, fitting, fitting_calls, own_forward
 from convlint.rewriting.layer_use import LayerArguments, LayerUse, layer_arguments, layer_use
@@ -205,11 +205,11 @@ class _Call:
     ) -> Candidate:
         call = call_sites.at(site, self.project.texts) if site else None
         assert call is not None
-        place = EditedCall(
-            call.site, call, tuple(uses), tuple(dict.fromkeys(others)), through, self.project, self.together
-        )
+        callers = dict.fromkeys(outer.path for use in uses for outer in use.layer.chain)
+        rest = tuple(dict.fromkeys(others))
+        place = EditedCall(call.site, call, tuple(uses), rest, through, self.project, self.together, tuple(callers))
         all_fit = all(self.kind.fits(other, form, self.kind_options) for other in place.others)
-        drafts = tuple(self.kind.drafts(place, form, all_fit=all_fit))
+        drafts = tuple(class_names.without_conv(self.kind.drafts(place, form, all_fit=all_fit), place))
         if uses[0].layer.kind != self.base:  # a helper would replace the subclass
             drafts = tuple(draft for draft in drafts if not draft.helpers)
         changes = (_change(use, form, self.kind) for use in uses)

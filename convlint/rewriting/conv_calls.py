@@ -39,7 +39,7 @@ def drafts(
     that reads numbers of the layer, or its weight: that of ``child`` afterwards. Code that reads the bias of every
     convolution gets a condition in all of them.
     """
-    guards = bias_guards.of_file(edited.call)
+    guards = bias_guards.of_files(edited, base)
     for draft in _drafts(edited, base, layer_class, converter, all_fit=all_fit, fits=fits, child=child):
         yield replace(draft, edits=(*draft.edits, *guards))
 

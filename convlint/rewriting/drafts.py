@@ -37,13 +37,15 @@ def apply_drafts(drafts: Sequence[Draft], project: Project) -> EditedFiles | str
         paths = dict.fromkeys(edit.site.path for edit in draft.edits)  # none for a live model
         for path in paths:
             part = tuple(edit for edit in draft.edits if edit.site.path == path)
-            by_path.setdefault(path, []).append(replace(draft, edits=part))
+            # The first edit is that of the call, whose file needs the helpers.
+            here = draft if path == draft.edits[0].site.path else Draft(())
+            by_path.setdefault(path, []).append(replace(here, edits=part))
     every: list[Edit] = []
     files: dict[str, tuple[bytes, bytes]] = {}
-    for path, here in shared_helpers.defined_once(by_path, project).items():
+    for path, together in shared_helpers.defined_once(by_path, project).items():
         try:
             before = project.texts.data(path)
-            file_edits = helpers.edits(path, lines.decode(before)[0], here)
+            file_edits = helpers.edits(path, lines.decode(before)[0], together)
             after = edits.apply(before, file_edits)
         except (OSError, ValueError, SyntaxError, LookupError) as error:
             return f"{path} cannot be edited: {error}"

@@ -34,3 +34,25 @@ def with_name(node: ast.ImportFrom, path: str, file: ParsedFile, name: str) -> E
     alone = not text[: last.col_offset].strip()
     start = text[: len(text) - len(text.lstrip())]
     return Edit(Site(path, line, column + 1, line, column + 1), f",\n{start}{name}" if alone else f", {name}")
+
+
+def files_of(file: ParsedFile, path: str, project: Project) -> list[str]:
+    """The files of the project that a file imports, with paths like its own."""
+    found = []
+    for node in file.nodes:
+        for module, level in _imported_modules(node):
+            statement = ast.ImportFrom(module or None, [], level)
+            if (place := path_of(statement, path, project)) is not None:
+                found.append(place if os.path.isabs(path) else os.path.relpath(place))
+    return list(dict.fromkeys(found))
+
+
+def _imported_modules(node: ast.AST) -> list[tuple[str, int]]:
+    """The modules that a statement imports, or may import, each with the number of dots before it."""
+    if isinstance(node, ast.Import):
+        return [(alias.name, 0) for alias in node.names]
+    if isinstance(node, ast.ImportFrom):
+        module = node.module or ""
+        parts = [(f"{module}.{alias.name}".strip("."), node.level) for alias in node.names if alias.name != "*"]
+        return [(module, node.level), *parts]
+    return []

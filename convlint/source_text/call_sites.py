@@ -43,6 +43,11 @@ def parsed_file(path: str, texts: SourceTexts) -> ParsedFile | None:
     return _file(texts.text(path))
 
 
+def of_text(text: str) -> ParsedFile | None:
+    """Parse the text of a file; None if it cannot be parsed."""
+    return _file(text)
+
+
 @dataclass(frozen=True, slots=True)
 class WrittenCall:
     """A call expression in a file. Calls in one file can be compared by the code around them."""

@@ -62,8 +62,8 @@ def parse(text: str | bytes) -> ast.Module | None:
             return None
 
 
-def span(path: str, node: ast.expr | ast.keyword, lines: list[str], function: str = "") -> Site:
-    """Return the span of an expression or keyword argument; columns start at 1 and count characters."""
+def span(path: str, node: ast.expr | ast.stmt | ast.keyword, lines: list[str], function: str = "") -> Site:
+    """Return the span of an expression, statement or keyword argument; columns start at 1 and count characters."""
     end_line = node.end_lineno or 0
     start = character_column(lines[node.lineno - 1], node.col_offset)
     end = character_column(lines[end_line - 1], node.end_col_offset or 0)

@@ -26,9 +26,33 @@ def test_the_initialisation_of_every_bias_gets_a_condition(condition: str, state
     assert after.endswith(f"    if {condition}:\n        if m.bias is not None:\n            {statement}\n")
 
 
+CONV = "if isinstance(m, nn.Conv2d)"
+ZERO = "if m.bias is not None:\n            m.bias.data.zero_()"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (
+            f"{CONV}: m.bias.data.zero_()  # all\n    elif zero: pass",
+            f"{CONV}:\n        {ZERO}  # all\n    elif zero: pass",
+        ),
+        (f"{CONV}: f(m); m.bias.data.zero_()", f"{CONV}:\n        f(m)\n        {ZERO}"),
+        (f"{CONV}:\n        f(m); m.bias.data.zero_(); f(m)", f"{CONV}:\n        f(m)\n        {ZERO}\n        f(m)"),
+        (f"{CONV}:\n        m.bias.data.zero_(\n        )", f"{CONV}:\n        {ZERO[:-1]}\n            )"),
+        (f"{CONV}:\n        m.bias.data[:] = 0", f"{CONV}:\n        {ZERO.replace('.zero_()', '[:] = 0')}"),
+    ],
+)
+def test_statements_that_share_a_line_get_lines_of_their_own(before: str, after: str) -> None:
+    text = "layer = nn.Conv2d(32, 64, 3)\n\n\ndef init(m, zero=True):\n"
+    assert rewritten(f"{HEAD}{text}    {before}\n").endswith(f"def init(m, zero=True):\n    {after}\n")
+
+
 @pytest.mark.parametrize(
     ("condition", "statement"),
     [
+        ("isinstance(m, nn.Conv1d)", "nn.init.zeros_(m.bias)"),
+        ("isinstance(m, nn.Conv2d)", "m.bias = nn.Parameter(m.weight[:, 0, 0, 0])"),
         ("isinstance(m, nn.BatchNorm2d)", "nn.init.zeros_(m.bias)"),
         ("isinstance(m, nn.Conv2d) and m.bias is not None", "nn.init.zeros_(m.bias)"),
         ("isinstance(m, nn.Conv2d)", "nn.init.zeros_(m.weight)"),
@@ -68,3 +92,44 @@ def test_a_model_that_initialises_every_bias_is_rewritten(tmp_path: Path) -> Non
         body = here.load("net.py")["Net"]().body
     assert (body[2].depthwise.bias, body[2].pointwise.bias.unique().tolist()) == (None, [0.5])
     assert (body[0].bias.unique().tolist(), body[3].bias.unique().tolist()) == ([0.5], [0.0])
+
+
+BLOCKS = """from torch import nn
+
+
+def block(cin, cout):
+    return nn.Sequential(nn.Conv2d(cin, cout, 3), nn.ReLU())
+"""
+INITIALISE = """def kaiming(net):
+    for m in net.modules():
+        if "Conv" in type(m).__name__ and hasattr(m, "kernel_size"):
+            m.bias.data.fill_(0.5)
+"""
+MODEL = """from torch import nn
+
+from blocks import block
+import initialise
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(block(8, 32), block(32, 64))
+        initialise.kaiming(self)
+
+    def forward(self, x):
+        return self.body(x)
+"""
+
+
+def test_the_initialisation_may_be_in_a_file_that_the_caller_imports(tmp_path: Path) -> None:
+    with project(tmp_path) as here:
+        for name, text in (("net.py", MODEL), ("blocks.py", BLOCKS), ("initialise.py", INITIALISE)):
+            here.write(name, text)
+        given = ("net.py:Net", "--input", "8,32,32", "--kind", "depthwise-separable")
+        here.apply(here.suggest(*given, "--output-format", "diff").out)
+        changed = (tmp_path / "initialise.py").read_text()
+    assert changed == INITIALISE.replace(
+        "            m.bias.data.fill_(0.5)\n",
+        "            if m.bias is not None:\n                m.bias.data.fill_(0.5)\n",
+    )
