@@ -11,7 +11,6 @@ import threading
 import warnings
 from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any
 
 import torch
 from torch import nn
@@ -89,18 +88,17 @@ def _modes() -> Callable[[], None]:
 
 def _default_device() -> Callable[[], None]:
     """Save the device of ``torch.set_default_device``, which is not that of a context such as ``with device:``."""
-    before = _device_context()
+    holder = getattr(torch, "_GLOBAL_DEVICE_CONTEXT", None)  # has no context until a device is set, also to None
+    before = getattr(holder, "device_context", None)
+    absent = holder is not None and not hasattr(holder, "device_context")
 
     def restore() -> None:
-        if _device_context() is not before:
+        if getattr(holder, "device_context", None) is not before:
             torch.set_default_device(None if before is None else before.device)
+        if absent and hasattr(holder, "device_context"):
+            delattr(holder, "device_context")  # torch 2.6 reads the device of a context that is None
 
     return restore
-
-
-def _device_context() -> Any:
-    holder = getattr(torch, "_GLOBAL_DEVICE_CONTEXT", None)
-    return getattr(holder, "device_context", None)
 
 
 def _autocast() -> Callable[[], None]:

@@ -427,7 +427,7 @@ class Net(nn.Module):
     assert run(apply(program.encode(), finding.repairs[0].edits).decode()).shape == (2, 1, 8, 8)
 
 
-def test_with_a_guessed_input_no_repair_brings_errors_about_its_size() -> None:
+def test_with_a_guessed_input_repairs_are_tried_at_the_size_that_a_linear_layer_requires() -> None:
     program = f"""{HEAD}
 class Net(nn.Module):
     def __init__(self):
@@ -441,7 +441,7 @@ class Net(nn.Module):
 """
     (finding,) = errors(program, "net.py:Net")
     assert finding.code == "CVL102"
-    assert {repair.effect for repair in finding.repairs} == {"this error is then gone"}
+    assert {repair.effect for repair in finding.repairs} == {"the model then runs"}
 
 
 def test_a_run_finds_the_features_of_a_recurrent_layer_and_what_fails_after_it() -> None:
