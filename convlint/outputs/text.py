@@ -179,7 +179,7 @@ def _coverage(report: Report, *, statistics: bool) -> Iterator[Styled]:
         for line in coverage.listed(report.coverage):
             yield styled(one_line(line))
     shown = [each for each in report.coverage if each.name or not each.is_complete]  # a run has a table
-    if text := coverage.sentence(shown):
+    if text := coverage.sentence(shown, with_list=statistics):
         yield styled(one_line(text))
 
 

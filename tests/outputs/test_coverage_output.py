@@ -40,6 +40,14 @@ def test_nothing_is_said_without_classes() -> None:
     assert coverage.sentence([]) is None
 
 
+def test_the_line_next_to_the_list_of_classes_repeats_none_of_them() -> None:
+    assert coverage.sentence([WHOLE, PART, NOTHING], with_list=True) == (
+        "3 classes: 5 of 7 layers followed; 2 incomplete"
+    )
+    assert coverage.sentence([PART], with_list=True) is None
+    assert coverage.sentence([WHOLE], with_list=True) == "net.py:Net: all 4 layers followed"
+
+
 def test_a_class_of_which_nothing_is_known_counts_as_a_layer() -> None:
     assert share((WHOLE, NOTHING)) == 4 / 5
     assert share(()) == 1.0
@@ -111,6 +119,4 @@ def test_json_and_the_cache_have_it(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.usefixtures("net")
 def test_statistics_list_the_classes(capsys: pytest.CaptureFixture[str]) -> None:
     lines = run(capsys, "--statistics")[1].splitlines()
-    assert [line.split(";")[0] for line in lines] == ["net.py:Net: 1 of 2 layers followed"] * 2 + [
-        "No findings in 1 file."
-    ]
+    assert [line.split(";")[0] for line in lines] == ["net.py:Net: 1 of 2 layers followed", "No findings in 1 file."]

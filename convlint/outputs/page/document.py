@@ -34,7 +34,8 @@ def document(report: Report) -> dict[str, Any]:
     models = zip(data["models"], report.models, strict=True)
     data["models"] = [{**entry, **_model(model, sources)} for entry, model in models]
     since = comparison.lines(report, report.earlier) if report.earlier else ()
-    followed = {"sentence": coverage.sentence(report.coverage), "incomplete": list(coverage.listed(report.coverage))}
+    sentence = coverage.sentence(report.coverage, with_list=True)
+    followed = {"sentence": sentence, "incomplete": list(coverage.listed(report.coverage))}
     return {**data, "since": list(since), "followed": followed, "sources": sources.lines}
 
 

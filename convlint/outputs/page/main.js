@@ -22,9 +22,8 @@ function problems() {
 
 function coverage() {
   const { sentence, incomplete } = report.followed;
-  if (!sentence) return null;
-  if (!incomplete.length) return el("p", { class: "note", id: "coverage" }, sentence);
-  return section("coverage", "Not followed", [el("p", {}, sentence), el("ul", {}, incomplete.map((line) => el("li", {}, visible(line))))]);
+  if (!incomplete.length) return sentence && el("p", { class: "note", id: "coverage" }, sentence);
+  return section("coverage", "Not followed", [sentence && el("p", {}, sentence), el("ul", {}, incomplete.map((line) => el("li", {}, visible(line))))]);
 }
 
 const memoryTile = (title, bytes, remark) => (bytes === null ? [title, "-", "not measured"] : [title, megabytes(bytes), remark]);

@@ -10,20 +10,26 @@ from convlint.outputs.parts.terminal import number_of
 _MOST_CLASSES = 20  # that --statistics lists
 
 
-def sentence(coverage: Sequence[Coverage]) -> str | None:
-    """Say in one line how many layers were followed, and where that ended; None if there is nothing to follow."""
-    if not coverage:
-        return None
+def sentence(coverage: Sequence[Coverage], *, with_list: bool = False) -> str | None:
+    """Say in one line how many layers were followed, and where that ended; None if there is nothing to say.
+
+    Next to the ``listed`` ones (``with_list``) it repeats none of them.
+    """
     unfinished = sorted((each for each in coverage if not each.is_complete), key=lambda each: each.followed > 0)
+    if not coverage or (with_list and unfinished and len(coverage) == 1):
+        return None
     if len(coverage) == 1:
         return _of_one(coverage[0])
     layers, followed = sum(each.layers for each in coverage), sum(each.followed for each in coverage)
     models = number_of(len(coverage), "class") if all(each.name for each in coverage) else f"{len(coverage):,} models"
     if not unfinished:
         return f"{models}: all {number_of(layers, 'layer')} followed"
+    share = f"{models}: {followed:,} of {number_of(layers, 'layer')} followed"
+    if with_list:
+        return f"{share}; {len(unfinished):,} incomplete"
     first, more = unfinished[0], len(unfinished) - 1
     others = f", {more:,} more with --statistics" if more else ""
-    return f"{models}: {followed:,} of {number_of(layers, 'layer')} followed; incomplete: {_of_one(first)}{others}"
+    return f"{share}; incomplete: {_of_one(first)}{others}"
 
 
 def _of_one(coverage: Coverage) -> str:
