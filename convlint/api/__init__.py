@@ -277,6 +277,9 @@ def rewrite(model: nn.Module, suggestion: Suggestion | Sequence[Suggestion], *, 
     from convlint.runtime.weights import replace_layers
 
     suggestions = [*suggestion] if isinstance(suggestion, Sequence) else [suggestion]
+    for each in suggestions:
+        if not isinstance(each, ir.Suggestion):
+            raise UsageError(f"rewrite takes suggestions, as in report.suggestions, not {type(each).__name__}")
     replacements = {change.layer: change.replacement for each in suggestions for change in each.changes}
     try:
         return replace_layers.rewritten(model, replacements, weights=weights)

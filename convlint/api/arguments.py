@@ -18,8 +18,7 @@ from convlint.settings.input_shapes import InputSpec, parse_input
 from convlint.settings.jobs import Job
 from convlint.settings.targets import Target, parse_target
 from convlint.support.dataclass import replace
-from convlint.support.errors import UsageError, check_choice
-from convlint.support.quantities import parse_count
+from convlint.support.errors import UsageError
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -99,10 +98,7 @@ def request(options: Options, inputs: tuple[InputSpec, ...]) -> CheckRequest:
     values: dict[str, object] = {"input": inputs}
     for name, value in given(options).items():
         option = CheckRequest.options()[name]
-        if option.choices:
-            check_choice(str(value), option.choices, name)
-        parse = parse_count if name == "batch_size" else option.parse
-        values[name] = value if parse is None else parse(value, name)  # type: ignore[arg-type]
+        values[name] = value if option.parse is None else option.parse(value, name)
     return CheckRequest(**values)
 
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import ParamSpec, TypeVar
 
+from convlint.api.values import check_values
 from convlint.support.errors import UsageError, nearest
 
 P = ParamSpec("P")
@@ -54,14 +55,16 @@ def _argument(match: re.Match[str]) -> str:
 
 
 def pythonic(function: Callable[P, T]) -> Callable[P, T]:
-    """Make a function explain arguments that it does not have, and raise errors in the words of Python."""
-    known = tuple(inspect.signature(function).parameters)
+    """Make a function explain arguments and values that it does not take, and raise errors in the words of Python."""
+    signature = inspect.signature(function)
+    known = tuple(signature.parameters)
 
     @functools.wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> T:
         for name in kwargs.keys() - set(known):
             raise TypeError(_unknown(function.__name__, name, kwargs, known))
         try:
+            check_values(signature.bind_partial(*args, **kwargs).arguments)
             return function(*args, **kwargs)
         except UsageError as error:
             raise UsageError(in_python(str(error))) from error.__cause__

@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 
 from convlint.rewriting.base import KindOptions
+from convlint.rewriting.between import FORMS
 from convlint.rewriting.kinds import kinds as all_kinds
 from convlint.rewriting.selection import Goal
 from convlint.support.dataclass import dataclass, field
@@ -79,6 +80,8 @@ def parse(
         raise UsageError(f"--groups {kind_options.groups}: expected auto or a number of at least 2")
     if kind_options.pairs < 1:
         raise UsageError(f"--pairs {kind_options.pairs}: expected at least 1")
+    if kind_options.between is not None:
+        check_choice(kind_options.between, tuple(FORMS), "--between")
     if kind_options.rank is not None and not 0 < kind_options.rank <= 1:
         raise UsageError("--rank must be a share of the channels above 0%, for example 50%")
     if not 0 <= options.min_saving <= 1:

@@ -175,6 +175,31 @@ def test_an_argument_with_another_name_is_a_type_error_that_says_what_to_write(
         convlint.check(Two(), **arguments)
 
 
+@pytest.mark.parametrize(
+    ("function", "arguments", "message"),
+    [
+        (convlint.check, {"batch_size": 0}, "batch_size must be a whole number of at least 1, not 0"),
+        (convlint.check, {"batch_size": 2.5}, "batch_size must be a whole number of at least 1, not 2.5"),
+        (convlint.check, {"timeout": "1 min"}, "timeout must be a number of at least 0.1, not '1 min'"),
+        (convlint.check, {"train": "no"}, "train must be True or False, not 'no'"),
+        (convlint.check, {"fail_on": "warnings"}, "fail_on 'warnings' is unknown; did you mean 'warning'?"),
+        (convlint.summary, {"depth": "all"}, "depth must be a whole number of at least 0, not 'all'"),
+        (convlint.suggest, {"top": 0}, "top must be a whole number of at least 1, not 0"),
+        (convlint.suggest, {"between": "batchnorm"}, "between 'batchnorm' is unknown"),
+    ],
+)
+def test_values_are_those_that_the_command_line_takes(
+    function: Callable[..., object], arguments: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(UsageError, match=re.escape(message)):
+        function(Two(), (3, 8, 8), **arguments)
+
+
+def test_rewrite_takes_suggestions() -> None:
+    with pytest.raises(UsageError, match=re.escape("rewrite takes suggestions, as in report.suggestions, not str")):
+        convlint.rewrite(Two(), "grouped")  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("function", [convlint.check, convlint.summary, convlint.suggest])
 def test_signatures_name_every_argument(function: Callable[..., object]) -> None:
     parameters = inspect.signature(function).parameters.values()
