@@ -1,4 +1,4 @@
-"""Whether arguments have values that the options of the command line with these names may have."""
+"""Check arguments as the command line checks its options of the same names."""
 
 from __future__ import annotations
 

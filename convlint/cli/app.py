@@ -67,6 +67,7 @@ _UsageError: Any = typer.BadParameter.__base__  # typer does not export the clas
 _COMPLETIONS: dict[str, Callable[..., Any]] = {
     "TARGET": completion.complete_target,
     **dict.fromkeys(("CODE", "CODES"), completion.complete_code),
+    **dict.fromkeys(("COLUMN", "NAMES"), completion.complete_column),
     "KIND": completion.complete_kind,
 }
 """The values that a shell completes, by the placeholder of an option."""

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Sequence
 from convlint.rules.codes import codes
 from convlint.support.regular_file import read_regular_file
 
-_KINDS = {"depthwise-separable", "factorised", "global-depthwise", "grouped"}
 _BREAKS = (":", "=")  # where bash splits words
 
 
@@ -25,7 +24,17 @@ def complete_code(incomplete: str) -> list[tuple[str, str]]:
 
 def complete_kind(incomplete: str) -> list[str]:
     """Kinds of rewrites."""
-    return sorted(kind for kind in _KINDS if kind.startswith(incomplete))
+    from convlint.rewriting.kinds import kinds
+
+    return sorted(kind for kind in kinds() if kind.startswith(incomplete))
+
+
+def complete_column(incomplete: str) -> list[str]:
+    """Columns of the table of layers; in a list with commas, the last."""
+    from convlint.outputs.parts.columns import COLUMNS
+
+    before, comma, start = incomplete.rpartition(",")
+    return [f"{before}{comma}{name}" for name in COLUMNS if name.startswith(start)]
 
 
 def complete_target(incomplete: str) -> list[str]:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from convlint.ir import Consequence, ModelVersion, Replacement, Suggestion, VersionRun
+from convlint.ir import Consequence, LayerChange, ModelVersion, Replacement, Suggestion, VersionRun
 from convlint.ir.suggestions import PROBES, TOO_LONG
 from convlint.pipelines.model_versions import VersionRunner
 from convlint.rewriting import consequences
+from convlint.rewriting.kinds import of_code
 from convlint.settings.discovery import DEFAULT_EXCLUDE
+from convlint.settings.jobs import Job
 from convlint.source_text import call_sites
 from convlint.source_text.call_sites import ParsedFile
 
@@ -67,7 +70,7 @@ class Consequences:
         ]
         old = self.versions.original.graph
         if old is not None and new is not None:
-            command = f"convlint suggest {self.versions.job.target.text}"
+            command = command_for(self.versions.job, changes)
             obstacles = [_obstacle(change.replacement) for change in changes]
             found += consequences.checkpoints(old, new, self.files, command, max(obstacles, default=""))
             found += consequences.names(old, new, self.files)
@@ -158,3 +161,11 @@ def _obstacle(form: Replacement) -> str:
 
 def _called(name: str) -> str:
     return name if name in PROBES else f"{name}()"
+
+
+def command_for(job: Job, changes: Sequence[LayerChange]) -> str:
+    """The command that suggests the kinds of these changes, for a shell."""
+    inputs = [str(spec) for spec in job.inputs] if job.inputs_from == "--input" else []
+    kinds = dict.fromkeys(of_code(change.replacement.code).name for change in changes)
+    options = [word for text in inputs for word in ("--input", text)] + [w for kind in kinds for w in ("--kind", kind)]
+    return shlex.join(["convlint", "suggest", job.target.text, *options])

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from convlint.cli import completion
+from convlint.rewriting.kinds import kinds
 
 NET = """
 import not_installed
@@ -40,6 +41,16 @@ def test_codes_and_names_of_rules() -> None:
     assert ("CVL301", "bias-before-norm") in completion.complete_code("cvl3")
     assert completion.complete_code("bias-b") == [("bias-before-norm", "CVL301")]
     assert completion.complete_code("CVL1,CVL301") == [("CVL1,CVL301", "bias-before-norm")]
+
+
+def test_kinds_of_rewrites_are_those_that_suggest_takes() -> None:
+    assert completion.complete_kind("") == sorted(kinds())
+    assert completion.complete_kind("tu") == ["tucker"]
+
+
+def test_columns_of_the_table() -> None:
+    assert completion.complete_column("par") == ["params", "params_share", "params_bytes"]
+    assert completion.complete_column("name,mac") == ["name,macs", "name,macs_share"]
 
 
 def test_files_and_folders() -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
+import pytest
+
+from bench.browser import chromium, executable
 from convlint.ir import Consequence, Costs, Refusal, Report, RewrittenSet, SetEstimate, Timing
 from convlint.ir.suggestions import is_certain
 from convlint.outputs.suggestions import front, page
@@ -42,6 +46,22 @@ def test_the_sets_are_points_of_a_plot_and_rows_of_a_table() -> None:
     assert text.count("<tr>") == 1 + len(SETS)
     assert "&lt;works&gt;" in text
     assert "-a &lt; b" in text
+
+
+def test_commands_are_code() -> None:
+    found = Consequence("checkpoint", "convert with `convlint suggest 'a <b>'`")
+    text = page.render(Report(rewritten=RewrittenSet(BEFORE, AFTER, "", consequences=(found,), front=SETS)))
+    assert "convert with <code>convlint suggest &#x27;a &lt;b&gt;&#x27;</code>" in text
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(executable() is None, reason="no Chromium here: apt-get install chromium, or set CHROMIUM")
+def test_it_fits_a_phone(tmp_path: Path) -> None:
+    file = tmp_path / "page.html"
+    file.write_text(page.render(report()))
+    with chromium() as browser, browser.page(file, width=390) as shown:
+        assert shown.value("document.documentElement.scrollWidth") == 390
+        assert shown.complaints() == []
 
 
 def test_labels_of_near_points_stand_above_each_other() -> None:

@@ -532,6 +532,16 @@ def test_several_models_are_a_line_each() -> None:
     assert "Peak inference memory" not in text.render(Report((), models[:1]), layout="lines")
 
 
+def test_a_model_that_was_not_built_has_no_numbers() -> None:
+    failure = Failure("constructor", "ValueError", "no data", Site("net.py", 9, 1, 9, 5))
+    failed = model("net.py:Other", status="failed", failure=failure)
+    out = text.render(Report((), (model(), failed)), layout="lines")
+    assert out.splitlines()[2:4] == [
+        "net.py:Other       -     -        -  failed",
+        "  stopped at net.py:9:1: ValueError: no data",
+    ]
+
+
 def test_a_run_that_went_on_after_an_error_is_not_called_complete() -> None:
     rows = (Row("conv", "Conv2d", 1, (1, 3, 8, 8), (1, 4, 8, 8), failed="RuntimeError: no"),)
     out = text.render(Report((), (model(), replace(model("net.py:Other"), layers=rows))), layout="lines")

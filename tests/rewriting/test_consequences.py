@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,17 +13,19 @@ from torch import Tensor, nn
 
 from convlint.ir import Graph, Layer, LayerChange, ModelVersion, Replacement, VersionRun
 from convlint.ir.suggestions import PROBES, TOO_LONG, Costs
-from convlint.pipelines.consequences import Consequences
+from convlint.pipelines.consequences import Consequences, command_for
 from convlint.pipelines.model_versions import VersionRunner
 from convlint.rewriting import consequences
 from convlint.runtime import consequences as probes
 from convlint.runtime.inputs.make_inputs import Inputs
 from convlint.runtime.worker.client import JobResult
 from convlint.runtime.worker.time_limit import TooLongError
+from convlint.settings.input_shapes import parse_input
 from convlint.settings.jobs import Job, VersionsJob
 from convlint.settings.targets import parse_target
 from convlint.source_text import call_sites
 from convlint.source_text.texts import SourceTexts
+from convlint.support.dataclass import replace
 from tests.rewriting.suggest_project import Project, project
 
 
@@ -90,6 +93,19 @@ def test_checkpoints_say_which_tensors_differ_where_they_are_loaded_and_how_to_c
     (other,) = consequences.checkpoints(BEFORE, AFTER, {}, command, "the channel shuffle")
     assert "cannot be converted, because of the channel shuffle" in other.message
     assert not list(consequences.checkpoints(BEFORE, BEFORE, {}, command))
+
+
+def test_the_command_that_converts_suggests_the_same_kinds_and_is_quoted_for_a_shell() -> None:
+    job = Job(parse_target("net.py:Net(32, 64)"), inputs=(parse_input("3,8,8"), parse_input("mask=8:int64[0,9)")))
+    codes, costs = ("CVL501", "CVL502", "CVL501"), Costs(8, 8)
+    changes = [LayerChange(f"body.{n}", Replacement(code), costs, costs) for n, code in enumerate(codes)]
+    words = shlex.split(command_for(job, changes))
+    assert words[:3] == ["convlint", "suggest", "net.py:Net(32, 64)"]
+    assert words[3:] == [
+        *("--input", "3,8,8", "--input", "mask=8:int64[0,9)"),
+        *("--kind", "grouped", "--kind", "depthwise-separable"),
+    ]
+    assert "--input" not in command_for(replace(job, inputs_from="pyproject.toml"), changes)
 
 
 def test_reads_that_no_run_executed_are_named() -> None:

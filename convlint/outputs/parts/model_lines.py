@@ -32,10 +32,13 @@ def model_lines(models: Sequence[Model], width: int | None, *, exact: bool = Fal
 def _cells(model: Model, *, exact: bool) -> tuple[str, ...]:
     text = footer.number_text(exact=exact)
     macs = f"{'>=' if footer.is_partial(model) else ''}{text(model.totals.macs)}"
+    params = text(model.totals.params)
+    if model.status == "failed":  # it was not built
+        params = macs = "-"
     peak = model.totals.peak_inference_bytes
     return (
         one_line(model.target or "in memory"),
-        text(model.totals.params),
+        params,
         macs,
         "-" if peak is None else megabytes(peak),
         _status(model),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from html import escape
 
@@ -14,7 +15,7 @@ _LINE, _LETTER = 14, 7  # the height of a label and the width of its letters
 _STYLE = """\
 body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:60rem;padding:0 1rem;color:#1b1f24;background:#fff}
 table{border-collapse:collapse}td,th{padding:.2rem .8rem;text-align:left;border-bottom:1px solid #d0d7de}
-td:not(:first-child){white-space:nowrap}
+td:not(:first-child){white-space:nowrap}.sets{overflow:auto}p{overflow-wrap:anywhere}code{white-space:pre-wrap}
 pre{overflow:auto;padding:1rem;background:#f6f8fa}.breaks{color:#cf222e}svg{max-width:100%}text{font-size:12px}
 @media(prefers-color-scheme:dark){body{color:#e6edf3;background:#0d1117}pre{background:#161b22}svg{color:#e6edf3}}"""
 
@@ -45,15 +46,21 @@ def _body(report: Report) -> Iterator[str]:
     if rewritten.works:
         yield f"<p>Works as before: {escape(', '.join(rewritten.works))}</p>"
     for each in rewritten.consequences:
-        yield f'<p class="{each.kind}">{each.kind}: {escape(placed(each))}</p>'
+        yield f'<p class="{each.kind}">{each.kind}: {_prose(placed(each))}</p>'
     yield f"<pre>{escape(rewritten.diff)}</pre>"
 
 
+def _prose(text: str) -> str:
+    """A text with its code in backticks as code."""
+    return re.sub("`([^`]*)`", r"<code>\1</code>", escape(text))
+
+
 def _table(rewritten: RewrittenSet) -> Iterator[str]:
-    yield f"<table><tr>{''.join(f'<th>{cell}</th>' for cell in front.HEAD)}</tr>"
+    heads = "".join(f"<th>{cell}</th>" for cell in front.HEAD)
+    yield f'<div class="sets"><table><tr>{heads}</tr>'
     for row in front.rows(rewritten):
         yield f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>"
-    yield "</table>"
+    yield "</table></div>"
 
 
 def _plot(rewritten: RewrittenSet) -> Iterator[str]:
