@@ -184,12 +184,19 @@ def _values(tensors: list[Tensor]) -> Callable[[], None]:
     ]
 
     def restore() -> None:
-        for tensor, restore_values, requires_grad, grad, restore_grad in kept:
-            restore_values()
-            if tensor.is_leaf:
-                if tensor.requires_grad is not requires_grad:
-                    tensor.requires_grad_(requires_grad)
-                restore_grad()
-                tensor.grad = grad
+        with ExitStack() as stack:  # an error with one tensor does not keep the others from being restored
+            for each in kept:
+                stack.callback(_restore_tensor, *each)
 
     return restore
+
+
+def _restore_tensor(
+    tensor: Tensor, restore_values: Restore, requires_grad: bool, grad: Tensor | None, restore_grad: Restore
+) -> None:
+    restore_values()
+    if tensor.is_leaf:
+        if tensor.requires_grad is not requires_grad:
+            tensor.requires_grad_(requires_grad)
+        restore_grad()
+        tensor.grad = grad

@@ -81,7 +81,7 @@ def _writing(tensor: Tensor) -> AbstractContextManager[object]:
 
 def _same(left: Tensor, right: Tensor) -> bool:
     """Return whether two tensors have the same bits; NaN equals itself."""
-    if left.is_quantized or not left.is_contiguous() or not right.is_contiguous():
+    if left.is_quantized or left.is_conj() or left.is_neg() or not left.is_contiguous() or not right.is_contiguous():
         return bool(torch.equal(left, right))
     return bool(torch.equal(left.view(-1).view(torch.uint8), right.view(-1).view(torch.uint8)))
 

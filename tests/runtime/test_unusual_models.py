@@ -193,6 +193,8 @@ HELD: dict[str, tuple[Callable[[], Tensor], Callable[[Tensor], object] | None]] 
     "expanded": (lambda: torch.zeros(1, 4).expand(3, 4), None),
     "inference": (in_inference_mode, None),
     "empty": (lambda: torch.empty(0), None),
+    "conjugate": (lambda: torch.ones(4, dtype=torch.complex64).conj(), lambda t: t.add_(1)),
+    "negative": (lambda: torch._neg_view(torch.ones(4)), lambda t: t.add_(1)),
     "transposed": (lambda: torch.rand(4, 3).t(), lambda t: t.add_(1)),
 }
 
