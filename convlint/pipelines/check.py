@@ -161,10 +161,13 @@ class _Check:
         changes = _changes(before, {**before, **step.files, **result.files})
         written, problems = (changes, []) if self.request.diff else self._write(changes)
         paths = {change.path for change in written}
+        remaining = result.remaining
+        if unwritten := {problem.path for problem in problems}:  # their findings are as before
+            remaining = tuple(find({path: (before if path in unwritten else result.files)[path] for path in checked}))
         fixed = (*step.applied, *result.applied)
         left = [finding for finding in self.ran if finding not in step.applied]
         return Outcome(
-            Report(tuple(joined(left, result.remaining)), problems=tuple(problems)),
+            Report(tuple(joined(left, remaining)), problems=tuple(problems)),
             fixed=tuple(f for f in fixed if f.site and f.site.path in paths),
             changes=tuple(written),
         )

@@ -302,6 +302,7 @@ def test_a_file_that_cannot_be_written_is_a_problem(convlint: Convlint, monkeypa
     assert result.code == 2
     assert "problem [unwritable-file] a.py cannot be written: Permission denied" in result.out
     assert "Fixed" not in result.out
+    assert "a.py:1:1: CVL302" in result.out
 
 
 @pytest.mark.parametrize("option", ["--fix", "--add-noqa"])
