@@ -44,6 +44,8 @@ def run(request: CheckRequest, worker: Worker | None = None) -> int:
     ``worker`` is a worker process that has been started already.
     """
     _refuse_contradictions(request)
+    if request.confirm and request.executor is None:
+        _require_torch()
     printer = Printer(request)
     if request.compare_to is not None:
         from convlint.findings import compare
@@ -168,6 +170,13 @@ def _show_files(paths: Sequence[str], config: Config, request: CheckRequest) -> 
     for problem in found.problems:
         print(message(f"convlint: {problem.message}"), file=sys.stderr)
     return 2 if found.problems else 0
+
+
+def _require_torch() -> None:
+    from importlib.util import find_spec
+
+    if find_spec("torch") is None:
+        raise UsageError("--confirm needs PyTorch, which is not installed for this Python: pip install torch")
 
 
 def _refuse_contradictions(request: CheckRequest) -> None:

@@ -465,6 +465,17 @@ def test_prove_runs_what_is_suspected(
     assert worker.started == len(options)
 
 
+def test_nothing_can_be_confirmed_without_torch(
+    convlint: Convlint, worker: type[Instead], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    write(a="LATENT = Net\n")
+    needed = "--confirm needs PyTorch, which is not installed for this Python: pip install torch"
+    assert convlint("a.py", "--confirm") == Result(2, "", f"convlint: {needed}\n")
+    assert "CVL201 warning" in convlint("a.py").out
+    assert worker.started == 0
+
+
 def test_models_of_runs_the_configured_models_that_are_made_of_files(convlint: Convlint, worker: type[Instead]) -> None:
     write(a="BAD\n", net="import blocks\n", blocks="x = 1\n")
     Path("convlint.toml").write_text('[[models]]\ntarget = "net.py:Net"')
