@@ -4,20 +4,34 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator, Sequence
-from itertools import combinations
 
 from convlint.ir import Edit
-from convlint.rewriting import bias_guards, call_text, class_values, layer_reads, partial_calls, unpacked_calls
+from convlint.rewriting import (
+    bias_guards,
+    call_text,
+    class_values,
+    conditions,
+    layer_reads,
+    partial_calls,
+    unpacked_calls,
+)
 from convlint.rewriting.base import Draft, EditedCall, Helper, NamedEdit, callee_edit, is_class_call, wrapping_edits
 from convlint.rewriting.call_place import Place
 from convlint.rewriting.class_values import Definition, Rebinding
-from convlint.rewriting.layer_class import LINE, OUTPUT_PADDING, PAIRS, REQUIRED, STARRED, TUPLES, attribute
-from convlint.rewriting.layer_use import STEM_CHANNELS, LayerArguments
+from convlint.rewriting.conditions import Comparison
+from convlint.rewriting.layer_class import LINE, OUTPUT_PADDING, PAIRS, STARRED, TUPLES, attribute
+from convlint.rewriting.layer_use import STEM_CHANNELS
 from convlint.source_text.call_sites import WrittenCall
-from convlint.support.dataclass import dataclass, replace
+from convlint.support.dataclass import replace
 
 Writer = Callable[[frozenset[str]], Helper]
 
+_COMPARISONS = (
+    Comparison("kernel_size", "!= 1", lambda n: n.window > 1),
+    Comparison("in_channels", f"> {STEM_CHANNELS}", lambda n: n.in_channels > STEM_CHANNELS),
+    Comparison("groups", "== 1", lambda n: n.groups == 1),
+    Comparison("out_channels", "> 1", lambda n: n.out_channels > 1),
+)
 _STATE = frozenset(map(attribute, layer_reads.STATE))
 _READ = frozenset({"in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation", "padding_mode"})
 
@@ -165,7 +179,7 @@ def class_drafts(
         )
         yield Draft(edits, (helper,))
         return
-    test = None if all_fit and fixed else _condition(edited, fits, base)
+    test = None if all_fit and fixed else conditions.separating(edited, fits, base, _COMPARISONS)
     if test is None and not (all_fit and fixed):
         return
     condition = " and ".join(filter(None, (chosen, test.text if test else "")))
@@ -190,7 +204,7 @@ def draft_of_some(
     edited: EditedCall, base: str, helper: Helper, more: Sequence[str], fits: Sequence[bool]
 ) -> Iterator[Draft]:
     """The draft that calls the class of a helper with ``more`` arguments, for those layers of a call that fit."""
-    test = _condition(edited, fits, base)
+    test = conditions.separating(edited, fits, base, _COMPARISONS)
     if test is not None and not test.named:
         edit = _chosen_call(edited.call, Place.of(edited.call), helper.name, test.text, more)
         yield Draft((edit,), (helper,))
@@ -213,73 +227,3 @@ def _chosen_call(call: WrittenCall, place: Place | None, name: str, condition: s
 def _conditional_callee(call: WrittenCall, name: str, condition: str) -> tuple[Edit, ...]:
     edit = call.replacing(call.node.func, f"({name} if {condition} else {call_text.source(call, call.node.func)})")
     return (NamedEdit(edit.site, edit.text, name, 1),)
-
-
-# --- the condition under which a layer is rewritten
-
-
-@dataclass(frozen=True, slots=True)
-class _Test:
-    """A condition on an argument; ``named``: so many parameters are taken out of ``*args`` for it."""
-
-    text: str
-    holds: Callable[[LayerArguments], bool]
-    named: int = 0
-
-
-def _condition(edited: EditedCall, fits: Sequence[bool], base: str) -> _Test | None:
-    """The shortest condition on arguments of the call that holds for the layers to rewrite and for no misfit.
-
-    The class has no groups, so it is always a condition that a ``groups`` argument is 1.
-    """
-    misfits = [others for others, fit in zip(edited.others, fits, strict=True) if not fit]
-    uses = [use.arguments for use in edited.uses]
-    tests = [test for test in _tests(edited.call, base) if all(test.holds(n) for n in uses)]
-    tests.sort(key=lambda test: test.named)
-    groups = edited.call.argument("groups", call_text.GROUPS)
-    required = (
-        "" if groups is None or isinstance(groups, ast.Constant) else f"{call_text.source(edited.call, groups)} == 1"
-    )
-    for count in range(1, len(tests) + 1):
-        for chosen in combinations(tests, count):
-            if required and required not in (test.text for test in chosen):
-                continue
-            if not any(all(test.holds(n) for test in chosen) for n in misfits):
-                text = " and ".join(test.text for test in chosen)
-                return _Test(text, chosen[0].holds, max(test.named for test in chosen))
-    return None
-
-
-def _tests(call: WrittenCall, base: str) -> Iterator[_Test]:
-    possible: tuple[tuple[str, int, str, Callable[[LayerArguments], bool]], ...] = (
-        ("kernel_size", 2, "!= 1", lambda n: n.window > 1),
-        ("in_channels", 0, f"> {STEM_CHANNELS}", lambda n: n.in_channels > STEM_CHANNELS),
-        ("groups", call_text.GROUPS, "== 1", lambda n: n.groups == 1),
-        ("out_channels", 1, "> 1", lambda n: n.out_channels > 1),
-    )
-    passed_on = unpacked_calls.PassedOn.of(call, base)
-    for name, position, comparison, holds in possible:
-        node = call.argument(name, position)
-        if node is not None and _is_number(node):
-            yield _Test(f"{call_text.source(call, node)} {comparison}", holds)
-        elif node is None and passed_on is not None and name in REQUIRED:
-            if passed_on.can_name(position + 1):
-                yield _Test(f"{name} {comparison}", holds, position + 1)
-        elif node is None and (options := _unpacked(call)):
-            # A required argument that is not written is among those that are unpacked.
-            item = f'["{name}"]' if name in REQUIRED else f'.get("{name}", 1)'
-            yield _Test(f"{options}{item} {comparison}", holds)
-
-
-def _unpacked(call: WrittenCall) -> str:
-    """The dictionary from which a call has the arguments that are not written; empty if that cannot be known."""
-    given = [keyword.value for keyword in call.node.keywords if keyword.arg is None]
-    known = len(given) == 1 and isinstance(given[0], ast.Name | ast.Attribute)
-    starred = any(isinstance(argument, ast.Starred) for argument in call.node.args)
-    return call_text.source(call, given[0]) if known and not starred else ""
-
-
-def _is_number(node: ast.expr) -> bool:
-    """Return whether an argument may differ from call to call, and is evaluated again without effect."""
-    names = [part for part in ast.walk(node) if isinstance(part, ast.expr) and not isinstance(part, ast.Constant)]
-    return bool(names) and all(isinstance(n, ast.Name | ast.Attribute | ast.BinOp | ast.Subscript) for n in names)

@@ -312,3 +312,27 @@ def test_low_ranks_too_are_chosen_in_the_helper_and_build_no_layer_to_drop_it(co
     assert f"    if i > 4:\n        return {name}(" in after
     assert "i, o, k, padding=1, bias=False, ranks=(max(1, " in after
     assert after.endswith("    return nn.Conv2d(i, o, k, padding=1, bias=False)\n")
+
+
+WIDER = "    layer = nn.Conv2d(channels, channels * expansion_of_block, kernel_size=kernel, padding=kernel // 2{})\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("    return nn.Conv2d(cin, 64, 3)\n", "    return nn.Conv2d(cin, 64, 3, groups=2 if cin >= 32 else 1)\n"),
+        (
+            "    return nn.Conv2d(cin, 64, 3, groups=g)\n",
+            "    return nn.Conv2d(cin, 64, 3, groups=2 if cin >= 32 and g == 1 else g)\n",
+        ),
+        (
+            WIDER.format("").replace("channels", "cin", 1),
+            "    groups = 2 if cin >= 32 else 1\n" + WIDER.format(", groups=groups").replace("channels", "cin", 1),
+        ),
+    ],
+)
+def test_groups_get_a_condition_where_a_call_builds_narrow_layers_as_well(before: str, after: str) -> None:
+    text = f"{HEAD}def block(cin, g=1, kernel=3, channels=4, expansion_of_block=2):\n"
+    form = Replacement("CVL501", groups=2, width=16)
+    narrow = LayerArguments(16, 64, (3, 3))
+    assert rewritten(text + before, narrow, code="CVL501", form=form) == text + after

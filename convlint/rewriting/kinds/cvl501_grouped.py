@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from math import gcd
 
 from convlint.ir import Costs, Edit, Graph, Replacement, Site
-from convlint.rewriting import class_values
+from convlint.rewriting import call_text, class_values, conditions
 from convlint.rewriting.base import (
     CONVOLUTIONS,
     Draft,
@@ -20,6 +20,8 @@ from convlint.rewriting.base import (
     other_base,
     wrapping_edits,
 )
+from convlint.rewriting.call_place import Place
+from convlint.rewriting.conditions import Comparison
 from convlint.rewriting.layer_class import line_length
 from convlint.rewriting.layer_use import STEM_CHANNELS, LayerArguments, LayerUse
 from convlint.source_text.call_sites import WrittenCall
@@ -51,7 +53,8 @@ class Grouped(Kind):
 
     `--groups auto` chooses a number that divides the channels of all layers that the call builds and
     leaves at least 16 channels per group: 32 as in ResNeXt if possible, else the largest power of two,
-    else the largest divisor. If no number divides all of them, the layers that save less stay dense.
+    else the largest divisor. If no number divides all of them, the layers that save less stay dense, by a
+    condition on the arguments of the call.
     `--groups 8` uses exactly 8 groups for any width.
 
     ## References
@@ -131,13 +134,36 @@ class Grouped(Kind):
         known = not edited.through and (edited.call.callee or class_values.holds_class(edited.call))
         if form.shuffled:
             if known and all_fit:
-                found = _by_argument(edited, form.groups, base, all_fit=all_fit)
+                found = self._by_argument(edited, form, base, all_fit=all_fit)
                 yield from (after for draft in found if (after := _after_shuffle(draft, edited.call, form.groups)))
             return
         if known:
-            yield from _by_argument(edited, form.groups, base, all_fit=all_fit)
+            yield from self._by_argument(edited, form, base, all_fit=all_fit)
         helper = _function_name(form)
         yield Draft(wrapping_edits(edited.call, helper, str(form.groups)), self.helpers(form))
+
+    def _by_argument(self, edited: EditedCall, form: Replacement, base: str, *, all_fit: bool) -> Iterator[Draft]:
+        """Drafts that add ``groups=8``, or replace the argument, where some layers stay under a condition."""
+        call, groups = edited.call, form.groups
+        keywords = {keyword.arg: keyword.value for keyword in call.node.keywords}
+        given = call.argument("groups", 6) if is_class_call(call, base) else keywords.get("groups")
+        if given is None and None in keywords:
+            return  # groups may be among the unpacked arguments
+        if all_fit and (given is None or isinstance(given, ast.Constant)):
+            yield Draft((call.replacing(given, str(groups)) if given else call.adding(f"groups={groups}"),))
+            return
+        fits = [self.fits(other, form, KindOptions()) for other in edited.others]
+        misfits = [n for n, fit in zip(edited.others, fits, strict=True) if not fit]
+        if given is not None and not isinstance(given, ast.Constant) and all(n.groups > 1 for n in misfits):
+            operand = ast.get_source_segment("".join(call.file.lines), given) or ""
+            operand = operand if isinstance(given, ast.Name | ast.Attribute) else f"({operand})"
+            yield Draft((call.replacing(given, f"{groups} if {operand} == 1 else {operand}"),))
+            return
+        if given is None and is_class_call(call, base) and all(_shared(n, groups) == 1 for n in misfits):
+            yield from _by_gcd(call, groups)
+        condition = conditions.separating(edited, fits, base, _comparisons(form))
+        if condition is not None and not condition.named:
+            yield Draft(_conditional(call, given, groups, condition.text))
 
     def title(self, form: Replacement) -> str:
         return f"{form.groups} groups" + ", after a channel shuffle" * form.shuffled
@@ -210,31 +236,39 @@ def _valid_groups(layers: Sequence[LayerArguments]) -> list[int]:
     return [g for g in range(2, most + 1) if common % g == 0]
 
 
-def _by_argument(edited: EditedCall, groups: int, base: str, *, all_fit: bool) -> Iterator[Draft]:
-    """Drafts that add ``groups=8``, or replace the argument."""
-    call = edited.call
-    keywords = {keyword.arg: keyword.value for keyword in call.node.keywords}
-    given = call.argument("groups", 6) if is_class_call(call, base) else keywords.get("groups")
-    if given is not None:
-        text = ast.get_source_segment("".join(call.file.lines), given) or ""
-        if isinstance(given, ast.Constant):
-            if all_fit:
-                yield Draft((call.replacing(given, str(groups)),))
-        elif _others_allow(edited, groups):
-            operand = text if isinstance(given, ast.Name | ast.Attribute) else f"({text})"
-            yield Draft((call.replacing(given, f"{groups} if {operand} == 1 else {operand}"),))
-        return
-    if None in keywords:
-        return  # groups may be among the unpacked arguments
-    if all_fit:
-        yield Draft((call.adding(f"groups={groups}"),))
-    elif is_class_call(call, base) and all(_gcd_is_right(n, groups) for n in edited.others):
-        channels = [call.argument("in_channels", 0), call.argument("out_channels", 1)]
-        if all(isinstance(c, ast.Name | ast.Attribute | ast.Constant) for c in channels):
-            channels_text = ", ".join(ast.unparse(c) for c in channels if c is not None)
-            edit = call.adding(f"groups=math.gcd({groups}, {channels_text})")
-            start = edit.text.index("math.gcd")
-            yield Draft((NamedEdit(edit.site, edit.text, "math", start),), modules=("math",))
+def _conditional(call: WrittenCall, given: ast.expr | None, groups: int, condition: str) -> tuple[Edit, ...]:
+    """The argument ``groups`` with a condition: in a variable if the line would get too long."""
+    dense = "1" if given is None else call_text.source(call, given)
+    text = f"{groups} if {condition} else {dense}"
+    edits: tuple[Edit, ...] = ()
+    longer = len(call.file.lines[(call.node.end_lineno or 1) - 1].rstrip()) + len(f", groups={text}")
+    place = Place.of(call) if longer > line_length(call.file.lines) else None
+    if place is not None and place.name and (named := place.with_name("groups", "num_groups")):
+        edits = (named.assignment(named.name, str(groups), condition, dense),)
+        text = named.name
+    return (*edits, call.adding(f"groups={text}") if given is None else call.replacing(given, text))
+
+
+def _by_gcd(call: WrittenCall, groups: int) -> Iterator[Draft]:
+    channels = [call.argument("in_channels", 0), call.argument("out_channels", 1)]
+    if all(isinstance(c, ast.Name | ast.Attribute | ast.Constant) for c in channels):
+        channels_text = ", ".join(ast.unparse(c) for c in channels if c is not None)
+        edit = call.adding(f"groups=math.gcd({groups}, {channels_text})")
+        start = edit.text.index("math.gcd")
+        yield Draft((NamedEdit(edit.site, edit.text, "math", start),), modules=("math",))
+
+
+def _comparisons(form: Replacement) -> tuple[Comparison, ...]:
+    """Comparisons of arguments that may separate the layers that get groups from others."""
+    least, groups = max(form.width * form.groups, STEM_CHANNELS + 1), form.groups
+    return (
+        Comparison("kernel_size", "!= 1", lambda n: n.window > 1),
+        Comparison("in_channels", f">= {least}", lambda n: n.in_channels >= least),
+        Comparison("out_channels", f">= {least}", lambda n: n.out_channels >= least),
+        Comparison("groups", "== 1", lambda n: n.groups == 1),
+        Comparison("in_channels", f"% {groups} == 0", lambda n: n.in_channels % groups == 0),
+        Comparison("out_channels", f"% {groups} == 0", lambda n: n.out_channels % groups == 0),
+    )
 
 
 def _after_shuffle(draft: Draft, call: WrittenCall, groups: int) -> Draft | None:
@@ -259,16 +293,5 @@ def _after_shuffle(draft: Draft, call: WrittenCall, groups: int) -> Draft | None
     return replace(draft, edits=(Edit(first, start), *draft.edits, Edit(last, end)))
 
 
-def _gcd_is_right(arguments: LayerArguments, groups: int) -> bool:
-    """Return whether gcd(groups, channels) leaves a layer dense, or is the number of groups for one to rewrite."""
-    shared = gcd(groups, arguments.in_channels, arguments.out_channels)
-    return shared == 1 or (shared == groups and arguments.window > 1 and not arguments.is_stem)
-
-
-def _divides(arguments: LayerArguments, groups: int) -> bool:
-    return not arguments.in_channels % groups and not arguments.out_channels % groups
-
-
-def _others_allow(edited: EditedCall, groups: int) -> bool:
-    """Return whether all other layers of the call can be rewritten or already have groups."""
-    return all(n.groups > 1 or (n.window > 1 and not n.is_stem and _divides(n, groups)) for n in edited.others)
+def _shared(arguments: LayerArguments, groups: int) -> int:
+    return gcd(groups, arguments.in_channels, arguments.out_channels)
