@@ -168,13 +168,14 @@ class _Insertion:
     def place(self, needed: int, imports: list[str], definitions: list[str]) -> tuple[Site, str]:
         """The place and the text to insert, after the statement ``needed`` and after the preamble."""
         statements = self.file.statements
-        in_definitions = all(
-            isinstance(each.node, cst.FunctionDef | cst.ClassDef) or not self._has_edit(number, alone=True)
+        in_definitions = bool(definitions) and all(
+            _is_definition(each.node) or not self._has_edit(number, alone=True)
             for number, each in enumerate(statements)
         )  # then no statement above the first definition builds an edited layer
         lead = 0
         while lead < len(statements):
-            is_above = _is_preamble(statements[lead].node, calls=in_definitions)
+            node = statements[lead].node
+            is_above = _is_preamble(node) if not in_definitions else not any(map(_is_definition, nodes_in(node)))
             if lead > needed and (not is_above or self._has_edit(lead, alone=True)):
                 break
             lead += 1
@@ -248,14 +249,17 @@ class _Insertion:
         return start
 
 
-def _is_preamble(node: cst.CSTNode, *, calls: bool) -> bool:
-    """Return whether a statement needs no helper: a docstring, an import, a constant, if ``calls`` of any call."""
+def _is_definition(node: cst.CSTNode) -> bool:
+    return isinstance(node, cst.FunctionDef | cst.ClassDef)
+
+
+def _is_preamble(node: cst.CSTNode) -> bool:
+    """Return whether a statement needs no helper: a docstring, an import, a constant."""
     if isinstance(node, cst.SimpleStatementLine | cst.IndentedBlock):
-        return all(_is_preamble(part, calls=calls) for part in node.body)
+        return all(_is_preamble(part) for part in node.body)
     if isinstance(node, cst.Assign | cst.AnnAssign | cst.If | cst.Try):
         parts = [part for part in node.children if isinstance(part, cst.BaseSuite | cst.If | cst.Try)]
-        known = calls or not any(isinstance(each, cst.Call) for each in nodes_in(node))
-        return known and all(_is_preamble(part, calls=calls) for part in parts)
+        return not any(isinstance(each, cst.Call) for each in nodes_in(node)) and all(map(_is_preamble, parts))
     if isinstance(node, cst.Expr):
         return isinstance(node.value, cst.SimpleString | cst.ConcatenatedString | cst.Ellipsis)
     return isinstance(node, cst.Import | cst.ImportFrom | cst.Pass)

@@ -237,6 +237,13 @@ def test_a_helper_lands_below_imports_that_share_a_line(head: str) -> None:
     assert params(after) == SEPARABLE_PARAMS
 
 
+def test_statements_above_the_first_definition_stay_together() -> None:
+    head = "from torch import nn\n\nnames = []\nnames.append('net')\nfor name in names:\n    print(name)\n"
+    after = rewritten(head + NET)
+    assert after.startswith(f"{head}\n\nclass Depthwise")
+    assert params(after) == SEPARABLE_PARAMS
+
+
 def test_a_line_that_imports_and_needs_the_helper_is_split() -> None:
     text = "import os; from torch import nn; net = lambda: layer; layer = nn.Conv2d(32, 64, 3)\n"
     after = rewritten(text)
