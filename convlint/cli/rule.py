@@ -18,14 +18,14 @@ _STYLES = {  # readable on black and on white
 
 def run(request: RuleRequest, _: object = None) -> int:
     """Print rules, and return the exit code. Raises UsageError for a rule that does not exist."""
+    width, _ = terminal(sys.stdout)
     try:
         if request.code:
             text = rule_pages.page(request.code, request.output_format)
         else:
-            text = rule_pages.listing(request.output_format)
+            text = rule_pages.listing(request.output_format, width)
     except rule_pages.UnknownRuleError as error:
         raise UsageError(str(error)) from None
-    width, _ = terminal(sys.stdout)
     if width is not None and request.code and request.output_format == "text":
         print_markdown(text, width)
     else:

@@ -10,6 +10,7 @@ import json
 import re
 import shlex
 import sys
+import textwrap
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -50,14 +51,26 @@ def summary(rule: Rule | Kind) -> str:
     return " ".join(rule.page().split("\n\n", 1)[0].split())
 
 
-def listing(output_format: str = "text") -> str:
-    """List all rules, one a line: code, name, severity, summary; with "json" as a list of objects."""
+_INDENT = 4  # of a summary that continues where there is no room below it
+
+
+def listing(output_format: str = "text", width: int | None = None) -> str:
+    """List all rules, one a line: code, name, severity, summary; with "json" as a list of objects.
+
+    With a ``width``, a summary continues below its beginning.
+    """
     if output_format == "json":
         return json.dumps([_facts(entry) for entry in entries()], indent=2)
     widest = max(len(entry.name) for entry in entries())
-    return "\n".join(
-        f"{entry.code}  {entry.name:<{widest}}  {_severity(entry):<7}  {summary(entry)}" for entry in entries()
-    )
+    lines = []
+    for entry in entries():
+        head = f"{entry.code}  {entry.name:<{widest}}  {_severity(entry):<7}  "
+        indent = " " * (len(head) if width is None or width >= 2 * len(head) - 1 else _INDENT)
+        whole = head + summary(entry)
+        lines += (
+            [whole] if width is None else textwrap.wrap(whole, width, subsequent_indent=indent, break_on_hyphens=False)
+        )
+    return "\n".join(lines)
 
 
 def page(code: str, output_format: str = "text") -> str:

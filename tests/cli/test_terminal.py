@@ -20,6 +20,7 @@ import pytest
 
 from convlint.cli import progress
 from convlint.cli.progress import Progress
+from convlint.docsgen import rule_pages
 from tests.support.commands import command
 
 ROOT = Path(__file__).parents[2]
@@ -402,3 +403,10 @@ def test_the_page_of_a_rule_is_rendered(terminal: Terminal) -> None:
     assert max(map(len, shown.lines)) <= 90
     colors = {shown.screen.buffer[row][column].fg for row in range(len(shown.lines)) for column in range(90)}
     assert "blue" not in colors  # unreadable on black
+
+
+@pytest.mark.parametrize("columns", [60, 80, 200])
+def test_the_list_of_rules_breaks_no_word(terminal: Terminal, columns: int) -> None:
+    shown = terminal("rule", columns=columns)
+    assert " ".join(" ".join(shown.lines).split()) == " ".join(rule_pages.listing().split())
+    assert sum(line.startswith("CVL") for line in shown.lines) == len(rule_pages.listing().splitlines())

@@ -173,6 +173,12 @@ async def test_hover_before_a_run_has_static_shapes_and_parameters(editor: Edito
     assert "| `bn` | 1x8x7x7 | 1x8x7x7 | 16 |" in (await editor.hover("net.py", "self.bn(self.conv(x))", 5) or "")
 
 
+async def test_hover_before_a_run_does_not_call_a_layer_that_fails_unreached(editor: Editor) -> None:
+    editor.write("convlint.toml", CONFIGURED)
+    editor.open("net.py", NET.replace("BatchNorm2d(width)", "BatchNorm2d(5)"))
+    assert "| `bn` | not followed | | 10 |" in (await editor.hover("net.py", "nn.BatchNorm2d(") or "")
+
+
 async def test_hover_over_a_finding_or_a_code_explains_the_rule(editor: Editor) -> None:
     editor.open("net.py", NET.replace("(width)", "(width)  # noqa: CVL201"))
     assert "**CVL201: latent-norm-channels**" in (await editor.hover("net.py", "CVL201", 2) or "")

@@ -95,7 +95,8 @@ def modules_table(modules: ModulesAtCall) -> str:
     parts = []
     for target in dict.fromkeys(target for target, _ in modules.built):
         built = [module for other, module in modules.built if other == target]
-        rows = [_row(module) for module in built[:_MAX_ROWS]]
+        uncalled = "not followed" if modules.note == _NOTE else "not reached"
+        rows = [_row(module, uncalled) for module in built[:_MAX_ROWS]]
         if len(built) > _MAX_ROWS:
             rows.append(f"| and {len(built) - _MAX_ROWS} more | | | | |")
         if len(built) > 1:
@@ -108,10 +109,10 @@ def modules_table(modules: ModulesAtCall) -> str:
     return "\n\n".join(parts)
 
 
-def _row(module: BuiltModule) -> str:
+def _row(module: BuiltModule, uncalled: str) -> str:
     name = f"`{module.name}`" if module.name else "the model"
     if module.calls == 0:
-        return f"| {name} | not reached | | {_count(module.params)} | |"
+        return f"| {name} | {uncalled} | | {_count(module.params)} | |"
     times = f" ({module.calls} calls)" if module.calls > 1 else ""
     inside, out = texts(module.inputs) or "none", texts(module.outputs) or "none"
     return f"| {name}{times} | {inside} | {out} | {_count(module.params)} | {_count(module.macs)} |"
