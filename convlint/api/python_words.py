@@ -5,10 +5,11 @@ from __future__ import annotations
 import functools
 import inspect
 import re
-from collections.abc import Callable, Mapping
-from typing import ParamSpec, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import ParamSpec, TypeGuard, TypeVar
 
 from convlint.api.values import check_values
+from convlint.pipelines.requests import SuggestRequest
 from convlint.support.errors import UsageError, nearest
 
 P = ParamSpec("P")
@@ -24,6 +25,9 @@ _OTHER_NAMES = {
     **dict.fromkeys(("memory", "memory_limit"), "max_memory"),
 }
 """Arguments as other libraries call them, and the argument here."""
+
+_ARGUMENTS: dict[str, tuple[str, ...]] = {}
+"""The arguments of each function of convlint."""
 
 _BATCHED = 4  # dimensions of a batch of images
 _INPUT = re.compile(r"--input (?P<name>\w[\w.]*=)?(?P<shape>[\w,]*\w|\.\.\.)(?![\w,])")
@@ -57,7 +61,7 @@ def _argument(match: re.Match[str]) -> str:
 def pythonic(function: Callable[P, T]) -> Callable[P, T]:
     """Make a function explain arguments and values that it does not take, and raise errors in the words of Python."""
     signature = inspect.signature(function)
-    known = tuple(signature.parameters)
+    known = _ARGUMENTS[function.__name__] = tuple(signature.parameters)
 
     @functools.wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> T:
@@ -75,16 +79,33 @@ def pythonic(function: Callable[P, T]) -> Callable[P, T]:
 def _unknown(function: str, name: str, given: Mapping[str, object], known: tuple[str, ...]) -> str:
     """Say that there is no such argument, and what to write."""
     text = f"{function}() got an unexpected keyword argument {name!r}"
-    other = _OTHER_NAMES.get(name)
+    other, value = _OTHER_NAMES.get(name), given[name]
     if other == "input":
-        return f"{text}: use input={_without_batch(given[name])}, without the batch"
+        return f"{text}: use {_as_input(value)}"
     if other in known:
-        return f"{text}: use {other}={given[name]!r}"
+        value = value != "eval" if other == "train" and isinstance(value, str) else value
+        return f"{text}: use {other}={value!r}"
+    if takers := [f"convlint.{taker}" for taker, arguments in _ARGUMENTS.items() if name in arguments]:
+        return f"{text}: {' and '.join(takers)} {'has' if len(takers) == 1 else 'have'} it"
+    if name in SuggestRequest.options():
+        return f"{text}: only the command line has it, {SuggestRequest.options()[name].flag}"
     return f"{text}{nearest(name, known)}"
 
 
+def _as_input(value: object) -> str:
+    """Return what to write for the input that was given: shapes without the batch, tensors as they are."""
+    if hasattr(value, "shape"):
+        return "input, which takes the tensor as it is"
+    if isinstance(value, list) and value and all(map(_is_shape, value)):
+        return f"input=[{', '.join(map(_without_batch, value))}], without the batch"
+    return f"input={_without_batch(value)}, without the batch"
+
+
+def _is_shape(value: object) -> TypeGuard[Sequence[int]]:
+    return isinstance(value, tuple | list) and all(type(size) is int for size in value)
+
+
 def _without_batch(shape: object) -> str:
-    is_shape = isinstance(shape, tuple | list) and all(type(size) is int for size in shape)
-    if not is_shape or not isinstance(shape, tuple | list):
+    if not _is_shape(shape):
         return "(3, 224, 224)"
     return repr(tuple(shape[1:] if len(shape) == _BATCHED else shape))

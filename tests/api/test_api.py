@@ -164,7 +164,12 @@ def test_what_cannot_be_understood_is_a_usage_error(
         ({"input_size": (1, 3, 224, 224)}, "'input_size': use input=(3, 224, 224), without the batch"),
         ({"input_shape": (3, 8, 8)}, "'input_shape': use input=(3, 8, 8), without the batch"),
         ({"input_data": "x"}, "'input_data': use input=(3, 224, 224), without the batch"),
+        ({"input_data": torch.zeros(1, 3, 8, 8)}, "'input_data': use input, which takes the tensor as it is"),
+        ({"input_size": [(1, 3, 8, 8), (5,)]}, "'input_size': use input=[(3, 8, 8), (5,)], without the batch"),
         ({"batchsize": 2}, "'batchsize': use batch_size=2"),
+        ({"mode": "train"}, "'mode': use train=True"),
+        ({"mode": "eval"}, "'mode': use train=False"),
+        ({"fix": True}, "'fix': only the command line has it, --fix"),
         ({"max_parms": 5}, "'max_parms'; did you mean 'max_params'?"),
     ],
 )
@@ -173,6 +178,13 @@ def test_an_argument_with_another_name_is_a_type_error_that_says_what_to_write(
 ) -> None:
     with pytest.raises(TypeError, match=re.escape(f"check() got an unexpected keyword argument {message}")):
         convlint.check(Two(), **arguments)
+
+
+def test_an_argument_of_another_function_is_named_there() -> None:
+    with pytest.raises(
+        TypeError, match=re.escape("summary() got an unexpected keyword argument 'select': convlint.check")
+    ):
+        convlint.summary(Two(), (3, 8, 8), select="CVL1")  # type: ignore[call-arg]
 
 
 @pytest.mark.parametrize(
