@@ -109,6 +109,7 @@ class Kind(ABC):
     # Whether an argument suffices, so that layers of a user's subclass can be rewritten too.
     keeps_class: ClassVar[bool] = False
     needs_weights: ClassVar[bool] = False  # only of use for trained weights, so tried only with them or by name
+    lacks_bias: ClassVar[bool] = False  # whether some convolution of a new layer has no bias
     evidence: ClassVar[str]  # the published effect and its source
     example: ClassVar[Replacement]  # for the page
 

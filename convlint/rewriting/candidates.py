@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterable, Iterator, Sequence
 
 from convlint.ir import Graph, Layer, LayerChange, OtherCall, Refusal, Replacement, Site
-from convlint.rewriting import class_names, functional
+from convlint.rewriting import bias_guards, class_names, functional
 from convlint.rewriting.base import Draft, EditedCall, Kind, KindOptions
 from convlint.rewriting.fitting import by_call, fitting, fitting_calls, own_forward
 from convlint.rewriting.layer_use import LayerArguments, LayerUse, layer_arguments, layer_use
@@ -79,6 +79,13 @@ def live_candidates(
     )
     others = functional.refusals(graph, kinds, patterns)
     return found, [*refused, *unsupported(graph, kinds, patterns), *others]
+
+
+def drafts_of(kind: Kind, edited: EditedCall, form: Replacement, *, all_fit: bool) -> Iterator[Draft]:
+    """The drafts of a kind, with what code that initialises convolutions needs: other names, and conditions."""
+    guards = bias_guards.of_files(edited, form.base or kind.base) if kind.lacks_bias else ()
+    for draft in class_names.without_conv(kind.drafts(edited, form, all_fit=all_fit), edited):
+        yield replace(draft, edits=(*draft.edits, *guards))
 
 
 def _separated(results: Results) -> tuple[list[Candidate], list[Refusal]]:
@@ -209,7 +216,7 @@ class _Call:
         rest = tuple(dict.fromkeys(others))
         place = EditedCall(call.site, call, tuple(uses), rest, through, self.project, self.together, tuple(callers))
         all_fit = all(self.kind.fits(other, form, self.kind_options) for other in place.others)
-        drafts = tuple(class_names.without_conv(self.kind.drafts(place, form, all_fit=all_fit), place))
+        drafts = tuple(drafts_of(self.kind, place, form, all_fit=all_fit))
         if uses[0].layer.kind != self.base:  # a helper would replace the subclass
             drafts = tuple(draft for draft in drafts if not draft.helpers)
         changes = (_change(use, form, self.kind) for use in uses)

@@ -6,15 +6,7 @@ import ast
 from collections.abc import Callable, Iterator, Sequence
 
 from convlint.ir import Edit
-from convlint.rewriting import (
-    bias_guards,
-    call_text,
-    class_values,
-    conditions,
-    layer_reads,
-    partial_calls,
-    unpacked_calls,
-)
+from convlint.rewriting import call_text, class_values, conditions, layer_reads, partial_calls, unpacked_calls
 from convlint.rewriting.base import Draft, EditedCall, Helper, NamedEdit, callee_edit, is_class_call, wrapping_edits
 from convlint.rewriting.call_place import Place
 from convlint.rewriting.class_values import Definition, Rebinding
@@ -50,24 +42,8 @@ def drafts(
 
     ``layer_class`` and ``converter`` write the helpers for some parameters; ``fits`` says which of the other layers
     of the call may be rewritten too. Later drafts serve what the first ones do not: sizes that are tuples, and code
-    that reads numbers of the layer, or its weight: that of ``child`` afterwards. Code that reads the bias of every
-    convolution gets a condition in all of them.
+    that reads numbers of the layer, or its weight: that of ``child`` afterwards.
     """
-    guards = bias_guards.of_files(edited, base)
-    for draft in _drafts(edited, base, layer_class, converter, all_fit=all_fit, fits=fits, child=child):
-        yield replace(draft, edits=(*draft.edits, *guards))
-
-
-def _drafts(
-    edited: EditedCall,
-    base: str,
-    layer_class: Writer,
-    converter: Writer,
-    *,
-    all_fit: bool,
-    fits: Sequence[bool],
-    child: str,
-) -> Iterator[Draft]:
     call = edited.call
     chosen = "" if is_class_call(call, base) else class_values.condition(call, base)
     defined = None if is_class_call(call, base) or not all_fit else class_values.other_value(edited, base)

@@ -9,10 +9,11 @@ from convlint.source_text import lines
 from convlint.source_text.call_sites import WrittenCall
 
 STATE = frozenset({"weight", "bias"})
+OF_LAST = STATE | {"out_channels"}  # what the last of several convolutions has like the layer
 
 
-def of_child(call: WrittenCall, child: str) -> tuple[Edit, ...]:
-    """The edits of reads like ``self.conv.weight``, for the layer that a call assigns to ``self.conv``.
+def of_child(call: WrittenCall, child: str, names: frozenset[str] = STATE) -> tuple[Edit, ...]:
+    """The edits of reads such as ``self.conv.weight``, for the layer that a call assigns to ``self.conv``.
 
     None where the file assigns something else to an attribute of that name, which the same code may read.
     """
@@ -24,7 +25,7 @@ def of_child(call: WrittenCall, child: str) -> tuple[Edit, ...]:
     name = target.attr if isinstance(target, ast.Attribute) else ""
     if [node for node in attributes if node.attr == name and isinstance(node.ctx, ast.Store)] != [target]:
         return ()
-    reads = [node.value for node in attributes if node.attr in STATE and isinstance(node.value, ast.Attribute)]
+    reads = [node.value for node in attributes if node.attr in names and isinstance(node.value, ast.Attribute)]
     return tuple(_after(call, node, f".{child}") for node in reads if node.attr == name)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 from convlint.ir import Graph, Replacement, Shape
-from convlint.rewriting import conv_calls
+from convlint.rewriting import conv_calls, layer_reads
 from convlint.rewriting.base import (
     CONVOLUTIONS,
     Draft,
@@ -33,6 +33,8 @@ class RankKind(Kind):
     """A rewrite with ranks: the number of channels between the convolutions that replace one."""
 
     needs_weights = True
+    lacks_bias = True
+    last_child: ClassVar[str]
     verb: ClassVar[str]  # the name of the function that converts a layer begins with it
     prefix: ClassVar[str]  # of the class for each class of torch.nn
 
@@ -116,7 +118,16 @@ class RankKind(Kind):
         return self.params(n, ranks) < n.window * n.in_channels * n.out_channels // n.groups
 
     def drafts(self, edited: EditedCall, form: Replacement, *, all_fit: bool) -> Iterator[Draft]:
-        """The class with its ranks, where it can take the arguments of the call; else a function around the call."""
+        """The class with its ranks, where it can take the arguments of the call; else a function around the call.
+
+        Later drafts serve code that reads the weight of the layer: that of its last convolution afterwards.
+        """
+        found = list(self._drafts(edited, form, all_fit=all_fit))
+        yield from found
+        if all_fit and (reads := layer_reads.of_child(edited.call, self.last_child, layer_reads.OF_LAST)):
+            yield from (replace(draft, edits=(*draft.edits, *reads)) for draft in found)
+
+    def _drafts(self, edited: EditedCall, form: Replacement, *, all_fit: bool) -> Iterator[Draft]:
         call = edited.call
         keywords = {keyword.arg for keyword in call.node.keywords}
         simple = not call.unpacks and not keywords & {"groups", "device", "dtype"} and len(call.node.args) <= _GROUPS

@@ -70,7 +70,7 @@ NET = """from torch import nn
 class Net(nn.Module):
     def __init__(self):
         super().__init__()
-        self.body = nn.Sequential(nn.Conv2d(3, 32, 3), nn.ReLU(), nn.Conv2d(32, 64, 3), nn.BatchNorm2d(64))
+        self.body = nn.Sequential(nn.Conv2d(3, 64, 3), nn.ReLU(), nn.Conv2d(64, 64, 3), nn.BatchNorm2d(64))
         for m in self.modules():
             if isinstance(m, nn.Conv2d):
                 nn.init.kaiming_normal_(m.weight)
@@ -83,14 +83,16 @@ class Net(nn.Module):
 """
 
 
-def test_a_model_that_initialises_every_bias_is_rewritten(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["depthwise-separable", "factorised", "tucker", "low-rank"])
+def test_a_model_that_initialises_every_bias_is_rewritten(tmp_path: Path, kind: str) -> None:
     """Without the condition the rewritten model fails in its constructor."""
     with project(tmp_path) as here:
         here.write("net.py", NET)
-        given = ("net.py:Net", "--input", "3,32,32", "--kind", "depthwise-separable")
+        given = ("net.py:Net", "--input", "3,20,20", "--kind", kind)
         here.apply(here.suggest(*given, "--output-format", "diff").out)
         body = here.load("net.py")["Net"]().body
-    assert (body[2].depthwise.bias, body[2].pointwise.bias.unique().tolist()) == (None, [0.5])
+    first, *_, last = body[2]
+    assert (first.bias, last.bias.unique().tolist()) == (None, [0.5])
     assert (body[0].bias.unique().tolist(), body[3].bias.unique().tolist()) == ([0.5], [0.0])
 
 

@@ -11,6 +11,7 @@ import torch
 from convlint.ir import Replacement
 from convlint.rewriting import helpers
 from convlint.rewriting.base import EditedCall
+from convlint.rewriting.candidates import drafts_of
 from convlint.rewriting.kinds import of_code
 from convlint.rewriting.layer_use import LayerArguments, LayerUse
 from convlint.source_text import call_sites, edits, lines
@@ -37,7 +38,7 @@ def rewritten(
     assert call is not None
     use: Any = LayerUse(None, DENSE, None, ())  # type: ignore[arg-type]
     place = EditedCall(call.site, call, (use,), others)
-    draft = list(of_code(code).drafts(place, form or Replacement(code), all_fit=not others))[number]
+    draft = list(drafts_of(of_code(code), place, form or Replacement(code), all_fit=not others))[number]
     return edits.apply(text.encode(), helpers.edits("net.py", text, [draft])).decode()
 
 

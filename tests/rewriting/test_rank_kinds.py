@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from convlint.runtime.record import layers
 from convlint.runtime.record.record import record
 from convlint.runtime.weights.checkpoint import convert_layer
 from convlint.runtime.weights.replace_layers import replacement_for
+from tests.rewriting.suggest_project import project
 
 pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same'")
 
@@ -180,3 +182,27 @@ def test_the_error_falls_with_the_rank(layer: Any, kind: RankKind) -> None:
 
 
 _NO_GRAPH: Any = None
+
+
+READS = """from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv1d(32, 64, 3)
+        self.conv.weight.data.fill_(0.5)
+        self.head = nn.Linear(self.conv.out_channels, 10)
+
+    def forward(self, x):
+        return self.head(self.conv(x).mean(2))
+"""
+
+
+@pytest.mark.parametrize(("kind", "last"), [("tucker", "expand"), ("low-rank", "second")])
+def test_code_that_reads_the_layer_reads_its_last_convolution(tmp_path: Path, kind: str, last: str) -> None:
+    with project(tmp_path) as here:
+        here.write("net.py", READS)
+        here.apply(here.suggest("net.py:Net", "--input", "32,8", "--kind", kind, "--output-format", "diff").out)
+        conv = here.load("net.py")["Net"]().conv
+    assert (getattr(conv, last).weight == 0.5).all()

@@ -62,6 +62,7 @@ class DepthwiseSeparable(Kind):
     code = "CVL502"
     variant_codes = ("CVL505",)
     name = "depthwise-separable"
+    lacks_bias = True
     example = Replacement("CVL502")
 
     @property

@@ -50,6 +50,7 @@ class Factorised(Kind):
 
     code = "CVL503"
     name = "factorised"
+    lacks_bias = True
     example = Replacement("CVL503")
     evidence = (
         "Inception-v3 uses it on maps of 12 to 20 pixels, where it works well; in early layers it does not "

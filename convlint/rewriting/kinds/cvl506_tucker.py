@@ -42,6 +42,7 @@ class Tucker(RankKind):
 
     code = "CVL506"
     name = "tucker"
+    last_child = "expand"
     verb = "tucker"
     prefix = "Tucker"
     example = Replacement("CVL506", ranks=(16, 32), base="Conv2d")

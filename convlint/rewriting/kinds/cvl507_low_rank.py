@@ -49,6 +49,7 @@ class LowRank(RankKind):
 
     code = "CVL507"
     name = "low-rank"
+    last_child = "second"
     verb = "low_rank"
     prefix = "LowRank"
     example = Replacement("CVL507", ranks=(32,), base="Conv2d")
