@@ -23,7 +23,7 @@ from lxml import etree
 import convlint
 from bench import page as bench
 from bench.browser import Browser, Page, chromium, executable
-from convlint.ir import Finding, Problem, Report, Site
+from convlint.ir import Coverage, Finding, Problem, Report, Site, Stopped
 from convlint.outputs import formats, html_, renderer
 from convlint.outputs.page.document import document
 from tests.outputs import page_report
@@ -686,6 +686,17 @@ def test_a_model_that_was_never_built_has_a_page(browser: Browser, folder: Path)
     report = page_report.report(folder, "Unbuilt")
     with opened(browser, folder, report) as page:
         assert "never built" in page.value("document.getElementById('report').innerText")
+        assert not texts(page, "#costs")
+        assert not texts(page, "#layers")
+
+
+@needs_chromium
+def test_long_paths_of_what_was_not_followed_fit_a_phone(browser: Browser, folder: Path) -> None:
+    path = f"{'a_long_name_of_a_folder/' * 6}net.py"
+    missing = Coverage(path, 1, "Net", None, 4, 1, (Stopped(path, 3, f"`{'x' * 90}` is unknown"),))
+    with opened(browser, folder, Report(coverage=(missing,)), width=390) as page:
+        assert path in texts(page, "#coverage li")[0]
+        assert page.value("document.documentElement.scrollWidth") == 390
 
 
 @needs_chromium

@@ -61,10 +61,11 @@ function showModel(model) {
   const graph = model.boxes.length > 1 ? graphView(tables, select) : emptyView;
   const views = [graph, costsView(tables, select), memoryView(tables, select), tableView(tables, select)];
   const findings = findingsOf(report, model);
+  const isBuilt = model.status !== "failed";
   const sections = [
     overview(model),
     findings.length > 0 && section("findings", "Findings", findingCards(report, findings, select, BEFORE_GRAPH)),
-    graph.element, views[1].element, views[2].element, suggestions(select), views[3].element,
+    graph.element, isBuilt && views[1].element, views[2].element, suggestions(select), isBuilt && views[3].element,
   ].filter(Boolean);
   document.getElementById("model")?.remove();
   page.append(el("div", { id: "model" }, contents(sections), sections));
