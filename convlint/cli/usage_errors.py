@@ -23,6 +23,7 @@ _OPTIONS = {
     **dict.fromkeys(("--workers", "--num-workers", "--processes"), "-j {}"),
     **dict.fromkeys(("-o", "--out"), "--output-file {}"),
     "--unsafe": "--fix --unsafe-fixes",
+    **dict.fromkeys(("--no-color", "--no-colour", "--no-colors"), "--color never"),
     **dict.fromkeys(("--list-rules", "--show-rules"), "convlint rule"),
     **dict.fromkeys(("--dry-run", "--show-fixes", "--preview"), "--diff"),
 }

@@ -79,6 +79,9 @@ def nearest_file(path: str) -> str:
     several = [part for part in path.replace(",", " ").split() if part]
     if len(several) > 1 and all(os.path.lexists(part) for part in several):
         return f"; pass each as an argument of its own: {' '.join(several)}"
+    wild = next((n for n, letter in enumerate(path) if letter in "*?["), len(path))
+    if wild < len(path) and os.path.isdir(folder := os.path.dirname(path[:wild]) or "."):
+        return f"; a directory stands for all files in it: {folder}"
     *folders, name = path.replace("\\", "/").rstrip("/").split("/")
     found = ""
     for folder in folders:
