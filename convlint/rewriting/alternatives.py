@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from convlint.ir import Costs, Graph, LayerChange, Replacement, StudiedCall, StudiedForm
 from convlint.rewriting.base import KindOptions
-from convlint.rewriting.candidates import Candidate
+from convlint.rewriting.candidates import Candidate, drafts_of
 from convlint.rewriting.selection import Goal
 from convlint.support.dataclass import dataclass
 
@@ -57,7 +57,7 @@ def with_form(candidate: Candidate, form: Replacement, kind_options: KindOptions
     kind, place = candidate.kind, candidate.place
     assert place is not None
     all_fit = all(kind.fits(other, form, kind_options) for other in place.others)
-    drafts = tuple(kind.drafts(place, form, all_fit=all_fit))
+    drafts = tuple(drafts_of(kind, place, form, all_fit=all_fit))
     if place.uses[0].layer.kind != place.uses[0].layer.base:  # a helper would replace the subclass
         drafts = tuple(draft for draft in drafts if not draft.helpers)
     changes = tuple(LayerChange(use.layer.name, form, use.before, kind.costs(use, form)) for use in place.uses)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 
 from tests.rewriting.suggest_project import project
 from tests.rewriting.test_conv_calls import HEAD, rewritten
@@ -135,3 +136,13 @@ def test_the_initialisation_may_be_in_a_file_that_the_caller_imports(tmp_path: P
         "            m.bias.data.fill_(0.5)\n",
         "            if m.bias is not None:\n                m.bias.data.fill_(0.5)\n",
     )
+
+
+def test_a_search_for_a_size_writes_the_conditions_too(tmp_path: Path) -> None:
+    with project(tmp_path) as here:
+        here.write("net.py", NET)
+        torch.save(here.load("net.py")["Net"]().state_dict(), tmp_path / "net.pt")
+        given = ("--kind", "depthwise-separable", "--weights", "net.pt", "--target-params", "10k")
+        here.apply(here.suggest("net.py:Net", "--input", "3,20,20", *given, "--output-format", "diff").out)
+        body = here.load("net.py")["Net"]().body
+    assert body[2].pointwise.bias.unique().tolist() == [0.5]

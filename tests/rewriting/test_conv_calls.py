@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import torch
 
-from convlint.ir import Replacement
+from convlint.ir import Graph, Layer, Replacement
 from convlint.rewriting import helpers
-from convlint.rewriting.base import EditedCall
+from convlint.rewriting.base import EditedCall, KindOptions
 from convlint.rewriting.candidates import drafts_of
 from convlint.rewriting.kinds import of_code
 from convlint.rewriting.layer_use import LayerArguments, LayerUse
@@ -337,3 +337,11 @@ def test_groups_get_a_condition_where_a_call_builds_narrow_layers_as_well(before
     form = Replacement("CVL501", groups=2, width=16)
     narrow = LayerArguments(16, 64, (3, 3))
     assert rewritten(text + before, narrow, code="CVL501", form=form) == text + after
+
+
+def test_forms_with_many_groups_are_wide_enough_for_the_layers_to_rewrite_and_not_for_narrower_ones() -> None:
+    use: Any = LayerUse(Layer("conv", "Conv2d", "Conv2d"), DENSE, None, ())  # type: ignore[arg-type]
+    grouped = of_code("CVL501")
+    forms = {form.groups: form for form in grouped.alternatives([use], KindOptions(), Graph())}
+    narrow = LayerArguments(16, 16, (3, 3))
+    assert [grouped.fits(each, forms[4], KindOptions()) for each in (DENSE, narrow)] == [True, False]

@@ -104,11 +104,15 @@ class Grouped(Kind):
     def alternatives(
         self, uses: Sequence[LayerUse], kind_options: KindOptions, graph: Graph
     ) -> tuple[Replacement, ...]:
-        """Powers of two from 2 to 32 groups, unless a number was given."""
+        """Powers of two from 2 to 32 groups, unless a number was given; layers narrower than these stay dense."""
         if kind_options.groups is not None:
             return super().alternatives(uses, kind_options, graph)
         base = other_base(uses)
-        return tuple(Replacement(self.code, groups=groups, width=4, base=base) for groups in (2, 4, 8, 16, 32))
+        narrowest = min((min(use.arguments.in_channels, use.arguments.out_channels) for use in uses), default=0)
+        return tuple(
+            Replacement(self.code, groups=groups, width=max(4, min(MIN_WIDTH, narrowest // groups)), base=base)
+            for groups in (2, 4, 8, 16, 32)
+        )
 
     def fits(self, arguments: LayerArguments, form: Replacement, kind_options: KindOptions) -> bool:
         """Return whether the groups divide its channels and are wide enough."""
