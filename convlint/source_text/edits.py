@@ -14,8 +14,6 @@ from convlint.source_text import lines
 from convlint.source_text.site import Edit, Fix
 from convlint.support.atomic_write import atomic_replacement
 
-_PLAIN = re.compile(r'[^\x00-\x1f\x7f"\\]+')  # paths that git does not quote in a diff
-
 
 class EditError(ValueError):
     """An edit that cannot be applied.
@@ -159,8 +157,8 @@ def _ended(line: str) -> str:
 
 
 def _quoted(path: str) -> str:
-    """Quote a path as git does."""
-    if _PLAIN.fullmatch(path):
+    """Quote a path as git does, where it contains what a terminal or the log of a CI system may execute."""
+    if path.isprintable() and not any(mark in path for mark in ('"', "\\", "##")):
         return path
     return '"' + "".join(map(_escaped, path)) + '"'
 
@@ -168,7 +166,9 @@ def _quoted(path: str) -> str:
 def _escaped(character: str) -> str:
     if character in '"\\':
         return f"\\{character}"
-    return character if _PLAIN.fullmatch(character) else f"\\{ord(character):03o}"
+    if character.isprintable() and character != "#":
+        return character
+    return "".join(f"\\{byte:03o}" for byte in character.encode(errors="surrogateescape"))
 
 
 # --- write

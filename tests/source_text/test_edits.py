@@ -223,6 +223,14 @@ def test_a_diff_reads_like_one_of_git() -> None:
     )
 
 
+@pytest.mark.parametrize("path", ["\u202e.py", "##vso[x]y.py", "a\x9bb.py", "\udce9.py", "caf\xe9 \u2028.py"])
+def test_a_name_in_a_diff_is_not_executed_by_terminals_and_logs(path: str) -> None:
+    patch = edits.diff(path, b"x\n", b"y\n")
+    assert all(line.isprintable() for line in patch.replace("\t", "").splitlines())
+    assert "##" not in patch
+    assert applied(path, b"x\n", patch) == b"y\n"
+
+
 def test_bytes_that_are_no_utf8_pass_through_a_diff() -> None:
     old, new = b"# coding: latin-1\n'\xe9'\n", b"# coding: latin-1\n'\xe9\xfc'\n"
     assert applied("net.py", old, edits.diff("net.py", old, new)) == new
