@@ -351,6 +351,15 @@ def a_chain_of_functions(size: int) -> str:
 
 
 @shape
+def errors_in_an_inheritance_chain(size: int) -> str:
+    chain = "".join(
+        class_text(f"A{n}", f"self.c{n} = nn.Conv2d({n}, {n}, 1)", f"return self.c{n}(super().forward(x))", base=base)
+        for n, base in ((n, f"A{n - 1}" if n > 3 else "nn.Module") for n in range(3, size + 3))
+    )
+    return HEAD + chain.replace("super().forward(x)", "x", 1)
+
+
+@shape
 def an_inheritance_chain(size: int) -> str:
     first = class_text("A0", "self.c0 = nn.Conv2d(3, 8, 1)", "return self.c0(x)")
     return (

@@ -295,6 +295,26 @@ def test_classes_for_which_no_steps_are_left_are_a_problem() -> None:
     assert re.match(r"\d+ of 42 classes and functions were not checked, from `A\d+` on", problem.message)
 
 
+def test_a_property_that_reads_itself_twice_is_left() -> None:
+    text = f"""{HEAD}class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, self.width, 3)
+
+    @property
+    def width(self):
+        return self.width + self.width
+
+    def forward(self, x):
+        return self.conv(x)
+
+{BUG}"""
+    found = check(text)
+    codes = [finding.code for finding in check(HEAD + BUG).findings]
+    assert [finding.code for finding in found.findings if finding.code != "CVL902"] == codes
+    assert any("too many steps" in finding.message for finding in found.findings)
+
+
 def test_a_top_level_that_copies_too_much_is_a_problem() -> None:
     merges = "".join(f"C{n + 1} = {{**C{n}, 'k{n}': {n}}}\n" for n in range(1500))
     (problem,) = check(f"{HEAD}C0 = {{'width': 8}}\n{merges}c = nn.Conv2d(3, C1500['width'], 3, groups=2)\n").problems

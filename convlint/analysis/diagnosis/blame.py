@@ -133,7 +133,7 @@ class _Diagnosis:
         bad, good = held
         struck, roots = bad | good, {self.poll.root[vote] for vote in bad}
         gain, known = 0.0, 0
-        own = Counter({(vote.label, vote.frames): vote.number for vote in struck}.values())
+        own = Counter({self.suspects.whole_key(vote): vote.number for vote in struck}.values())
         before = self.poll.struck
         self.poll.struck = before | struck
         try:
@@ -220,8 +220,11 @@ def disagreements(graph: Graph) -> tuple[Disagreement, ...]:
 
 
 def ballots(graph: Graph) -> int:
-    """The ballots that were counted to find the disagreements of a graph, a measure of the work."""
-    return graph.derived(_Diagnosis).poll.counted if any(node.error for node in graph.nodes) else 0
+    """The ballots and votes that were looked at to find the disagreements of a graph, a measure of the work."""
+    if not any(node.error for node in graph.nodes):
+        return 0
+    poll = graph.derived(_Diagnosis).poll
+    return poll.counted + poll.weighed
 
 
 def refusals(graph: Graph) -> tuple[Refusal, ...]:

@@ -10,7 +10,8 @@ from convlint.analysis.diagnosis.constraints import Vote
 from convlint.analysis.diagnosis.tally import Poll
 from convlint.ir import Site
 
-Key = tuple[object, ...]  # the calls from a place to the layer, and the vote's label
+Key = tuple[int, int, str]
+"""The numbers of the innermost place, and of the calls from a place to the layer, and the label of the vote."""
 Suspect = tuple[Site, frozenset[Key]]  # a place, and which of its numbers may be wrong
 Split = tuple[set[Vote], set[Vote]]  # votes of a suspect: contradicted, and others
 Counts = dict[int, Counter[Fraction]]  # places by value, for each class
@@ -25,6 +26,26 @@ class Suspects:
     def __init__(self, poll: Poll, home: str | None) -> None:
         self._poll = poll
         self._home = home
+        self._numbers: dict[tuple[int, Site], int] = {}  # of a place with all places inside it
+        self._keys: dict[Vote, list[Key]] = {}  # for each depth, as comparing places would take long
+        self._through: dict[Site, dict[Vote, int]] = {}  # the votes that a place may have caused, and their depth
+        for vote in poll.root:
+            self._keys[vote] = self._keys_of(vote)
+            for depth, site in enumerate(vote.frames):
+                self._through.setdefault(site, {}).setdefault(vote, depth)
+
+    def _keys_of(self, vote: Vote) -> list[Key]:
+        keys: list[Key] = [(0, 0, vote.label)]
+        number = first = 0
+        for site in vote.frames:
+            number = self._numbers.setdefault((number, site), len(self._numbers) + 1)
+            first = first or number
+            keys.append((first, number, vote.label))
+        return keys
+
+    def whole_key(self, vote: Vote) -> Key:
+        """A key that is equal for the votes of one label with the same places."""
+        return self._keys[vote][-1]
 
     def accused(self, open_: Counts) -> dict[Suspect, Split]:
         """The places to suspect, with their contradicted and other votes.
@@ -39,8 +60,7 @@ class Suspects:
         while votes:
             reached: dict[Suspect, set[Vote]] = {}
             for vote in votes:
-                key: Key = (*vote.frames[:depth], vote.label)
-                suspect = (vote.frames[depth], frozenset({key}))
+                suspect = (vote.frames[depth], frozenset({self._keys[vote][depth]}))
                 reached.setdefault(suspect, set()).add(vote)
             depth += 1
             votes = []
@@ -104,19 +124,20 @@ class Suspects:
         for root in related:
             for value, vote in self._poll.votes.by_class.get(root, ()):
                 if vote not in self._poll.struck:
+                    self._poll.weighed += len(vote.frames)
                     for depth, site in enumerate(vote.frames[1:], 1):
-                        key = (*vote.frames[:depth], vote.label)
-                        together.setdefault((site, root, value), set()).add(key)
+                        together.setdefault((site, root, value), set()).add(self._keys[vote][depth])
         wanted: dict[Site, set[frozenset[Key]]] = {}
         for (site, _, _), keys in together.items():
             if site.path == self._home and len({key[0] for key in keys}) > 1:
                 wanted.setdefault(site, set()).add(frozenset(keys))
         suspects: dict[Suspect, set[Vote]] = {}
         for site, groups in wanted.items():
+            self._poll.weighed += len(self._through[site])
             through: dict[Key, set[Vote]] = {}
-            for vote in self._poll.root:
-                if site in vote.frames and vote not in self._poll.struck:
-                    through.setdefault((*vote.frames[: vote.frames.index(site)], vote.label), set()).add(vote)
+            for vote, depth in self._through[site].items():
+                if vote not in self._poll.struck:
+                    through.setdefault(self._keys[vote][depth], set()).add(vote)
             for together_ in groups:
                 suspects[site, together_] = set().union(*[through.get(key, set()) for key in together_])
         return suspects
@@ -126,10 +147,11 @@ class Suspects:
 
         A suspect counts once in a class, however many layers it built.
         """
+        self._poll.weighed += len(held)
         bad, good = set(), set()
         places: dict[tuple[int, Fraction], set[object]] = {}
         for vote in held:
-            places.setdefault((self._poll.root[vote], self._poll.value[vote]), set()).add((vote.label, vote.frames))
+            places.setdefault((self._poll.root[vote], self._poll.value[vote]), set()).add(self._keys[vote][-1])
         for vote in held:
             root, value = self._poll.root[vote], self._poll.value[vote]
             if root not in related:

@@ -22,6 +22,7 @@ class Poll:
     def __init__(self, votes: Votes) -> None:
         self.votes = votes
         self.counted = 0  # ballots so far, a measure of the work
+        self.weighed = 0  # votes and places of suspects so far, likewise
         self._struck: set[Vote] = set()
         self._corrected: dict[Vote, Fraction] = {}
         self._counts: dict[int, Counter[Fraction]] = {}  # with the votes that are struck now

@@ -218,6 +218,8 @@ class Interpreter:
 
     def call_function(self, function: Function, call: Call, *, instance: Instance | None = None) -> Value:
         """Call a function of the program; ``instance`` is the object if it is a constructor."""
+        if self.steps < 0:  # statements count them; a property is called without ``call``
+            raise Stop("too many steps")
         only_initialized = None if instance else initialized(function, call.values())
         if only_initialized is not None:
             return only_initialized
