@@ -113,8 +113,5 @@ def goal_in_words(goal: Goal, after: Costs) -> str | None:
     """The result for ``--target-params`` and ``--target-macs`` in words; None without a goal."""
     if not goal:
         return None
-    limits = [
-        f"{limit:,} {unit}" for limit, unit in ((goal.params, "parameters"), (goal.macs, "MACs")) if limit is not None
-    ]
     reached = "reached" if goal.reached(after) else "not reached"
-    return f"at most {' and '.join(limits)}: {reached}"
+    return f"at most {goal.in_words}: {reached}"

@@ -27,6 +27,10 @@ def search(
     ``refuse`` gets a candidate of each call of which no form is within the error, and the reason.
     With data the set of all kinds is compared with sets of one kind, by the output error of the whole model.
     """
+    if options.max_error is None and options.goal.reached(totals):
+        for candidate in found:
+            refuse(candidate, f"the model has at most {options.goal.in_words} already")
+        return []
     calls = studied_calls(found, options.kind_options, graph)
     if not calls:
         return None

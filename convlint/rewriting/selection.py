@@ -27,6 +27,12 @@ class Goal:
     def __bool__(self) -> bool:
         return self.params is not None or self.macs is not None
 
+    @property
+    def in_words(self) -> str:
+        """The limits: ``1,000 parameters and 10 MACs``."""
+        limits = ((self.params, "parameters"), (self.macs, "MACs"))
+        return " and ".join(f"{limit:,} {unit}" for limit, unit in limits if limit is not None)
+
 
 def score(changes: Sequence[LayerChange], totals: Costs) -> float:
     """Score of a rewrite: the sum of its saved shares of parameters and MACs, times 1 - mean error of the weights."""

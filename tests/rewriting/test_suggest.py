@@ -311,6 +311,17 @@ def test_a_budget_that_is_kept_already_asks_for_nothing(net: Project) -> None:
     assert not any(one["chosen"] for one in suggestions(result))
 
 
+def weights_of(net: Project) -> tuple[str, str]:
+    torch.save(net.load("net.py")["Net"]().state_dict(), net.folder / "net.pt")
+    return "--weights", "net.pt"
+
+
+def test_a_search_for_a_size_that_the_model_has_already_says_so(net: Project) -> None:
+    result = net.suggest("net.py:Net", *INPUT, *weights_of(net), "--target-params", "10M", "--output-format", "json")
+    reasons = {one["reason"] for one in result.document["refusals"]}
+    assert "the model has at most 10,000,000 parameters already" in reasons
+
+
 # --- what stands between, and what does not run
 
 
