@@ -60,11 +60,12 @@ class Place:
             return False
         return self.statement.end_col_offset == self.call.node.end_col_offset  # and not in parentheses
 
-    def chosen_class(self, helper: str, condition: str, called: WrittenCall | None = None) -> tuple[Edit, Edit]:
+    def chosen_class(self, helper: str, condition: str, called: WrittenCall | None = None) -> tuple[Edit, ...]:
         """A variable with the class, before the statement, and the call of it, here or ``called`` further below."""
         called = called or self.call
         callee = called.replacing(called.node.func, self.name)
-        return self.assignment(self.name, helper, condition, call_text.source(self.call, self.call.node.func)), callee
+        assigned = self.assignment(self.name, helper, condition, call_text.source(self.call, self.call.node.func))
+        return assigned, callee, *call_text.realigned(called, self.name)
 
     def assignment(self, variable: str, helper: str, condition: str, dense: str) -> Edit:
         """The edit that sets a variable to the class of a helper under a condition, before the statement."""

@@ -84,6 +84,23 @@ def in_shorter_lines(call: WrittenCall, name: str) -> tuple[Edit, ...]:
     return tuple(Edit(Site(path, number, column, number, column, function), text) for column, text in at)
 
 
+def realigned(call: WrittenCall, callee: str) -> tuple[Edit, ...]:
+    """The edits of further lines of a call whose arguments are below the first one, for a callee of another length."""
+    node, written = call.node, source(call, call.node.func)
+    further = range(node.lineno + 1, (node.end_lineno or node.lineno) + 1)
+    moved = len(callee) - len(written)
+    rows = {number: call.file.lines[number - 1].rstrip() for number in further}
+    first = call.site.column + len(written)  # characters before the first argument
+    aligned = all(len(row) - len(row.lstrip(" ")) >= first for row in rows.values() if row)
+    texts = any(isinstance(part, ast.Constant) and part.lineno != part.end_lineno for part in ast.walk(node))
+    limit = line_length(call.file.lines)
+    if "\n" in written or not aligned or texts or any(len(row) + moved > limit for row in rows.values()):
+        return ()
+    path, function = call.site.path, call.site.function
+    ends = {number: (1 if moved > 0 else 1 - moved) for number, row in rows.items() if row and moved}
+    return tuple(Edit(Site(path, n, 1, n, end, function), " " * max(0, moved)) for n, end in ends.items())
+
+
 def is_annotated(tree: ast.Module) -> bool:
     """Return whether all functions of a file have types, and there are some."""
     functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]

@@ -152,6 +152,7 @@ def class_drafts(
             callee_edit(call, helper.name),
             *call_text.without_groups(call),
             *call_text.in_shorter_lines(call, helper.name),
+            *call_text.realigned(call, helper.name),
         )
         yield Draft(edits, (helper,))
         return

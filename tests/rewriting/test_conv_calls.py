@@ -345,3 +345,26 @@ def test_forms_with_many_groups_are_wide_enough_for_the_layers_to_rewrite_and_no
     forms = {form.groups: form for form in grouped.alternatives([use], KindOptions(), Graph())}
     narrow = LayerArguments(16, 16, (3, 3))
     assert [grouped.fits(each, forms[4], KindOptions()) for each in (DENSE, narrow)] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (
+            "    net = nn.Conv2d(32, 64,\n                    3,\n\n                    padding=1)\n",
+            "    net = DepthwiseSeparableConv2d(32, 64,\n{0}3,\n\n{0}padding=1)\n".format(" " * 35),
+        ),
+        (
+            "    net = nn.Conv2d(\n        32, 64, 3,\n    )\n",
+            "    net = DepthwiseSeparableConv2d(\n        32, 64, 3,\n    )\n",
+        ),
+    ],
+)
+def test_further_lines_of_a_call_stay_below_its_first_argument(before: str, after: str) -> None:
+    assert rewritten(f"{HEAD}def f():\n{before}").endswith(f"def f():\n{after}")
+
+
+def test_further_lines_follow_a_shorter_name_too() -> None:
+    call = "    return nn.Conv2d(cin, 64, 3,\n                     padding=1)\n"
+    after = rewritten(f"{HEAD}def f(cin):\n{call}", LayerArguments(3, 64, (3, 3)))
+    assert after.endswith("    return conv(cin, 64, 3,\n                padding=1)\n")
