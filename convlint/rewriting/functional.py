@@ -55,7 +55,7 @@ def refusals(graph: Graph, kinds: Sequence[Kind], patterns: Sequence[str]) -> It
     """The refusals of kinds that replace layers; of those for linear layers only where there is no other kind."""
     kinds = [kind for kind in kinds if kind.base != "Linear"] or kinds
     for node in _dense_calls(graph, patterns):
-        reason = f"not supported for a call of torch.nn.functional.{node.op}, whose weight belongs to no layer"
+        reason = f"not supported for a call of torch.nn.functional.{node.op}: there is no layer to replace"
         for kind in kinds:
             yield Refusal(kind.code, graph.where(node), (node.module,), reason)
 
