@@ -133,7 +133,7 @@ def _imports_of(path: str, text: str) -> Callable[[str], bool]:
 
 
 def _import(name: str) -> re.Pattern[str]:
-    return re.compile(rf"^\s*(from|import)\b.*\b{re.escape(name)}\b", re.MULTILINE)
+    return re.compile(rf"^\s*(from|import)\b.*(?<!\bas )\b{re.escape(name)}\b", re.MULTILINE)
 
 
 def _python_files(folder: str) -> Iterator[str]:

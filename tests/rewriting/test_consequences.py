@@ -126,6 +126,8 @@ IMPORTS = {
     "from models import Net": True,
     "import models\n\nmodel = models.Net()": True,
     "from models import metrics": False,
+    "from models import metrics as net": False,
+    "from models import net as metrics": True,
     "import torch": False,
 }
 
