@@ -61,6 +61,9 @@ def _reads_values(func: Any) -> bool:
 
 def _convolved(x: Tensor, weight: Tensor, _bias: Tensor | None, *options: Any) -> Tensor:
     stride, padding, dilation, transposed, output_padding, groups = options
+    expected = weight.shape[0] if transposed else weight.shape[1] * groups
+    if x.shape[1] != expected:  # as PyTorch says where it computes
+        raise RuntimeError(f"expected input to have {expected} channels, but got {x.shape[1]} channels instead")
     lists = (stride, padding, dilation, output_padding)
     every = [given * len(x.shape[2:]) if len(given) == 1 else given for given in lists]
     sizes = zip(x.shape[2:], weight.shape[2:], *every, strict=True)
@@ -76,6 +79,8 @@ def _convolved(x: Tensor, weight: Tensor, _bias: Tensor | None, *options: Any) -
 
 
 def _product(left: Tensor, right: Tensor) -> Tensor:
+    if left.shape[-1] != right.shape[-2]:
+        raise RuntimeError(f"mat1 and mat2 shapes cannot be multiplied ({left.shape[-1]} and {right.shape[-2]})")
     return left.new_zeros((*left.shape[:-1], right.shape[-1]))
 
 
