@@ -233,7 +233,7 @@ def _state(model: nn.Module) -> dict[str, Any]:
         "dtype": torch.get_default_dtype(),
         "deterministic": torch.are_deterministic_algorithms_enabled(),
         "threads": torch.get_num_threads(),
-        "device": torch.get_default_device(),
+        "device": torch.empty(0).device,  # torch 2.6 cannot get the default device after it was set to None
         "autocast": torch.is_autocast_enabled("cpu"),
         "anomaly": torch.is_anomaly_enabled(),
         "precision": (torch.get_float32_matmul_precision(), torch.backends.cudnn.benchmark),
