@@ -219,6 +219,7 @@ def _broken_off(file: str, explorations: Sequence[Exploration]) -> Iterator[Prob
 
 
 def _findings(project: Project, module: SourceModule, explorations: Sequence[Exploration]) -> Iterator[Finding]:
+    project.work.begin_file(module.text.length)
     gaps: dict[tuple[int, int], Gap] = {}  # the first at each place in the file
     paths = [path for exploration in explorations for path in exploration.paths]
     hooked = hooked_layers(paths)

@@ -13,7 +13,6 @@ from convlint import symbolic
 from convlint.analysis import graph_queries, merges, ops
 from convlint.ir import Finding, Related, Site
 from convlint.rules.registry import rule, without_explained
-from convlint.static.domain.budget import BALLOTS_IN_A_STEP
 from convlint.static.domain.execution import Step
 from convlint.static.domain.objects import Instance
 from convlint.static.domain.values import Num, symbols_of
@@ -155,14 +154,15 @@ def _findings_of(project: Project, path: ExecutionPath, rules: Sequence[Rule]) -
     if not rules:
         return {}
     # Most executions need no graph.
-    from convlint.analysis.diagnosis import ballots, without_consequences
+    from convlint.analysis.diagnosis import ballots, limit, without_consequences
     from convlint.analysis.occurrences import with_occurrences
     from convlint.static.failing_calls import failing_calls
     from convlint.static.graph_builder import graph as build_graph
 
     graph = without_consequences(build_graph(path, rules, project.texts))
+    limit(graph, project.work.ballots)
     found = [f for rule in rules if "source" in rule.decided_by for f in rule.check(graph)]
-    project.work.steps += ballots(graph) // BALLOTS_IN_A_STEP
+    project.work.count(ballots(graph))
     placed: list[Finding] = []
     for finding in without_explained(without_advice_on_models(path, found)):
         if _family(finding) != "invalid":

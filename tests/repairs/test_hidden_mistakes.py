@@ -355,3 +355,23 @@ def test_votes_that_are_counted_take_steps() -> None:
     project = Project(".", (), SourceTexts({"net.py": text}))
     checked = check_file("net.py", text, project)
     assert project.work.steps > 2 * checked.steps
+
+
+def test_votes_of_all_classes_of_a_file_are_limited_and_every_error_is_reported() -> None:
+    def steps_and_errors(count: int) -> tuple[float, int]:
+        classes = "".join(
+            f"\n\nclass A{n}({f'A{n - 1}' if n > 3 else 'nn.Module'}):\n    def __init__(self):\n"
+            f"        super().__init__()\n        self.c{n} = nn.Conv2d({n}, {n}, 1)\n\n    def forward(self, x):\n"
+            f"        return self.c{n}({'super().forward(x)' if n > 3 else 'x'})\n"
+            for n in range(3, count + 3)
+        )
+        text = f"from torch import nn\n{classes}".encode()
+        project = Project(".", (), SourceTexts({"net.py": text}))
+        checked = check_file("net.py", text, project)
+        lines = {finding.site.line for finding in checked.findings if finding.code == "CVL102" and finding.site}
+        return project.work.steps - checked.steps, len(lines)
+
+    for count in (24, 48):
+        steps, errors = steps_and_errors(count)
+        assert errors >= count - 1
+        assert steps < 3_000 * count

@@ -6,7 +6,7 @@ explain the disagreements, and ``messages`` turns them into findings.
 
 from __future__ import annotations
 
-from convlint.analysis.diagnosis.blame import Disagreement, ballots, disagreements, refusals
+from convlint.analysis.diagnosis.blame import Disagreement, ballots, disagreements, limit, refusals
 from convlint.analysis.diagnosis.constraints import Vote
 from convlint.analysis.diagnosis.messages import about_layers, findings
 from convlint.analysis.diagnosis.refused import Refusal, home
@@ -21,6 +21,7 @@ __all__ = [
     "disagreements",
     "findings",
     "home",
+    "limit",
     "refusals",
     "without_consequences",
 ]

@@ -23,7 +23,7 @@ from convlint.support.dataclass import dataclass
 
 # Above these limits too much is wrong for a majority: each failed call is reported on its own.
 _MAX_OPEN = 200  # disputed classes
-_MAX_COUNTED = 200_000  # ballots
+_MAX_BALLOTS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,7 @@ class _Diagnosis:
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
+        self.most = _MAX_BALLOTS
         self.votes = Votes(graph)
         self.poll = Poll(self.votes)
         self.refused = self._strike_refused()
@@ -87,7 +88,7 @@ class _Diagnosis:
         return tuple(self._blamed())
 
     def _blamed(self) -> Iterator[Disagreement]:
-        while self.poll.counted < _MAX_COUNTED:
+        while self.poll.looked_at < self.most:
             counts = {root: self.poll.count(root) for root in self.votes.failed}
             open_ = {root: count for root, count in counts.items() if disputes(count)}
             if len(open_) > _MAX_OPEN:
@@ -221,10 +222,13 @@ def disagreements(graph: Graph) -> tuple[Disagreement, ...]:
 
 def ballots(graph: Graph) -> int:
     """The ballots and votes that were looked at to find the disagreements of a graph, a measure of the work."""
-    if not any(node.error for node in graph.nodes):
-        return 0
-    poll = graph.derived(_Diagnosis).poll
-    return poll.counted + poll.weighed
+    return graph.derived(_Diagnosis).poll.looked_at if any(node.error for node in graph.nodes) else 0
+
+
+def limit(graph: Graph, most: int) -> None:
+    """Limit the ballots that are looked at to find the disagreements of a graph. Call it before they are found."""
+    if any(node.error for node in graph.nodes):
+        graph.derived(_Diagnosis).most = most
 
 
 def refusals(graph: Graph) -> tuple[Refusal, ...]:

@@ -46,6 +46,11 @@ class Poll:
         self._circular = self._depending_on_themselves()
 
     @property
+    def looked_at(self) -> int:
+        """The ballots and votes that were looked at, a measure of the work."""
+        return self.counted + self.weighed
+
+    @property
     def struck(self) -> set[Vote]:
         """The votes that do not count."""
         return self._struck

@@ -24,13 +24,27 @@ COPIES: Final = 4_096  # of objects, in one deep copy
 _PATH, _PATH_PER_LINE = 15_000, 12  # a line that builds or calls a layer takes 8
 _FIRST, _FIRST_PER_LINE = 40_000, 60  # real files take 44 steps a line at most, and 30,000 in all
 _FURTHER, _FURTHER_PER_LINE = 4_000, 1
+_BALLOTS, _BALLOTS_PER_LINE = 200_000, 100  # programs with several errors take 4 a line
 
 
 @dataclass
 class Work:
-    """The ``steps`` that all executions in a project took so far: a clock that runs alike on every machine."""
+    """The ``steps`` that all executions in a project took so far: a clock that runs alike on every machine.
+
+    ``ballots``: how many are left to find whose numbers are wrong in the file that is checked.
+    """
 
     steps: int = 0
+    ballots: int = 0
+
+    def begin_file(self, lines: int) -> None:
+        """Begin to find whose numbers are wrong in a file with so many lines."""
+        self.ballots = _BALLOTS + _BALLOTS_PER_LINE * lines
+
+    def count(self, ballots: int) -> None:
+        """Count ballots of a file."""
+        self.ballots -= ballots
+        self.steps += ballots // BALLOTS_IN_A_STEP
 
 
 @dataclass
