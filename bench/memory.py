@@ -30,6 +30,7 @@ from bench.markdown import table
 from bench.zoo_models import Entry, build, entries, example
 from convlint.analysis import cost
 from convlint.ir import Totals
+from convlint.runtime.code_sites import sites_of_run
 from convlint.runtime.measure.memory import with_memory
 from convlint.runtime.record.record import record
 from convlint.runtime.record.steps import tensors_in
@@ -120,7 +121,8 @@ def nbytes(*groups: Any) -> int:
 
 def predicted(model: nn.Module, arguments: tuple[Any, ...]) -> Totals:
     """Return convlint's predictions."""
-    graph = record(model, arguments).graph()
+    with sites_of_run():
+        graph = record(model, arguments).graph()
     return cost.totals(with_memory(graph, model, arguments))
 
 

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from bench.peers_small import SmallNet
 from bench.peers_tools import quiet
 from bench.resnet50 import ResNet50
+from convlint.runtime.code_sites import sites_of_run
 from convlint.runtime.record.record import record
 
 Look = Callable[[nn.Module, Tensor], object]
@@ -36,7 +37,8 @@ def bare(model: nn.Module, x: Tensor) -> None:
 
 def convlint(model: nn.Module, x: Tensor) -> object:
     """Record the forward and build the graph that rules and the table read."""
-    return record(model, (x,)).graph()
+    with sites_of_run():
+        return record(model, (x,)).graph()
 
 
 def torchinfo(model: nn.Module, x: Tensor) -> object:

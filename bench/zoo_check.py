@@ -24,6 +24,7 @@ from convlint.ir import Site
 from convlint.pipelines import run_models
 from convlint.runtime.build import construction_sites as sites
 from convlint.runtime.build import symbolic_build
+from convlint.runtime.code_sites import sites_of_run
 from convlint.runtime.record import provenance
 from convlint.runtime.record.record import record
 
@@ -86,12 +87,14 @@ def check(entry: Entry, repeats: int = 1, *, others: bool = True) -> dict[str, A
     model, seconds = _built(entry, repeats)
     arguments = example(entry)
     start = time.perf_counter()
-    graph = provenance.annotate(record(model, arguments).graph(), model)
+    with sites_of_run():
+        graph = provenance.annotate(record(model, arguments).graph(), model)
     recorded = time.perf_counter() - start
     findings = run_models.findings(graph)
     convs = [node for node in graph.nodes if node.op.startswith("conv")]
     theirs = _counted(model, arguments)
-    placed = {m: site_of(m) for m in model.modules() if isinstance(m, nn.Conv2d)}
+    with sites_of_run():
+        placed = {m: site_of(m) for m in model.modules() if isinstance(m, nn.Conv2d)}
     result = Result(
         name=entry.name,
         device=entry.device,
