@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from convlint.ir import Costs, Graph, LayerChange, Model, Suggestion, Timing, Verification, VersionRun
 from convlint.pipelines import run_models
 from convlint.pipelines.model_versions import sum_of_layers
 from convlint.rewriting.base import Draft
 from convlint.rewriting.candidates import Candidate
-from convlint.rewriting.drafts import EditedFiles
+from convlint.rewriting.drafts import EditedFiles, apply_drafts
+from convlint.rewriting.project import Project
 from convlint.rewriting.selection import Goal
 from convlint.support.dataclass import dataclass, replace
 
@@ -41,6 +42,32 @@ def shared_attributes(parts: Sequence[Proposal]) -> set[str]:
         names = {name[1:] for name in helper.parameters if name.startswith(".")}
         found.setdefault(helper.name, set()).update(names)  # calls that need one class share it
     return set.intersection(*found.values()) if found else set()
+
+
+def with_shared_classes(
+    suggestions: Sequence[Suggestion], proposals: Sequence[Proposal], parts: Sequence[Proposal], project: Project
+) -> Iterator[Suggestion]:
+    """The suggestions of proposals, with new classes that have every parameter with which the ``parts`` were run.
+
+    What was run as one of them shares its class with the others, and may need a parameter that only these name. An
+    alternative, which was not run, replaces the same calls and may need the same.
+    """
+    of_class: dict[object, frozenset[str]] = {}
+    for helper in (helper for part in parts for helper in part.draft.helpers if helper.writer is not None):
+        of_class[helper.writer] = of_class.get(helper.writer, frozenset()) | helper.parameters
+    of_all = frozenset[str]().union(*of_class.values())
+    for proposal, suggestion in zip(proposals, suggestions, strict=True):
+        draft = proposal.draft
+        helpers = tuple(
+            helper if helper.writer is None else helper.with_parameters(of_class.get(helper.writer, of_all))
+            for helper in draft.helpers
+        )
+        if proposal.run is None and helpers != draft.helpers:
+            written = apply_drafts([replace(draft, helpers=helpers)], project)
+            if not isinstance(written, str):
+                yield replace(suggestion, edits=written.edits, diff=written.diff)
+                continue
+        yield suggestion
 
 
 def new_findings(original: Graph | None, graph: Graph, parts: Sequence[Proposal]) -> dict[int, str]:

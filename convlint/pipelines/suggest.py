@@ -37,6 +37,7 @@ from convlint.pipelines.proposals import (
     suggestion_of,
     totals_of,
     with_run,
+    with_shared_classes,
 )
 from convlint.rewriting import own_blocks
 from convlint.rewriting.base import Draft
@@ -91,6 +92,9 @@ class _Search:
             proposals = self._verified(proposals)
         proposals, chosen, rewritten = self._choose(proposals, totals)
         suggestions = [chosen.get(each.suggestion, each.suggestion) for each in proposals]
+        if not self.live:
+            parts = [each for each in proposals if each.suggestion in chosen]
+            suggestions = [*with_shared_classes(suggestions, proposals, parts, self.versions.project)]
         return Report(
             models=(model,),
             problems=tuple(self.versions.problems),

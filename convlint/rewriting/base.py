@@ -67,6 +67,12 @@ class Helper:
     def written(name: str, writer: HelperText, parameters: frozenset[str]) -> Helper:
         return Helper(name, writer(parameters), writer, parameters)
 
+    def with_parameters(self, parameters: frozenset[str]) -> Helper:
+        """The helper with these parameters as well, if it is written with parameters."""
+        if self.writer is None or parameters <= self.parameters:
+            return self
+        return Helper.written(self.name, self.writer, self.parameters | parameters)
+
 
 @dataclass(frozen=True, slots=True)
 class Draft:

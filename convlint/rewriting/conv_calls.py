@@ -86,7 +86,8 @@ def _defined_draft(
 def _passed(edited: EditedCall, base: str) -> frozenset[str] | None:
     """The parameters that a call passes; None where that cannot be known.
 
-    Of ``**options`` those are known that differ from the defaults in the layers that the call builds.
+    Of ``**options`` those are known that differ from the defaults in the layers that the call builds, and those of a
+    dict that the file writes.
     """
     call = edited.call
     positions = call_text.positions_of(base)
@@ -100,12 +101,29 @@ def _passed(edited: EditedCall, base: str) -> frozenset[str] | None:
     else:
         names |= {*positions[: len(call.node.args)]}
     for keyword in call.node.keywords:
-        names |= {keyword.arg} if keyword.arg else _used(edited)
+        names |= {keyword.arg} if keyword.arg else {*_used(edited), *_keys(call, keyword.value)} & {*positions}
     names.discard("groups")
     if not names <= {*positions, STARRED}:
         return None
     sizes = [*call.node.args[2:], *(keyword.value for keyword in call.node.keywords)]
     return frozenset({*names, PAIRS} if any(map(_is_no_number, sizes)) else names)
+
+
+def _keys(call: WrittenCall, unpacked: ast.expr) -> Iterator[str]:
+    """The keys of a dict that is unpacked, as the file writes them: that of ``device`` is seen in no layer."""
+    values = [unpacked]
+    if isinstance(unpacked, ast.Name):
+        values = [
+            node.value
+            for node in call.file.nodes
+            if isinstance(node, ast.Assign)
+            and any(isinstance(each, ast.Name) and each.id == unpacked.id for each in node.targets)
+        ]
+    for value in values:
+        if isinstance(value, ast.Dict):
+            yield from (key.value for key in value.keys if isinstance(key, ast.Constant) and type(key.value) is str)
+        elif isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id == "dict":
+            yield from (keyword.arg for keyword in value.keywords if keyword.arg)
 
 
 def _is_no_number(node: ast.expr) -> bool:

@@ -73,11 +73,7 @@ def _merged(drafts: Sequence[Draft]) -> list[Helper]:
     merged: dict[object, Helper] = {}
     for helper in (helper for draft in drafts for helper in draft.helpers):
         key = (helper.name, helper.text if helper.writer is None else helper.writer)
-        known = merged.get(key)
-        if helper.writer is not None and known is not None and not helper.parameters <= known.parameters:
-            merged[key] = Helper.written(helper.name, helper.writer, known.parameters | helper.parameters)
-        else:
-            merged.setdefault(key, helper)
+        merged[key] = merged.setdefault(key, helper).with_parameters(helper.parameters)
     return list(merged.values())
 
 

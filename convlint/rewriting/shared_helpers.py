@@ -45,8 +45,7 @@ def _helpers(drafts: Sequence[Draft]) -> dict[object, Helper]:
     found: dict[object, Helper] = {}
     for helper in (helper for draft in drafts for helper in draft.helpers):
         known = found.setdefault(_key(helper), helper)
-        if helper.writer is not None and not helper.parameters <= known.parameters:
-            found[_key(helper)] = Helper.written(helper.name, helper.writer, known.parameters | helper.parameters)
+        found[_key(helper)] = known.with_parameters(helper.parameters)
     return found
 
 

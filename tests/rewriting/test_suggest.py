@@ -98,6 +98,59 @@ def test_every_suggestion_by_itself_does_what_it_says(net: Project) -> None:
         assert counts(net, "Net(width=24)", 3, 14, 14)  # it can be built otherwise, as before
 
 
+FACTORY = """\
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self, width=32, device=None, dtype=None):
+        super().__init__()
+        dd = {"device": device, "dtype": dtype}
+        self.stem = nn.Conv2d(3, width, 3, padding=1)
+        self.one = nn.Conv2d(width, width, 3, padding=1, **dd)
+        self.two = nn.Conv2d(width, width, 5, padding=2, padding_mode="circular")
+        self.three = nn.Conv2d(width, 2 * width, 3, 2, 1, dilation=1, dtype=dtype)
+        self.four = nn.Conv2d(2 * width, width, kernel_size=(3, 3), padding="same")
+
+    def forward(self, x):
+        x = self.two(self.one(self.stem(x)))
+        return self.four(self.three(x)).mean((2, 3))
+"""
+PASSED_ON = """\
+from torch import nn
+
+
+def conv(c_in, c_out, **options):
+    return nn.Conv2d(c_in, c_out, 3, padding=1, **options)
+
+
+class Net(nn.Module):
+    def __init__(self, width=32, device=None):
+        super().__init__()
+        self.stem = nn.Conv2d(3, width, 3, padding=1)
+        self.one = conv(width, width, device=device)
+        self.two = nn.Conv2d(width, width, 3, padding=1, device=device, padding_mode="reflect")
+
+    def forward(self, x):
+        return self.two(self.one(self.stem(x))).mean((2, 3))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("text", [FACTORY, PASSED_ON])
+def test_every_chosen_suggestion_works_without_the_others(here: Project, text: str) -> None:
+    here.write("net.py", text)
+    found = suggestions(here.suggest("net.py:Net", "--input", "3,16,16", "--output-format", "json"))
+    params, macs = counts(here, "Net()", 3, 16, 16)
+    chosen = [one for one in found if one["chosen"]]
+    assert len(chosen) > 1
+    for one in chosen:
+        here.write("net.py", text)
+        here.apply(one["diff"])
+        saved = params - one["saved"]["params"], macs - one["saved"]["macs"]
+        assert counts(here, "Net()", 3, 16, 16) == saved
+
+
 @pytest.mark.slow
 def test_all_together_are_what_the_totals_say(net: Project) -> None:
     document = net.suggest("net.py:Net", *INPUT, "--output-format", "json").document
