@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -48,6 +49,14 @@ def test_a_block_is_run_or_says_why_not(page: Path) -> None:
         for command in (*dict(() if isinstance(skip, str) else skip), *block.options.endless):
             lines = block.text.splitlines()
             assert any(line.removeprefix("$ ").startswith(command) for line in lines), block.place
+
+
+@each_page
+def test_measured_figures_name_their_revision(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    for command in re.finditer(r"(?i)written\s+by\s+`python -m bench\.(?!house\b)[^`]+`", text):
+        section = text[command.end() :].partition("<!-- end of")[0]
+        assert re.search(r"Measured (at|before) revision [0-9a-f]{7}", section), command[0]
 
 
 def test_the_examples_of_the_rules_are_those_that_are_run_elsewhere() -> None:
