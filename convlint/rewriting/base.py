@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import ClassVar, Protocol
 
 from convlint.ir import Costs, Edit, Graph, IntermediateLayers, Replacement, Site
@@ -67,6 +67,11 @@ class Helper:
     def written(name: str, writer: HelperText, parameters: frozenset[str]) -> Helper:
         return Helper(name, writer(parameters), writer, parameters)
 
+    @property
+    def key(self) -> object:
+        """Equal for helpers that become one in a file."""
+        return (self.name, self.text if self.writer is None else self.writer)
+
     def with_parameters(self, parameters: frozenset[str]) -> Helper:
         """The helper with these parameters as well, if it is written with parameters."""
         if self.writer is None or parameters <= self.parameters:
@@ -81,6 +86,14 @@ class Draft:
     edits: tuple[Edit, ...]
     helpers: tuple[Helper, ...] = ()
     modules: tuple[str, ...] = ()
+
+
+def merged_helpers(drafts: Iterable[Draft]) -> dict[object, Helper]:
+    """The helpers of all drafts by what makes them one: those of one writer are one, with the parameters of all."""
+    merged: dict[object, Helper] = {}
+    for helper in (helper for draft in drafts for helper in draft.helpers):
+        merged[helper.key] = merged.setdefault(helper.key, helper).with_parameters(helper.parameters)
+    return merged
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from libcst.metadata import BuiltinScope, GlobalScope, MetadataWrapper, ScopePro
 
 from convlint.ir import Edit, Site
 from convlint.rewriting import layer_class, libcst_file
-from convlint.rewriting.base import Draft, Helper, NamedEdit
+from convlint.rewriting.base import Draft, Helper, NamedEdit, merged_helpers
 from convlint.rewriting.layer_class import EVERY, PAIRS, TUPLES, attribute
 from convlint.rewriting.libcst_file import SourceFile, nodes_in, numbered_names
 from convlint.support.dataclass import dataclass
@@ -43,7 +43,7 @@ def edits(path: str, text: str, drafts: Sequence[Draft]) -> list[Edit]:
     except (cst.ParserSyntaxError, RecursionError):
         raise ValueError(f"{path} cannot be parsed") from None
     nn = file.torch_nn()
-    helpers = [_defined_already(file, helper, nn.name) for helper in _merged(drafts)]
+    helpers = [_defined_already(file, helper, nn.name) for helper in merged_helpers(drafts).values()]
     names = _helper_names(file, helpers, nn.name)
     written = [_definition(file, helper, nn.name, names) for helper in helpers]
     missing = [definition for definition in written if definition not in file.definitions]
@@ -66,15 +66,6 @@ def edits(path: str, text: str, drafts: Sequence[Draft]) -> list[Edit]:
             result[index] = Edit(edit.site, inserted + edit.text)
             return result
     return [*result, Edit(site, inserted)]
-
-
-def _merged(drafts: Sequence[Draft]) -> list[Helper]:
-    """The helpers of all drafts; those of one writer are one, with the parameters of all."""
-    merged: dict[object, Helper] = {}
-    for helper in (helper for draft in drafts for helper in draft.helpers):
-        key = (helper.name, helper.text if helper.writer is None else helper.writer)
-        merged[key] = merged.setdefault(key, helper).with_parameters(helper.parameters)
-    return list(merged.values())
 
 
 def _defined_already(file: SourceFile, helper: Helper, nn: str) -> Helper:

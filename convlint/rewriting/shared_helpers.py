@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 
 from convlint.rewriting import imports, libcst_file
-from convlint.rewriting.base import Draft, Helper, NamedEdit
+from convlint.rewriting.base import Draft, Helper, NamedEdit, merged_helpers
 from convlint.rewriting.project import Project
 from convlint.source_text import call_sites
 from convlint.support.dataclass import replace
@@ -20,7 +20,7 @@ def defined_once(by_path: Drafts, project: Project) -> dict[str, list[Draft]]:
     result = {path: list(drafts) for path, drafts in by_path.items()}
     for path in by_path:
         for statement, source in _imported(path, by_path, project):
-            needed, there = _helpers(result[path]), _helpers(result[source])
+            needed, there = merged_helpers(result[path]), merged_helpers(result[source])
             common = {key: helper for key, helper in needed.items() if key in there}
             if common and not {helper.name for helper in needed.values()} & (
                 _taken(path, project) | _taken(source, project)
@@ -41,18 +41,6 @@ def _imported(path: str, by_path: Drafts, project: Project) -> Iterator[tuple[as
                 yield node, others[os.path.realpath(found)]
 
 
-def _helpers(drafts: Sequence[Draft]) -> dict[object, Helper]:
-    found: dict[object, Helper] = {}
-    for helper in (helper for draft in drafts for helper in draft.helpers):
-        known = found.setdefault(_key(helper), helper)
-        found[_key(helper)] = known.with_parameters(helper.parameters)
-    return found
-
-
-def _key(helper: Helper) -> object:
-    return (helper.name, helper.text if helper.writer is None else helper.writer)
-
-
 def _taken(path: str, project: Project) -> set[str]:
     return libcst_file.parse(project.texts.text(path)).taken
 
@@ -61,7 +49,7 @@ def _importing(
     drafts: Sequence[Draft], common: Mapping[object, Helper], statement: ast.ImportFrom, path: str, project: Project
 ) -> list[Draft]:
     """The drafts without these helpers, and one that imports those of them that the file uses."""
-    left = [replace(draft, helpers=tuple(h for h in draft.helpers if _key(h) not in common)) for draft in drafts]
+    left = [replace(draft, helpers=tuple(h for h in draft.helpers if h.key not in common)) for draft in drafts]
     called = {edit.name for draft in drafts for edit in draft.edits if isinstance(edit, NamedEdit)}
     texts = "".join(helper.text for draft in left for helper in draft.helpers)
     names = [helper.name for helper in common.values() if helper.name in called or f"{helper.name}(" in texts]
